@@ -203,6 +203,33 @@ def clean_polygon(points: Any, where: str) -> np.ndarray:
     return polygon.astype(np.float32)
 
 
+def reading_start(polygon: np.ndarray, text: str | None) -> np.ndarray:
+    """Turn a quad's order so that it starts at the text's top-left where the label plainly says otherwise.
+
+    Sets whose quads were recovered from masks or drawn from any corner start anywhere. A quad is turned when, by its
+    order, its text would stand on its head, or would run up or down along the shorter side, or is a single character
+    on its side. Vertical words along the longer side are kept: sets that mark the top-left mean it. Other polygons are
+    returned as they are.
+
+    Args:
+        polygon: (4, 2) float32, pixels, clockwise.
+        text: what it says, None when unknown.
+    """
+    if len(polygon) != 4:
+        return polygon
+    along = (polygon[1] - polygon[0]) + (polygon[2] - polygon[3])  # twice the mean reading direction
+    across = (polygon[3] - polygon[0]) + (polygon[2] - polygon[1])
+    if along[0] >= abs(along[1]):
+        return polygon
+    upside_down = -along[0] > abs(along[1])
+    short_side = np.hypot(*along) < np.hypot(*across)
+    single = text is not None and len(text) == 1
+    if not (upside_down or short_side or single):
+        return polygon
+    turns = [np.roll(polygon, -start, axis=0) for start in range(4)]
+    return max(turns, key=lambda turn: float((turn[1] - turn[0] + turn[2] - turn[3])[0]))
+
+
 def load_scenes(path: str | Path, split: str | None = None, form: str = "auto") -> list[SceneSample]:
     """Read a set of labelled photos.
 
@@ -316,7 +343,7 @@ def _scenes_jsonl(file: Path) -> Iterator[SceneSample]:
             text = _text(word.get("text") or "", spot)
             ignore = _field(word, "ignore", bool, spot) if "ignore" in word else text == DONT_CARE_TEXT
             known = text if text and text != DONT_CARE_TEXT else None
-            polygon = clean_polygon(_field(word, "polygon", list, spot), spot)
+            polygon = reading_start(clean_polygon(_field(word, "polygon", list, spot), spot), known)
             words.append(SceneWord(polygon, known, ignore, script_name(word.get("script"))))
         level = row.get("level", "word")
         if level not in ("word", "line"):
@@ -380,7 +407,8 @@ def _scenes_icdar(path: Path, split: str) -> Iterator[SceneSample]:
                 points = [numbers[index : index + 2] for index in range(0, 8, 2)]
             text = _text(text, where)
             ignore = text == DONT_CARE_TEXT
-            words.append(SceneWord(clean_polygon(points, where), None if ignore else text or None, ignore, None))
+            known = None if ignore else text or None
+            words.append(SceneWord(reading_start(clean_polygon(points, where), known), known, ignore, None))
         width, height = _image_size(image)
         yield SceneSample(image, width, height, tuple(words), "word", split, root.name)
 

@@ -1,0 +1,359 @@
+"""Layer arithmetic: what each layer of a network costs and sees, measured while the real module runs.
+
+The module runs once on the meta device (shapes without numbers), so even VGG19 takes no memory. A dispatch mode sees
+every tensor operation, branches and additions included, and carries along which input pixels each unit depends on.
+The receptive field follows Araujo, Norris and Sim, "Computing Receptive Fields of Convolutional Neural Networks",
+Distill 2019: for kernel k, stride s, padding p, dilation d
+
+    size' = size + (k - 1) * d * jump,   start' = start - p * jump,   jump' = s * jump
+
+and where branches meet, the field is the smallest box that holds the fields of all of them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from signboard.errors import ConfigError
+
+Pair = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """Which input pixels the units of one feature map depend on; every pair is (vertical, horizontal), in pixels.
+
+    Unit (i, j) sees rows `start[0] + i * jump[0]` up to `size[0]` rows further, and columns likewise. Zero padding
+    makes a start negative: such a unit looks past the edge of the picture.
+    """
+
+    jump: tuple[float, float] = (1.0, 1.0)
+    size: tuple[float, float] = (1.0, 1.0)
+    start: tuple[float, float] = (0.0, 0.0)
+
+    def slide(self, kernel: Sequence[int], stride: Sequence[float], padding: Sequence[int],
+              dilation: Sequence[int] = (1, 1)) -> Field:  # fmt: skip
+        """The field after a window of `kernel` moved by `stride` over this map, padded by `padding`."""
+        return Field(
+            jump=(self.jump[0] * stride[0], self.jump[1] * stride[1]),
+            size=(
+                self.size[0] + (kernel[0] - 1) * dilation[0] * self.jump[0],
+                self.size[1] + (kernel[1] - 1) * dilation[1] * self.jump[1],
+            ),
+            start=(self.start[0] - padding[0] * self.jump[0], self.start[1] - padding[1] * self.jump[1]),
+        )
+
+    def whole(self, shape: Sequence[int]) -> Field:
+        """The field of a unit that sees every position of this map of `shape` (height, width)."""
+        return self.slide((shape[0], shape[1]), (1, 1), (0, 0))
+
+    def join(self, other: Field) -> Field:
+        """The smallest field that holds both; the jump stays this one's."""
+        ends = [max(self.start[a] + self.size[a], other.start[a] + other.size[a]) for a in (0, 1)]
+        starts = [min(self.start[a], other.start[a]) for a in (0, 1)]
+        return Field(self.jump, (ends[0] - starts[0], ends[1] - starts[1]), (starts[0], starts[1]))
+
+    def box(self, row: int, column: int) -> tuple[float, float, float, float]:
+        """(x0, y0, x1, y1) in pixels of the input, x right and y down, of what unit (row, column) sees; not clipped."""
+        y = self.start[0] + row * self.jump[0]
+        x = self.start[1] + column * self.jump[1]
+        return (x, y, x + self.size[1], y + self.size[0])
+
+
+@dataclass(frozen=True, slots=True)
+class LayerRow:
+    """One call of one layer. Pairs are (vertical, horizontal); None where the layer has no such thing.
+
+    Attributes:
+        name: dotted module path, e.g. "features.0".
+        kind: class name of the module, e.g. "Conv2d".
+        kernel, stride, padding, dilation, groups: geometry of convolutions and pools.
+        output_shape: without the batch dimension, e.g. (96, 55, 55).
+        weights, biases: parameters of the layer's weight tensors and of its bias vectors; 0 when the layer was already
+            listed higher up (a layer called twice has its parameters once).
+        multiply_adds: of one picture, biases and activation functions not counted.
+        receptive_field, jump: pixels of the input; how much one unit sees, and the distance of two neighbours.
+        start: the first pixel that unit (0, 0) sees; negative when it looks into the padding.
+    """
+
+    name: str
+    kind: str
+    kernel: Pair | None
+    stride: Pair | None
+    padding: Pair | None
+    dilation: Pair | None
+    groups: int | None
+    output_shape: tuple[int, ...]
+    weights: int
+    biases: int
+    multiply_adds: int
+    receptive_field: tuple[int, int] | None
+    jump: tuple[float, float] | None
+    start: tuple[float, float] | None
+
+    @property
+    def parameters(self) -> int:
+        """Weights and biases together."""
+        return self.weights + self.biases
+
+
+def _pair(value: Any) -> Pair:
+    """PyTorch's lists of one or two integers as a pair."""
+    if isinstance(value, int):
+        return (value, value)
+    values = list(value)
+    return (int(values[0]), int(values[-1]))
+
+
+def _tensors(value: Any) -> Iterator[Tensor]:
+    """Every tensor inside nested lists, tuples and dictionaries."""
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _tensors(item)
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from _tensors(item)
+
+
+class _Tracer(TorchDispatchMode):
+    """Carries a `Field` from each tensor to those computed from it and counts multiply-adds."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        # Tensors are kept beside their fields: an id is only unique while its tensor lives, and on the meta device
+        # they hold no data.
+        self._fields: dict[int, tuple[Tensor, Field]] = {}
+        self.multiply_adds = 0
+
+    def mark(self, tensor: Tensor, field: Field) -> None:
+        self._fields[id(tensor)] = (tensor, field)
+
+    def field(self, tensor: Tensor) -> Field | None:
+        entry = self._fields.get(id(tensor))
+        return None if entry is None else entry[1]
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        # Inference mode hands over compound operations (conv2d, linear) whole; the rules below are for their parts.
+        with self:
+            result = func.decompose(*args, **(kwargs or {}))
+        if result is not NotImplemented:
+            return result
+        result = func(*args, **(kwargs or {}))
+        outputs = list(_tensors(result))
+        name = func.__name__.split(".")[0]
+        if outputs:
+            self.multiply_adds += _multiply_adds(name, args, outputs[0])
+            self._propagate(name, args, kwargs or {}, outputs)
+        return result
+
+    def _propagate(self, name: str, args: Sequence[Any], kwargs: dict[str, Any], outputs: list[Tensor]) -> None:
+        sources = [(tensor, self.field(tensor)) for tensor in _tensors([*args, kwargs])]
+        known = [(tensor, field) for tensor, field in sources if field is not None]
+        if not known:
+            return
+        first, field = known[0]
+        for output in outputs:
+            moved = _slide_over(name, args, first, field, output)
+            if moved is None:
+                moved = _merge(known, output)
+            self.mark(output, moved)
+
+
+def _slide_over(name: str, args: Sequence[Any], source: Tensor, field: Field, output: Tensor) -> Field | None:
+    """The field after an operation that moves a window over a map, or None for any other operation."""
+    if name in ("convolution", "_convolution") and source.dim() == 4:
+        weight, stride, padding, dilation, transposed = args[1], args[3], args[4], args[5], args[6]
+        kernel = (int(weight.shape[2]), int(weight.shape[3]))
+        if not transposed:
+            return field.slide(kernel, _pair(stride), _pair(padding), _pair(dilation))
+        return _enlarge(field, _pair(stride), [math.ceil(k / s) for k, s in zip(kernel, _pair(stride), strict=True)])
+    if name in ("max_pool2d_with_indices", "max_pool2d", "avg_pool2d"):
+        kernel = _pair(args[1])
+        stride = _pair(args[2]) if len(args) > 2 and args[2] else kernel
+        padding = _pair(args[3]) if len(args) > 3 else (0, 0)
+        dilation = _pair(args[4]) if name != "avg_pool2d" and len(args) > 4 else (1, 1)
+        return field.slide(kernel, stride, padding, dilation)
+    if "adaptive" in name and source.dim() == 4:
+        before, after = source.shape[2:], output.shape[2:]
+        # A window of an adaptive pool starts at floor(i * n / m) and is at most ceil(n / m) + 1 long.
+        kernel = (_adaptive_kernel(before[0], after[0]), _adaptive_kernel(before[1], after[1]))
+        return field.slide(kernel, (before[0] / after[0], before[1] / after[1]), (0, 0))
+    if name.startswith("upsample"):
+        factor = (output.shape[2] / source.shape[2], output.shape[3] / source.shape[3])
+        return _enlarge(field, factor, (2, 2) if "nearest" in name else (3, 3))
+    if name == "constant_pad_nd":
+        pads = [*args[1], 0, 0, 0, 0]
+        return field.slide((1, 1), (1, 1), (int(pads[2]), int(pads[0])))
+    return None
+
+
+def _adaptive_kernel(before: int, after: int) -> int:
+    return before // after if before % after == 0 else math.ceil(before / after) + 1
+
+
+def _enlarge(field: Field, factor: Sequence[float], neighbours: Sequence[int]) -> Field:
+    """The field after a map was enlarged by `factor`, each new unit drawing on up to `neighbours` old ones."""
+    grown = field.slide((neighbours[0], neighbours[1]), (1 / factor[0], 1 / factor[1]), (0, 0))
+    shift = [(neighbours[a] - 1) / 2 * field.jump[a] for a in (0, 1)]
+    return Field(grown.jump, grown.size, (field.start[0] - shift[0], field.start[1] - shift[1]))
+
+
+def _merge(known: list[tuple[Tensor, Field]], output: Tensor) -> Field:
+    """The field of an operation that mixes its inputs position by position, or that gives up positions altogether."""
+    fields: list[Field] = []
+    for tensor, field in known:
+        same = tensor.dim() == output.dim() == 4 and tensor.shape[2:] == output.shape[2:]
+        if same or tensor.dim() != 4 or (output.dim() == 4 and tuple(tensor.shape[2:]) == (1, 1)):
+            # Position by position; or a map that was flattened before and has the whole map's field already.
+            fields.insert(0 if same else len(fields), field)
+        else:
+            fields.append(field.whole(tensor.shape[2:]))
+    joined = fields[0]
+    for field in fields[1:]:
+        joined = joined.join(field)
+    return joined
+
+
+def _multiply_adds(name: str, args: Sequence[Any], output: Tensor) -> int:
+    """Multiply-adds of one operation on one picture (the batch is 1)."""
+    if name in ("convolution", "_convolution"):
+        source, weight, transposed = args[0], args[1], args[6]
+        # A transposed convolution spreads each input unit; a convolution gathers for each output unit.
+        positions = math.prod(source.shape[2:]) if transposed else math.prod(output.shape[2:])
+        return math.prod(weight.shape) * positions
+    if name == "addmm":
+        return args[1].shape[0] * args[1].shape[1] * args[2].shape[1]
+    if name in ("mm", "bmm"):
+        return math.prod(args[0].shape) * args[1].shape[-1]
+    if "scaled_dot_product" in name:
+        query, key, value = args[0], args[1], args[2]
+        rows = math.prod(query.shape[:-1])
+        return rows * key.shape[-2] * (query.shape[-1] + value.shape[-1])
+    return 0
+
+
+@contextmanager
+def _modes_kept(module: nn.Module) -> Iterator[None]:
+    """Runs the body in evaluation mode and gives every submodule its own mode back."""
+    modes = [(part, part.training) for part in module.modules()]
+    module.eval()
+    try:
+        yield
+    finally:
+        for part, training in modes:
+            part.training = training
+
+
+def _meta_state(module: nn.Module) -> dict[str, Tensor]:
+    """Stand-ins on the meta device for all parameters and buffers, so that nothing is computed or copied."""
+    state = dict(module.named_parameters()) | dict(module.named_buffers())
+    return {name: torch.empty_like(tensor, device="meta") for name, tensor in state.items()}
+
+
+def _run(tracer: _Tracer, module: nn.Module, input_shape: Sequence[int]) -> Any:
+    """One forward of `module` on a meta tensor of shape (1, *input_shape) under `tracer`; returns the output."""
+    picture = torch.empty((1, *input_shape), device="meta")
+    fastpath = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)  # the fused encoder would hide its matrix products
+    try:
+        with torch.inference_mode(), _modes_kept(module), tracer:
+            tracer.mark(picture, Field())
+            return torch.func.functional_call(module, _meta_state(module), (picture,))
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fastpath)
+
+
+def output_fields(module: nn.Module, input_shape: Sequence[int]) -> list[tuple[tuple[int, ...], Field]]:
+    """Shape and field of each tensor that `module` returns for a picture of `input_shape` (channels, height, width).
+
+    The shapes leave out the batch dimension. The module's parameters may be on any device; they are not touched.
+    """
+    tracer = _Tracer()
+    outputs = list(_tensors(_run(tracer, module, input_shape)))
+    result = []
+    for tensor in outputs:
+        field = tracer.field(tensor)
+        if field is None:
+            raise ConfigError("an output of the network does not depend on its input: no receptive field")
+        result.append((tuple(int(n) for n in tensor.shape[1:]), field))
+    return result
+
+
+def layer_table(
+    module: nn.Module, input_shape: Sequence[int], *, keep: Callable[[nn.Module], bool] | None = None
+) -> list[LayerRow]:
+    """One row for each layer of `module` that runs, in the order of running.
+
+    Args:
+        module: any network; it runs once in evaluation mode on the meta device and is left as it was.
+        input_shape: (channels, height, width), pixels.
+        keep: which modules get a row; by default all without submodules.
+
+    Raises:
+        ConfigError: the picture is too small for the network.
+    """
+    tracer = _Tracer()
+    rows: list[LayerRow] = []
+    began: list[int] = []
+    counted: set[int] = set()
+    names = {id(part): name for name, part in module.named_modules()}
+
+    def before(part: nn.Module, inputs: Any) -> None:
+        began.append(tracer.multiply_adds)
+
+    def after(part: nn.Module, inputs: Any, output: Any) -> None:
+        spent = tracer.multiply_adds - began.pop()
+        tensor = next(_tensors(output))
+        rows.append(_row(names[id(part)], part, tensor, tracer.field(tensor), spent, counted))
+
+    handles = []
+    for part in module.modules():
+        if keep(part) if keep is not None else not list(part.children()):
+            handles += [part.register_forward_pre_hook(before), part.register_forward_hook(after)]
+    try:
+        _run(tracer, module, input_shape)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return rows
+
+
+def _row(name: str, part: nn.Module, output: Tensor, field: Field | None, spent: int, counted: set[int]) -> LayerRow:
+    weights = biases = 0
+    for label, parameter in part.named_parameters():
+        if label.split(".")[-1].startswith("bias") or "_bias" in label:
+            biases += parameter.numel()
+        else:
+            weights += parameter.numel()
+    if id(part) in counted:
+        weights = biases = 0
+    counted.add(id(part))
+    window = getattr(part, "kernel_size", None)
+    has_window = window is not None
+    padding = getattr(part, "padding", None)
+    return LayerRow(
+        name=name,
+        kind=type(part).__name__,
+        kernel=_pair(window) if has_window else None,
+        stride=_pair(part.stride) if has_window else None,
+        padding=_pair(padding) if has_window and not isinstance(padding, str | None) else None,
+        dilation=_pair(getattr(part, "dilation", 1)) if has_window else None,
+        groups=int(getattr(part, "groups", 1)) if has_window else None,
+        output_shape=tuple(int(n) for n in output.shape[1:]),
+        weights=weights,
+        biases=biases,
+        multiply_adds=spent,
+        receptive_field=None if field is None else (round(field.size[0]), round(field.size[1])),
+        jump=None if field is None else field.jump,
+        start=None if field is None else field.start,
+    )

@@ -193,7 +193,7 @@ def clean_polygon(points: Any, where: str) -> np.ndarray:
     elif len(polygon) > 4:
         gap = np.linalg.norm(polygon[-1] - polygon[0])
         edges = np.linalg.norm(np.roll(polygon, -1, axis=0) - polygon, axis=1)
-        if gap < 0.1 * np.median(edges):
+        if gap < 0.15 * np.median(edges):
             polygon = polygon[:-1]
     area = _signed_area(polygon) if len(polygon) >= 3 else 0.0
     if abs(area) < 1e-6:

@@ -20,7 +20,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
+import shapely
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from signboard.errors import DataError
@@ -181,20 +183,14 @@ def clean_polygon(points: Any, where: str) -> np.ndarray:
         polygon = polygon[:-1]
     if len(polygon) < 3:
         raise DataError(f"{where}: polygon has {len(polygon)} distinct points, at least 3 are needed")
-    if _crosses_itself(polygon):
-        # A closing click near the start makes a tiny loop; without it most such outlines are simple.
-        opened = polygon[:-1]
-        if len(opened) >= 4 and not _crosses_itself(opened):
-            polygon = opened
-        else:
-            import cv2
-
-            polygon = cv2.convexHull(polygon.astype(np.float32))[:, 0].astype(np.float64)
-    elif len(polygon) > 4:
-        gap = np.linalg.norm(polygon[-1] - polygon[0])
-        edges = np.linalg.norm(np.roll(polygon, -1, axis=0) - polygon, axis=1)
-        if gap < 0.15 * np.median(edges):
-            polygon = polygon[:-1]
+    # A closing click near the start adds a short edge, which often crosses the first one.
+    edges = np.linalg.norm(np.roll(polygon, -1, axis=0) - polygon, axis=1)
+    near = len(polygon) > 4 and edges[-1] < 0.15 * np.median(edges)
+    simple = _is_simple(polygon)
+    if len(polygon) > 4 and (near or not simple) and _is_simple(polygon[:-1]):
+        polygon = polygon[:-1]
+    elif not simple and len(polygon) > 3:
+        polygon = cv2.convexHull(polygon.astype(np.float32))[:, 0].astype(np.float64)
     area = _signed_area(polygon) if len(polygon) >= 3 else 0.0
     if abs(area) < 1e-6:
         raise DataError(f"{where}: polygon has no area: {str(points)[:60]}")
@@ -695,19 +691,6 @@ def _signed_area(polygon: np.ndarray) -> float:
     return float(0.5 * np.sum(x * np.roll(y, -1) - np.roll(x, -1) * y))
 
 
-def _crosses_itself(polygon: np.ndarray) -> bool:
-    """Whether two edges that are not neighbours cross."""
-    count = len(polygon)
-
-    def side(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> float:
-        return float((b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0]))
-
-    for i in range(count):
-        a, b = polygon[i], polygon[(i + 1) % count]
-        for j in range(i + 2, count):
-            if i == 0 and j == count - 1:
-                continue
-            c, d = polygon[j], polygon[(j + 1) % count]
-            if side(a, b, c) * side(a, b, d) < 0 and side(c, d, a) * side(c, d, b) < 0:
-                return True
-    return False
+def _is_simple(polygon: np.ndarray) -> bool:
+    """Whether the outline neither crosses nor touches itself."""
+    return bool(shapely.is_valid(shapely.Polygon(polygon)))

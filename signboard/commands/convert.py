@@ -1,0 +1,55 @@
+"""`signboard convert`: JSON lines of an earlier run into another format, without reading the photos again."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from signboard.commands.run import complain, usage
+from signboard.errors import SignboardError
+
+
+def convert(
+    source: Annotated[Path, typer.Argument(metavar="SIGNS.jsonl", help="JSON lines that `signboard run` wrote.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The file (or folder, for ALTO) to write.")
+    ] = None,
+    format_name: Annotated[
+        str | None, typer.Option("--format", help="Default: by the ending of --output; text on standard output.")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an output that is already there.")] = False,
+    with_position: Annotated[
+        bool, typer.Option("--with-position", help="Keep GPS positions, where the JSON lines have them.")
+    ] = False,
+) -> None:
+    """Turn JSON lines into another format. Exit codes: 0 done, 1 the file is damaged, 2 usage."""
+    from signboard.output import formats
+    from signboard.output.jsonl import read_jsonl
+    from signboard.output.sink import unique_names
+
+    if not source.is_file():
+        raise usage(f"{source}: no such file")
+    if output is not None and output.exists() and output.samefile(source):
+        raise usage(f"{output}: is the file to convert; an output must be another file")
+    try:
+        name = formats.choose(output, format_name)
+        names = {reading.source: Path(reading.source).name for reading in read_jsonl(source)}
+        sink = (
+            formats.to_stdout(name, len(names), with_position)
+            if output is None
+            else formats.to_path(name, output, unique_names(names), False, overwrite, with_position)
+        )
+    except SignboardError as error:
+        raise usage(str(error)) from None
+    try:
+        for reading in read_jsonl(source):
+            sink.write(reading)
+        sink.close()
+    except SignboardError as error:
+        complain(str(error))
+        with contextlib.suppress(SignboardError, OSError):
+            sink.close()
+        raise typer.Exit(1) from None

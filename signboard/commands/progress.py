@@ -1,0 +1,66 @@
+"""A progress bar on standard error, and the last line of a run."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+from typing import TextIO
+
+
+class Progress:
+    """One line that is drawn over and over: share done, photos per second, time left. Silent unless `shown`."""
+
+    def __init__(self, total: int, *, shown: bool, stream: TextIO | None = None) -> None:
+        self.total, self.done = total, 0
+        self._shown, self._stream = shown, stream if stream is not None else sys.stderr
+        self._begin = time.monotonic()
+        self._drawn = 0.0
+
+    def step(self) -> None:
+        """One more photo is done."""
+        self.done += 1
+        now = time.monotonic()
+        # Five times a second is smooth enough, and a terminal over a network is slow.
+        if self._shown and (now - self._drawn > 0.2 or self.done == self.total):
+            self._drawn = now
+            self._draw(now)
+
+    def say(self, message: str) -> None:
+        """A line of its own above the bar."""
+        self.clear()
+        print(message, file=self._stream, flush=True)
+
+    def clear(self) -> None:
+        """Takes the bar away."""
+        if self._shown:
+            self._stream.write("\r\x1b[K")
+            self._stream.flush()
+
+    def _draw(self, now: float) -> None:
+        rate = self.done / max(now - self._begin, 1e-9)
+        left = duration((self.total - self.done) / rate) if rate > 0 else "?"
+        numbers = f" {self.done}/{self.total}  {speed(rate)} photos/s  {left} left"
+        width = shutil.get_terminal_size().columns - len(numbers) - 3
+        bar = ""
+        if width >= 10:
+            width = min(width, 40)
+            full = round(width * self.done / max(self.total, 1))
+            bar = "[" + "#" * full + "." * (width - full) + "]"
+        self._stream.write("\r\x1b[K" + bar + numbers)
+        self._stream.flush()
+
+
+def speed(rate: float) -> str:
+    """A rate with as many digits as say something."""
+    return f"{rate:.0f}" if rate >= 100 else f"{rate:.1f}" if rate >= 1 else f"{rate:.2f}"
+
+
+def duration(seconds: float) -> str:
+    """ "42 s", "3:07" or "2:03:00"."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

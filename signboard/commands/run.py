@@ -1,0 +1,416 @@
+"""`signboard run`: photos in, what their signs say out."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import re
+import signal
+import sys
+import threading
+import time
+import types
+from collections.abc import Generator, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from signboard.commands.inputs import Item, find_photos
+from signboard.commands.progress import Progress, speed
+from signboard.errors import ConfigError, SignboardError
+
+if TYPE_CHECKING:
+    from signboard.output.sink import Sink
+    from signboard.reading import Reading
+
+_PICTURES = {".jpg", ".jpeg", ".png", ".webp"}
+
+
+def _make_reader(**options: Any) -> Any:
+    """The reader; its own function so that a test can put another in its place. Loads the networks."""
+    from signboard.reader import Reader
+
+    return Reader(**options)
+
+
+def run(
+    inputs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="PHOTO...",
+            help="Photos, folders, glob patterns, or - for a list of paths on standard input, one a line.",
+            show_default=False,
+        ),
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Write to this file (or folder, for ALTO) instead of standard output."),
+    ] = None,
+    format_name: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            help="jsonl, csv, text, hocr, alto, geojson or parquet. Default: by the ending of --output; "
+            "text on standard output, jsonl in a file.",
+        ),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="The whole result as JSON lines, the same as --format jsonl.")
+    ] = False,
+    annotate: Annotated[
+        Path | None,
+        typer.Option(help="Also write the photo with outlines and readings: a picture file, or a folder for many."),
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option(help="Also write a report to look at and search in a browser, one file.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
+    min_confidence: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Leave out words read with less confidence than this.")
+    ] = 0.0,
+    detection_threshold: Annotated[
+        float | None,
+        typer.Option(min=0.0, max=1.0, help="Leave out words detected with a lower score; default: the weights' own."),
+    ] = None,
+    translate: Annotated[
+        bool, typer.Option("--translate", help="Also say Hindi lines in Latin letters and in English.")
+    ] = False,
+    batch_size: Annotated[
+        str, typer.Option(help="Photos that go through the networks together: a number or auto.")
+    ] = "auto",
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Threads that open photos; default: by the number of cores.")
+    ] = None,
+    precision: Annotated[str, typer.Option(help="auto, fp32, bf16 or fp16.")] = "auto",
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with an earlier run: skip what its output already holds.")
+    ] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an output that is already there.")] = False,
+    with_position: Annotated[
+        bool,
+        typer.Option(
+            "--with-position", help="Keep the photos' GPS position in JSON, CSV and Parquet; GeoJSON has it always."
+        ),
+    ] = False,
+    recursive: Annotated[bool, typer.Option(help="Go into the folders inside folders.")] = True,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only errors on standard error.")] = False,
+) -> None:
+    """Read photos of signs.
+
+    Exit codes: 0 all photos were read, 1 some failed, 2 the command makes no sense as given, 130 and 143 interrupted.
+    """
+    if as_json:
+        if format_name not in (None, "jsonl"):
+            raise usage(f"--json and --format {format_name} exclude each other")
+        format_name = "jsonl"
+    reader_options = _reader_options(device, min_confidence, detection_threshold, precision, translate)
+    batch = _batch_size(batch_size)
+    if resume and output is None and html is None:
+        raise usage("--resume needs the --output (or --html) of the run to go on with")
+    if resume and overwrite:
+        raise usage("--resume and --overwrite exclude each other")
+    skip = [str(path) for path in (annotate, output) if path is not None and path.is_dir()]
+    lines = sys.stdin.buffer if "-" in inputs else ()
+    items = list(find_photos(inputs, stdin_lines=lines, skip=skip, recursive=recursive))
+    if not items:
+        raise usage(f"nothing to read: no photos in {', '.join(inputs)}")
+    with contextlib.ExitStack() as stack:
+        try:
+            outputs = _Outputs(items, output, format_name, annotate, html, resume, overwrite, with_position)
+        except SignboardError as error:
+            raise usage(str(error)) from None
+        stack.callback(outputs.abandon)
+        code = _read_all(items, outputs, reader_options, batch, workers, quiet)
+    raise typer.Exit(code)
+
+
+# Options -------------------------------------------------------------------------------------------------------------
+
+
+def usage(message: str) -> typer.Exit:
+    """One line on standard error, and exit code 2."""
+    complain(message)
+    return typer.Exit(2)
+
+
+def complain(message: str) -> None:
+    from signboard.photo import printable
+
+    print(f"signboard: {printable(message)}", file=sys.stderr, flush=True)
+
+
+def _reader_options(
+    device: str, min_confidence: float, detection_threshold: float | None, precision: str, translate: bool
+) -> dict[str, Any]:
+    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", device):
+        raise usage(f"--device {device}: must be auto, cpu, cuda, cuda:N or mps")
+    if precision not in ("auto", "fp32", "bf16", "fp16"):
+        raise usage(f"--precision {precision}: must be auto, fp32, bf16 or fp16")
+    return {
+        "device": device,
+        "min_confidence": min_confidence,
+        "detection_threshold": detection_threshold,
+        "precision": precision,
+        "translate": translate,
+    }
+
+
+def _batch_size(value: str) -> int | str:
+    if value == "auto":
+        return value
+    if not re.fullmatch(r"[1-9]\d{0,5}", value):
+        raise usage(f"--batch-size {value}: must be a number from 1 on, or auto")
+    return int(value)
+
+
+# Reading -------------------------------------------------------------------------------------------------------------
+
+
+class _Stop:
+    """Turns the first Ctrl-C or SIGTERM into a wish to stop after the photo in hand; a second one stops at once."""
+
+    def __init__(self) -> None:
+        self.signal: int | None = None
+        self._old: dict[int, Any] = {}
+
+    def __enter__(self) -> _Stop:
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._old[number] = signal.signal(number, self._note)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._old.items():
+            signal.signal(number, handler)
+
+    def _note(self, number: int, frame: types.FrameType | None) -> None:
+        self.signal = number
+        for other in self._old:
+            signal.signal(other, signal.SIG_DFL)
+
+
+def _read_all(
+    items: list[Item],
+    outputs: _Outputs,
+    reader_options: dict[str, Any],
+    batch_size: int | str,
+    workers: int | None,
+    quiet: bool,
+) -> int:
+    """Reads and writes every item that is not written yet; the exit code."""
+    todo = [item for item in items if not outputs.has(item.path)]
+    counts = {"read": 0, "empty": 0, "failed": 0}
+    progress = Progress(len(todo), shown=not quiet and sys.stderr.isatty() and outputs.to_files)
+    begin = time.monotonic()
+    code = 0
+    with _Stop() as stop:
+        readings = _readings(todo, reader_options, batch_size, workers, stop)
+        try:
+            for reading in readings:
+                outputs.write(reading)
+                kind = "failed" if reading.error is not None else "read" if reading.text else "empty"
+                counts[kind] += 1
+                for line in _remarks(reading, kind, plain=outputs.plain and not quiet):
+                    progress.clear()
+                    complain(line)
+                progress.step()
+                if stop.signal is not None:
+                    break
+            if stop.signal is None:
+                outputs.close()
+        except BrokenPipeError:
+            # Whoever read our output has seen enough. Python flushes once more on its way out: give it a place to.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 1
+        except SignboardError as error:
+            progress.clear()
+            complain(str(error))
+            code = 2 if isinstance(error, ConfigError) else 1
+        finally:
+            readings.close()
+        progress.clear()
+    if stop.signal is not None:
+        outputs.close()
+        done = sum(counts.values())
+        left = len(todo) - done
+        go_on = "the same command with --resume goes on" if outputs.resumable else "start again to read the rest"
+        complain(f"interrupted after {done} photos, {left} left; {go_on}")
+        return 128 + stop.signal
+    if not quiet and (len(items) > 1 or outputs.to_files) and not code:
+        seconds = max(time.monotonic() - begin, 1e-9)
+        there = len(items) - len(todo)
+        summary = ", ".join(f"{number} {kind}" for kind, number in counts.items())
+        rate = speed(sum(counts.values()) / seconds)
+        print(f"{summary}, {rate} photos/s" + (f"; {there} were there already" if there else ""), file=sys.stderr)
+    return code or (1 if counts["failed"] else 0)
+
+
+def _readings(
+    todo: Sequence[Item], reader_options: dict[str, Any], batch_size: int | str, workers: int | None, stop: _Stop
+) -> Generator[Reading, None, None]:
+    """One reading an item, in order. What could not be found is a reading with its error, and never opened."""
+    from signboard.reading import Reading
+
+    def paths() -> Iterator[str]:
+        for item in todo:
+            if stop.signal is not None:
+                return
+            if item.error is None:
+                yield item.path
+
+    # Loading the networks takes seconds: not for a run in which nothing is left to do.
+    some = any(item.error is None for item in todo)
+    results: Iterator[Reading] = iter(())
+    if some:
+        reader = _make_reader(**reader_options)
+        results = iter(reader.read_many(paths(), batch_size=batch_size, workers=workers))
+    try:
+        for item in todo:
+            if item.error is not None:
+                yield Reading(source=item.path, width=0, height=0, error=f"{item.path}: {item.error}")
+                continue
+            reading = next(results, None)
+            if reading is None:
+                return  # the feed stopped early
+            yield reading if reading.source == item.path else dataclasses.replace(reading, source=item.path)
+    finally:
+        close = getattr(results, "close", None)
+        if close is not None:
+            close()
+
+
+def _remarks(reading: Reading, kind: str, *, plain: bool) -> Iterator[str]:
+    """What standard error says about a photo."""
+    if reading.error is not None:
+        # Most errors name their photo already.
+        yield reading.error if reading.source in reading.error else f"{reading.source}: {reading.error}"
+    elif plain:
+        if kind == "empty":
+            yield f"{reading.source}: no text found"
+        for warning in reading.warnings:
+            yield f"{reading.source}: {warning}"
+
+
+# Outputs -------------------------------------------------------------------------------------------------------------
+
+
+class _Outputs:
+    """Everything that a run writes: the rows, the report, the annotated pictures."""
+
+    def __init__(
+        self,
+        items: Sequence[Item],
+        output: Path | None,
+        format_name: str | None,
+        annotate: Path | None,
+        html: Path | None,
+        resume: bool,
+        overwrite: bool,
+        position: bool,
+    ) -> None:
+        """Checks and opens all of it, before any time is spent on reading.
+
+        Raises:
+            SignboardError: it cannot be written, or would overwrite a photo.
+        """
+        from signboard.output import formats
+        from signboard.output.sink import OutputError
+
+        name = formats.choose(output, format_name)
+        for path in (output, annotate, html):
+            if path is not None:
+                _refuse_photo(path, items)
+        self._annotate, self._pictures = annotate, None
+        if annotate is not None:
+            self._pictures = _picture_paths(annotate, items)
+        self.to_files = output is not None
+        self.plain = output is None and name == "text"
+        self.resumable = output is not None and formats.can_resume(name)
+        self._sinks: list[Sink] = []
+        try:
+            if output is None:
+                self._sinks.append(formats.to_stdout(name, len(items), position))
+            else:
+                relative = {item.path: item.relative for item in items}
+                self._sinks.append(formats.to_path(name, output, relative, resume, overwrite, position))
+            if html is not None:
+                self._sinks.append(formats.to_report(html, resume=resume, overwrite=overwrite))
+        except OutputError:
+            self.abandon()
+            raise
+
+    def has(self, source: str) -> bool:
+        """Whether an earlier run has written this photo everywhere."""
+        return all(sink.has(source) for sink in self._sinks)
+
+    def write(self, reading: Reading) -> None:
+        """One photo to every output that does not have it. The rows come last: with them the photo counts as done."""
+        if self._pictures is not None and reading.error is None:
+            _write_annotated(reading, self._pictures[reading.source])
+        for sink in reversed(self._sinks):
+            if not sink.has(reading.source):
+                sink.write(reading)
+
+    def close(self) -> None:
+        """Completes all outputs."""
+        while self._sinks:
+            self._sinks.pop().close()
+
+    def abandon(self) -> None:
+        """Lets go of what is still open, after an error that has been told already."""
+        for sink in self._sinks:
+            with contextlib.suppress(SignboardError, OSError):
+                sink.close()
+        self._sinks = []
+
+
+def _refuse_photo(path: Path, items: Sequence[Item]) -> None:
+    """Raises OutputError when an output is one of the photos, under whatever name."""
+    from signboard.output.sink import OutputError
+
+    try:
+        status = path.stat()
+    except (OSError, ValueError):
+        return
+    if path.is_dir():
+        return
+    for item in items:
+        with contextlib.suppress(OSError, ValueError):
+            if os.path.samestat(status, Path(item.path).stat()):
+                raise OutputError(f"{path}: is one of the photos to read; an output must be another file")
+
+
+def _picture_paths(annotate: Path, items: Sequence[Item]) -> dict[str, Path]:
+    """Where each photo's annotated picture goes: the file that was named, or a file of like name in the folder."""
+    from signboard.output.sink import OutputError, make_folder, unique_names
+
+    if annotate.suffix.lower() in _PICTURES and not annotate.is_dir():
+        if len(items) > 1:
+            raise OutputError(f"--annotate {annotate}: is one picture for {len(items)} photos; name a folder")
+        if not annotate.parent.is_dir():
+            raise OutputError(f"--annotate {annotate}: the folder {annotate.parent} does not exist")
+        return {item.path: annotate for item in items}
+    make_folder(annotate)
+    names = unique_names({item.path: _picture_name(item.relative) for item in items})
+    targets = {source: annotate / name for source, name in names.items()}
+    photos = {Path(item.path).absolute() for item in items}
+    for target in targets.values():
+        if target.absolute() in photos:
+            raise OutputError(f"--annotate {annotate}: would write over the photo {target}; name another folder")
+    return targets
+
+
+def _picture_name(relative: str) -> str:
+    path = Path(relative)
+    return relative if path.suffix.lower() in _PICTURES else str(path.with_suffix(".jpg"))
+
+
+def _write_annotated(reading: Reading, path: Path) -> None:
+    from signboard.output.annotate import annotate, encode
+    from signboard.output.sink import write_whole
+    from signboard.photo import load_photo
+
+    photo = load_photo(reading.source)
+    write_whole(path, encode(annotate(photo.pixels, reading, scale=photo.scale), path.suffix))

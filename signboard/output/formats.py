@@ -1,0 +1,110 @@
+"""The dictionary of formats, and how an output is opened by its name."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from signboard.errors import ConfigError
+from signboard.output import jsonl, text
+from signboard.output.sink import (
+    FileSink,
+    FolderSink,
+    OutputError,
+    Sink,
+    StreamSink,
+    TextFormat,
+    is_stream,
+    unique_names,
+)
+
+FORMATS: dict[str, TextFormat] = {form.name: form for form in (jsonl.FORMAT, text.FORMAT)}
+"""Formats that are text, by the name that `--format` takes."""
+
+PARQUET = "parquet"
+NAMES: tuple[str, ...] = (*FORMATS, PARQUET)
+
+
+def by_suffix(path: Path) -> str | None:
+    """The format's name that a file's ending stands for; None when it stands for none."""
+    name = path.name.lower()
+    if name.endswith(".parquet"):
+        return PARQUET
+    found = [(len(suffix), form.name) for form in FORMATS.values() for suffix in form.suffixes if name.endswith(suffix)]
+    return max(found)[1] if found else None
+
+
+def choose(output: Path | None, name: str | None) -> str:
+    """The format's name: the one asked for, else by the output's ending, else text on standard output.
+
+    Raises:
+        ConfigError: no such format, or an ending that stands for none.
+    """
+    if name is not None:
+        if name not in NAMES:
+            raise ConfigError(f"--format {name}: must be one of {', '.join(NAMES)}")
+        if name == PARQUET and output is None:
+            raise ConfigError("--format parquet: needs --output FILE, it cannot go to a terminal or a pipe")
+        return name
+    if output is None:
+        return text.FORMAT.name
+    found = by_suffix(output)
+    if found is None:
+        if is_stream(output):
+            return jsonl.FORMAT.name
+        endings = " ".join(suffix for form in FORMATS.values() for suffix in form.suffixes)
+        raise ConfigError(f"{output}: an ending that stands for no format; use {endings} .parquet, or say --format")
+    return found
+
+
+def can_resume(name: str) -> bool:
+    """Whether `--resume` can go on with a file of this format."""
+    return name in FORMATS and (FORMATS[name].recover is not None or FORMATS[name].one_photo_a_file)
+
+
+def to_stdout(name: str, photos: int, position: bool) -> Sink:
+    """Rows to standard output. One photo's text stands alone, several stand under their names.
+
+    Raises:
+        OutputError: a format with one photo a file, and several photos.
+    """
+    form = FORMATS[name]
+    if form is text.FORMAT:
+        form = text.TERMINAL if photos > 1 else text.SINGLE
+    if form.one_photo_a_file and photos > 1:
+        raise OutputError(f"--format {name}: one photo a file; name a folder with --output")
+    return StreamSink(form, sys.stdout.buffer, position=position)
+
+
+def to_path(name: str, output: Path, relative: dict[str, str], resume: bool, overwrite: bool, position: bool) -> Sink:
+    """Rows to a file, or to a folder for formats with one photo a file.
+
+    Args:
+        relative: by source, where the photo lies below what was named.
+
+    Raises:
+        OutputError: see `FileSink` and `FolderSink`.
+    """
+    form = FORMATS[name]
+    if form.one_photo_a_file and (output.is_dir() or len(relative) > 1 or not output.suffix):
+        if output.suffix and not output.is_dir():
+            raise OutputError(
+                f"{output}: {name} describes one picture a file; name a folder for {len(relative)} photos"
+            )
+        stems = {source: str(Path(path).with_suffix(form.suffixes[0])) for source, path in relative.items()}
+        return FolderSink(
+            form, output, names=unique_names(stems), resume=resume, overwrite=overwrite, position=position
+        )
+    if is_stream(output):
+        if resume:
+            raise OutputError(f"{output}: not a regular file, --resume cannot go on with it")
+        try:
+            return StreamSink(form, output.open("wb"), position=position)
+        except OSError as error:
+            raise OutputError(f"{output}: cannot be written, {error.strerror}") from None
+    return FileSink(form, output, resume=resume, overwrite=overwrite, position=position)
+
+
+def to_report(path: Path, *, resume: bool, overwrite: bool) -> Sink:
+    """The report to look at in a browser."""
+    raise OutputError(f"{path}: reports are not there yet")

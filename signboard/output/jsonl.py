@@ -1,0 +1,177 @@
+"""JSON lines: one photo a line, the whole result. The schema is in docs/output-schema.md. Also reads them back."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from signboard.errors import DataError
+from signboard.output.sink import OutputError, Recovered, TextFormat
+from signboard.reading import Line, Polygon, Reading, Sign, Word
+
+SCHEMA = "signboard/1"
+"""Name and version of the rows. The number grows when an old program would misread a new row."""
+
+
+def to_dict(reading: Reading, *, position: bool = False) -> dict[str, Any]:
+    """The row of a reading as plain JSON values. `position` keeps the photo's GPS position, which is private."""
+    return {
+        "schema": SCHEMA,
+        "source": reading.source,
+        "width": reading.width,
+        "height": reading.height,
+        "text": reading.text,
+        "signs": [_sign(sign) for sign in reading.signs],
+        "error": reading.error,
+        "warnings": list(reading.warnings),
+        "metadata": {key: value for key, value in reading.metadata.items() if position or key != "gps"},
+    }
+
+
+def dumps(reading: Reading, *, position: bool = False) -> str:
+    """The row of a reading as one line of JSON, without its newline.
+
+    Text stays readable (no \\u escapes), unless a file name holds bytes that are no text; then the row is ASCII.
+    """
+    row = to_dict(reading, position=position)
+    line = json.dumps(row, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    try:
+        line.encode("utf-8")
+    except UnicodeEncodeError:
+        line = json.dumps(row, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    # Legal in JSON, but some readers of lines split there.
+    return line.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029").replace("\x85", "\\u0085")
+
+
+def from_dict(row: dict[str, Any]) -> Reading:
+    """The reading of a row.
+
+    Raises:
+        DataError: the row is of another schema or something is missing from it.
+    """
+    if not isinstance(row, dict) or row.get("schema") != SCHEMA:
+        found = row.get("schema") if isinstance(row, dict) else type(row).__name__
+        raise DataError(f"not a row of schema {SCHEMA!r} but of {found!r}")
+    try:
+        return Reading(
+            source=row["source"],
+            width=row["width"],
+            height=row["height"],
+            signs=tuple(_read_sign(sign) for sign in row["signs"]),
+            error=row["error"],
+            warnings=tuple(row["warnings"]),
+            metadata=row["metadata"],
+        )
+    except KeyError as error:
+        raise DataError(f"a row of schema {SCHEMA!r} has no key {error}") from None
+    except (TypeError, ValueError) as error:
+        raise DataError(f"a damaged row of schema {SCHEMA!r}: {error}") from None
+
+
+def read_jsonl(path: str | os.PathLike[str]) -> Iterator[Reading]:
+    """The readings of a file of JSON lines, one at a time.
+
+    Raises:
+        DataError: a line that is no row, named by its number.
+    """
+    with Path(path).open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            if not line.strip():
+                continue
+            try:
+                yield from_dict(json.loads(line))
+            except (ValueError, DataError) as error:
+                raise DataError(f"{os.fspath(path)}: line {number}: {error}") from None
+
+
+def _polygon(polygon: Polygon) -> list[list[float]]:
+    # A hundredth of a pixel is finer than any detector.
+    return [[round(x, 2), round(y, 2)] for x, y in polygon]
+
+
+def _sign(sign: Sign) -> dict[str, Any]:
+    return {"text": sign.text, "polygon": _polygon(sign.polygon), "lines": [_line(line) for line in sign.lines]}
+
+
+def _line(line: Line) -> dict[str, Any]:
+    row: dict[str, Any] = {"text": line.text, "polygon": _polygon(line.polygon)}
+    if line.romanized is not None:
+        row["romanized"] = line.romanized
+    if line.translation is not None:
+        row["translation"] = line.translation
+    row["words"] = [_word(word) for word in line.words]
+    return row
+
+
+def _word(word: Word) -> dict[str, Any]:
+    return {
+        "text": word.text,
+        "polygon": _polygon(word.polygon),
+        "confidence": round(word.confidence, 4),
+        "detection_score": round(word.detection_score, 4),
+        "script": word.script,
+        "rotation": word.rotation,
+    }
+
+
+def _read_polygon(points: list[list[float]]) -> Polygon:
+    return tuple((float(x), float(y)) for x, y in points)
+
+
+def _read_sign(row: dict[str, Any]) -> Sign:
+    return Sign(tuple(_read_line(line) for line in row["lines"]), _read_polygon(row["polygon"]))
+
+
+def _read_line(row: dict[str, Any]) -> Line:
+    words = tuple(_read_word(word) for word in row["words"])
+    return Line(words, _read_polygon(row["polygon"]), row.get("romanized"), row.get("translation"))
+
+
+def _read_word(row: dict[str, Any]) -> Word:
+    return Word(
+        text=row["text"],
+        polygon=_read_polygon(row["polygon"]),
+        confidence=row["confidence"],
+        detection_score=row["detection_score"],
+        script=row["script"],
+        rotation=row["rotation"],
+    )
+
+
+def recover(file: BinaryIO, name: str) -> Recovered:
+    """The photos of an interrupted file. A last line without its newline was being written, and is not counted.
+
+    Raises:
+        OutputError: the file is not JSON lines of this schema.
+    """
+    sources: list[str] = []
+    size = 0
+    for number, line in enumerate(file, start=1):
+        if not line.endswith(b"\n"):
+            if number == 1 and not _may_begin_row(line):
+                raise OutputError(f"{name}: not a file of JSON lines, --resume cannot go on with it")
+            break
+        try:
+            sources.append(from_dict(json.loads(line)).source)
+        except (ValueError, DataError):
+            raise OutputError(
+                f"{name}: line {number} is no JSON line of schema {SCHEMA!r}, --resume cannot go on with this file"
+            ) from None
+        size += len(line)
+    return Recovered(frozenset(sources), size)
+
+
+def _may_begin_row(line: bytes) -> bool:
+    """Whether these bytes are the beginning of a row: nothing else may be cut away."""
+    start = b'{"schema":"' + SCHEMA.encode() + b'"'
+    return line.startswith(start) or start.startswith(line)
+
+
+def _body(reading: Reading, index: int, position: bool) -> str:
+    return dumps(reading, position=position) + "\n"
+
+
+FORMAT = TextFormat("jsonl", (".jsonl", ".ndjson"), _body, recover=recover)

@@ -181,8 +181,10 @@ def _turn_stubs(words: Sequence[Word], strokes: _Strokes) -> _Strokes:
     A box about as tall as it is wide, or a single upright stroke, does not show which way its text runs.
     """
     lengths = np.linalg.norm(strokes.end - strokes.start, axis=1)
-    stub = np.array([len(word.text) <= 2 for word in words]) & (lengths < 1.6 * strokes.height)
-    long = np.flatnonzero(lengths >= 1.6 * strokes.height)
+    # One letter is a stub whatever its box looks like; two letters never run this long.
+    longest = np.array([math.inf if len(word.text) == 1 else 2.2 if len(word.text) == 2 else 1.6 for word in words])
+    stub = np.array([len(word.text) <= 2 for word in words]) & (lengths < longest * strokes.height)
+    long = np.flatnonzero(~stub & (lengths >= 1.6 * strokes.height))
     if not stub.any() or len(long) == 0:
         return strokes
     table = {name: getattr(strokes, name).copy() for name in _Strokes.__slots__}
@@ -246,39 +248,40 @@ def _chain(strokes: _Strokes) -> list[list[int]]:
 
 def _followers(s: _Strokes, rows: slice) -> list[tuple[float, int, int]]:
     """(cost, word of `rows`, word that can follow it) for all words."""
-    # (r, 1) against (n,) gives (r, n) tables.
-    turn_off = _turn_between(s.end_turn[rows, None], s.start_turn[None, :])
-    middle_turn = s.end_turn[rows, None] + turn_off / 2
+    # (r, 1) against (n,) gives (r, n) tables; only the few pairs that are near each other are looked at closely.
     hop_x = s.start[None, :, 0] - s.end[rows, None, 0]
     hop_y = s.start[None, :, 1] - s.end[rows, None, 1]
+    reach = 2 * np.maximum(s.end_height[rows, None], s.start_height[None, :])  # the limits below allow 1.8
+    first, second = np.nonzero(hop_x * hop_x + hop_y * hop_y < reach * reach)
+    first += rows.start
+    # (p,) from here on
+    hop = s.start[second] - s.end[first]
+    turn_off = _turn_between(s.end_turn[first], s.start_turn[second])
+    middle_turn = s.end_turn[first] + turn_off / 2
     cos, sin = np.cos(middle_turn), np.sin(middle_turn)
-    gap = hop_x * cos + hop_y * sin
-    drop = np.abs(hop_y * cos - hop_x * sin)
-    left, right = s.end_height[rows, None], s.start_height[None, :]
+    left, right = s.end_height[first], s.start_height[second]
     taller, smaller = np.maximum(left, right), np.minimum(left, right)
-    gap, drop = gap / taller, drop / taller
+    gap = (hop[:, 0] * cos + hop[:, 1] * sin) / taller
+    drop = np.abs(hop[:, 1] * cos - hop[:, 0] * sin) / taller
     # Both words' sides as intervals across the baseline, where they meet.
     shared = np.minimum((left + right) / 2 - drop * taller, smaller) / smaller
     turned = np.abs(turn_off)
-    ahead = _turn_between(s.turn[rows, None], s.turn[None, :])
-    center_x = (s.start[None, :, 0] + s.end[None, :, 0] - s.start[rows, None, 0] - s.end[rows, None, 0]) / 2
-    center_y = (s.start[None, :, 1] + s.end[None, :, 1] - s.start[rows, None, 1] - s.end[rows, None, 1]) / 2
-    onward = center_x * cos + center_y * sin > 0
+    ahead = np.abs(_turn_between(s.turn[first], s.turn[second]))
+    centers = (s.start[second] + s.end[second] - s.start[first] - s.end[first]) / 2
+    onward = centers[:, 0] * cos + centers[:, 1] * sin > 0
     allowed = (
-        onward
+        (first != second)
+        & onward
         & (gap > _WORD_OVERLAP)
         & (gap < np.where(turned > _STRAIGHT_TURN, _CURVED_GAP, _WORD_GAP))
         & (turned < _CURVED_TURN)
-        & (np.abs(ahead) < 2 * _CURVED_TURN)
+        & (ahead < 2 * _CURVED_TURN)
         & (smaller / taller > _SIZE_RATIO)
         & (shared > _SIDE_OVERLAP)
     )
-    first, second = np.nonzero(allowed)
-    cost = np.abs(gap) + 2 * drop + turned + 0.5 * (1 - smaller / taller)
     # Rounded, so that the same picture lying on its side is not decided by the last bit.
-    values = np.round(cost[first, second], 6)
-    base = rows.start
-    return [(float(c), int(i) + base, int(j)) for c, i, j in zip(values, first, second, strict=True) if i + base != j]
+    cost = np.round(np.abs(gap) + 2 * drop + turned + 0.5 * (1 - smaller / taller), 6)
+    return list(zip(cost[allowed].tolist(), first[allowed].tolist(), second[allowed].tolist(), strict=True))
 
 
 # Lines to signs ------------------------------------------------------------------------------------------------------

@@ -25,10 +25,6 @@ MIN_SIDE = 8
 
 # Only picture formats: Pillow would also run Ghostscript on EPS or open video and font files.
 _FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "PPM")
-PHOTO_SUFFIXES = frozenset(
-    {".jpg", ".jpeg", ".jpe", ".mpo", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".avif", ".heic", ".heif"}
-)
-"""File endings that are taken from a folder, in lower case."""
 
 _HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
 HEIC_HELP = "HEIC photos need an extra package: pip install 'signboard[heic]'"

@@ -1,0 +1,369 @@
+"""Photos of every kind come out upright and right in colour; every bad file gives one clear line."""
+
+from __future__ import annotations
+
+import io
+import os
+import struct
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import ExifTags, Image
+from PIL.TiffImagePlugin import IFDRational
+
+from signboard.commands.inputs import SUFFIXES
+from signboard.errors import PhotoError
+from signboard.photo import HEIC_HELP, MAX_PIXELS, load_photo, printable
+
+RED, GREEN, BLUE, GREY = (200, 30, 20), (20, 180, 40), (10, 30, 210), (128, 128, 128)
+
+
+def quarters(width: int = 40, height: int = 24) -> Image.Image:
+    """Red, green over blue, grey."""
+    image = Image.new("RGB", (width, height))
+    for index, color in enumerate((RED, GREEN, BLUE, GREY)):
+        x, y = (index % 2) * width // 2, (index // 2) * height // 2
+        image.paste(color, (x, y, x + width // 2, y + height // 2))
+    return image
+
+
+def encoded(image: Image.Image, kind: str, **options: Any) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def centers(pixels: np.ndarray) -> list[tuple[int, ...]]:
+    height, width = pixels.shape[:2]
+    return [tuple(map(int, pixels[y, x])) for y in (height // 4, 3 * height // 4) for x in (width // 4, 3 * width // 4)]
+
+
+def near(found: list[tuple[int, ...]], wanted: list[tuple[int, ...]], tolerance: int = 6) -> bool:
+    return bool(np.abs(np.array(found) - np.array(wanted)).max() <= tolerance)
+
+
+def header_of_png(width: int, height: int) -> bytes:
+    """A PNG that says its size and holds no pixels."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    ihdr = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", ihdr) + chunk(b"IDAT", b"") + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [("JPEG", {"quality": 95}), ("PNG", {}), ("WEBP", {"lossless": True}), ("TIFF", {}), ("BMP", {}), ("GIF", {})],
+)
+def test_formats_and_sources_agree(kind: str, options: dict[str, Any], tmp_path: Path) -> None:
+    data = encoded(quarters(), kind, **options)
+    path = tmp_path / f"तस्वीर.{kind.lower()}"
+    path.write_bytes(data)
+    photos = [load_photo(str(path)), load_photo(path), load_photo(data), load_photo(Image.open(path))]
+    for photo in photos:
+        assert photo.pixels.dtype == np.uint8 and photo.pixels.shape == (24, 40, 3) and photo.pixels.flags.writeable
+        assert (photo.width, photo.height, photo.scale) == (40, 24, 1.0)
+        assert near(centers(photo.pixels), [RED, GREEN, BLUE, GREY])
+    assert photos[0].source == str(path) and photos[2].source == ""
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("how", ["path", "bytes", "pillow"])
+def test_every_exif_orientation_comes_out_upright(orientation: int, how: str, tmp_path: Path) -> None:
+    # What the camera stores so that the upright picture is `quarters()`.
+    store = {
+        2: Image.Transpose.FLIP_LEFT_RIGHT,
+        3: Image.Transpose.ROTATE_180,
+        4: Image.Transpose.FLIP_TOP_BOTTOM,
+        5: Image.Transpose.TRANSPOSE,
+        6: Image.Transpose.ROTATE_90,
+        7: Image.Transpose.TRANSVERSE,
+        8: Image.Transpose.ROTATE_270,
+    }
+    stored = quarters().transpose(store[orientation]) if orientation > 1 else quarters()
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    data = encoded(stored, "JPEG", quality=95, exif=exif)
+    path = tmp_path / "a.jpg"
+    path.write_bytes(data)
+    photo = load_photo({"path": path, "bytes": data, "pillow": Image.open(path)}[how])
+    assert (photo.width, photo.height) == (40, 24) == photo.pixels.shape[1::-1]
+    assert near(centers(photo.pixels), [RED, GREEN, BLUE, GREY], 12)
+
+
+def test_cmyk_jpeg() -> None:
+    photo = load_photo(encoded(quarters().convert("CMYK"), "JPEG", quality=95))
+    assert near(centers(photo.pixels), [RED, GREEN, BLUE, GREY], 12)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+def test_16_bit_grey_is_scaled_not_clipped(kind: str) -> None:
+    values = np.linspace(0, 65535, 64, dtype=np.uint16).reshape(8, 8).repeat(4, 0).repeat(4, 1)
+    photo = load_photo(encoded(Image.fromarray(values), kind))
+    expected = np.rint(values / 257)
+    assert np.abs(photo.pixels[:, :, 0] - expected).max() <= 1
+    assert (photo.pixels == photo.pixels[:, :, :1]).all()
+
+
+def test_32_bit_and_float_grey_keep_their_range() -> None:
+    ramp = np.linspace(0, 1, 256, dtype=np.float32).reshape(16, 16)
+    for image in (Image.fromarray(ramp), Image.fromarray((ramp * 60000).astype(np.int32)), Image.fromarray(ramp * 9e5)):
+        pixels = load_photo(encoded(image, "TIFF")).pixels
+        assert pixels.min() == 0 and pixels.max() >= 230
+        assert (np.diff(pixels[:, :, 0].reshape(-1).astype(int)) >= 0).all()
+    holes = ramp.copy()
+    holes[3, 3] = np.nan
+    assert load_photo(Image.fromarray(holes)).pixels.max() == 255
+
+
+def test_transparency_is_laid_on_white() -> None:
+    rgba = quarters().convert("RGBA")
+    rgba.paste((0, 0, 0, 0), (0, 0, 20, 12))
+    assert centers(load_photo(encoded(rgba, "PNG")).pixels)[0] == (255, 255, 255)
+    half = Image.new("RGBA", (16, 16), (0, 0, 0, 128))
+    assert abs(int(load_photo(half).pixels[8, 8, 0]) - 127) <= 1
+    assert centers(load_photo(rgba.convert("LA")).pixels)[0] == (255, 255, 255)
+
+
+def test_palette_with_alpha() -> None:
+    palette = quarters().quantize(8)
+    index = palette.getpixel((3, 3))
+    data = encoded(palette, "PNG", transparency=index)
+    found = centers(load_photo(data).pixels)
+    assert found[0] == (255, 255, 255)
+    assert near(found[1:], [GREEN, BLUE, GREY])
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "YCbCr", "HSV", "LAB", "I", "F", "RGBX", "PA"])
+def test_every_mode_becomes_rgb(mode: str) -> None:
+    source = quarters().convert("P").convert("PA") if mode == "PA" else _mode(mode)
+    assert load_photo(source).pixels.shape == (24, 40, 3)
+
+
+def _mode(mode: str) -> Image.Image:
+    return Image.new("LAB", (40, 24)) if mode == "LAB" else quarters().convert(mode)
+
+
+def test_gif_gives_its_first_frame() -> None:
+    frames = [Image.new("RGB", (16, 16), color) for color in (RED, GREEN, BLUE)]
+    data = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])
+    assert near([tuple(map(int, load_photo(data).pixels[8, 8]))], [RED])
+
+
+def test_arrays() -> None:
+    rgb = np.array(quarters())
+    assert (load_photo(rgb).pixels == rgb).all()
+    assert (load_photo(rgb.astype(np.uint16) * 257).pixels == rgb).all()
+    assert (load_photo(rgb / np.float32(255)).pixels == rgb).all()
+    assert load_photo(rgb[:, :, 0]).pixels.shape == rgb.shape
+    assert load_photo(rgb[:, :, 0] > 100).pixels.max() == 255
+    clear = np.dstack([rgb, np.zeros(rgb.shape[:2], np.uint8)])
+    assert (load_photo(clear).pixels == 255).all()
+    turned = np.rot90(rgb)  # not contiguous
+    assert load_photo(turned).pixels.flags.c_contiguous
+    for bad in (rgb[None], rgb[:, :, :2], rgb.astype(np.int32), rgb * 2.0, np.full((20, 20), np.nan)):
+        with pytest.raises(PhotoError):
+            load_photo(bad)
+
+
+def test_a_pillow_image_of_the_caller_stays_as_it_was() -> None:
+    image = quarters().convert("RGBA")
+    load_photo(image)
+    assert image.mode == "RGBA" and image.getpixel((3, 3)) == (*RED, 255)
+
+
+# Bad input: one line, with the name -----------------------------------------------------------------------------------
+
+
+def bad_files() -> dict[str, tuple[bytes, str]]:
+    jpeg = encoded(Image.effect_noise((200, 200), 90).convert("RGB"), "JPEG")
+    png = encoded(Image.effect_noise((200, 200), 90).convert("RGB"), "PNG")
+    return {
+        "empty": (b"", "empty file"),
+        "text": (b"this is no picture, whatever its name says\n" * 20, "not an image"),
+        "zeros": (bytes(5000), "not an image"),
+        "truncated jpeg": (jpeg[: len(jpeg) // 2], "truncated"),
+        "header of jpeg": (jpeg[:30], "image"),
+        "truncated png": (png[: len(png) // 2], "image"),
+        "1x1": (encoded(Image.new("RGB", (1, 1)), "PNG"), "too small"),
+        "7 high": (encoded(Image.new("RGB", (100, 7)), "PNG"), "too small"),
+        "200 megapixels": (header_of_png(20_000, 10_000), "megapixels"),
+        "160 megapixels": (header_of_png(16_000, 10_000), "megapixels"),
+        "no pixels": (header_of_png(100, 100), "image"),
+        "eps": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 100 100\n%%EndComments\nshowpage\n", "not an image"),
+    }
+
+
+@pytest.mark.parametrize("name", bad_files())
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+def test_bad_files_give_one_line_with_their_name(name: str, tmp_path: Path) -> None:
+    data, words = bad_files()[name]
+    path = tmp_path / f"{name}.jpg"
+    path.write_bytes(data)
+    with pytest.raises(PhotoError) as caught:
+        load_photo(path)
+    message = str(caught.value)
+    assert message.startswith(str(path)) and words in message and "\n" not in message
+
+
+def test_the_size_limit_is_checked_before_decoding(tmp_path: Path) -> None:
+    wide = Image.new("L", (4000, 1000))
+    assert load_photo(encoded(wide, "PNG"), max_pixels=4_000_000).width == 4000
+    with pytest.raises(PhotoError, match="4 megapixels, the limit is 3"):
+        load_photo(encoded(wide, "PNG"), max_pixels=3_000_000)
+    assert MAX_PIXELS < 200_000_000
+
+
+def test_paths_that_are_no_files(tmp_path: Path) -> None:
+    for path, words in (
+        (tmp_path / "gone.jpg", "no such file"),
+        (tmp_path, "is a folder"),
+        (tmp_path / ("x" * 300 + ".jpg"), "cannot be read"),
+        ("a\0b.jpg", "cannot be read"),
+    ):
+        with pytest.raises(PhotoError, match=words) as caught:
+            load_photo(path)
+        assert "\n" not in str(caught.value) and "\0" not in str(caught.value)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_a_named_pipe_does_not_hang(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.jpg")
+    with pytest.raises(PhotoError, match="not a regular file"):
+        load_photo(tmp_path / "pipe.jpg")
+
+
+def test_no_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.jpg"
+    path.write_bytes(b"x")
+
+    def refuse(self: Path) -> bytes:
+        raise PermissionError(13, "Permission denied", str(self))
+
+    # Not with chmod: the tests may run as root, which may read everything.
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    with pytest.raises(PhotoError, match="permission denied"):
+        load_photo(path)
+
+
+def test_other_types_are_refused() -> None:
+    with pytest.raises(PhotoError, match="not int"):
+        load_photo(3)  # type: ignore[arg-type]
+
+
+def test_names_stay_on_one_line() -> None:
+    assert printable("a\nb\x1b[31m.jpg") == "a\\nb\\x1b[31m.jpg"
+    assert printable("फ़ोटो ग.jpg") == "फ़ोटो ग.jpg"
+    printable(os.fsdecode(b"\xff.jpg")).encode("utf-8")
+
+
+# HEIC -----------------------------------------------------------------------------------------------------------------
+
+
+def test_heic_without_its_package_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "pillow_heif", None)
+    data = struct.pack(">I", 24) + b"ftypheic" + b"\0\0\0\0mif1heic" + bytes(100)
+    with pytest.raises(PhotoError) as caught:
+        load_photo(data, name="IMG_1.HEIC")
+    assert str(caught.value) == f"IMG_1.HEIC: {HEIC_HELP}"
+
+
+def test_heic_with_its_package() -> None:
+    pillow_heif = pytest.importorskip("pillow_heif", reason="the extra heic is not installed")
+    buffer = io.BytesIO()
+    pillow_heif.from_pillow(quarters(320, 192)).save(buffer, quality=95)
+    photo = load_photo(buffer.getvalue())
+    assert (photo.width, photo.height) == (320, 192)
+    assert near(centers(photo.pixels), [RED, GREEN, BLUE, GREY], 12)
+
+
+# Reduced size ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("side", "divisor"), [(2000, 1), (1000, 1), (600, 2), (400, 4), (200, 8), (50, 8)])
+def test_huge_jpegs_are_decoded_smaller(side: int, divisor: int) -> None:
+    image = quarters(1611, 1205)
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    photo = load_photo(encoded(image.rotate(90, expand=True), "JPEG", quality=95, exif=exif), decode_side=side)
+    assert (photo.width, photo.height) == (1611, 1205)
+    assert photo.scale == 1 / divisor
+    assert abs(photo.pixels.shape[1] - 1611 / divisor) < 1 and abs(photo.pixels.shape[0] - 1205 / divisor) < 1
+    assert near(centers(photo.pixels), [RED, GREEN, BLUE, GREY], 12)
+
+
+def test_other_formats_are_never_decoded_smaller() -> None:
+    assert load_photo(encoded(quarters(800, 600), "PNG"), decode_side=100).scale == 1
+
+
+# Metadata -------------------------------------------------------------------------------------------------------------
+
+
+def with_exif(gps: dict[int, Any] | None = None, details: dict[int, Any] | None = None) -> bytes:
+    exif = Image.Exif()
+    if gps is not None:
+        exif.get_ifd(ExifTags.IFD.GPSInfo).update(gps)
+    if details is not None:
+        exif.get_ifd(ExifTags.IFD.Exif).update(details)
+    return encoded(quarters(), "JPEG", exif=exif)
+
+
+POSITION = {
+    ExifTags.GPS.GPSLatitudeRef: "S",
+    ExifTags.GPS.GPSLatitude: (28.0, 36.0, 50.0),
+    ExifTags.GPS.GPSLongitudeRef: "E",
+    ExifTags.GPS.GPSLongitude: (77.0, 12.0, 32.4),
+}
+
+
+def test_gps_position_bearing_and_time() -> None:
+    gps = POSITION | {
+        ExifTags.GPS.GPSAltitude: 216.5,
+        ExifTags.GPS.GPSImgDirectionRef: "M",
+        ExifTags.GPS.GPSImgDirection: 270.25,
+        ExifTags.GPS.GPSDateStamp: "2024:03:09",
+        ExifTags.GPS.GPSTimeStamp: (6.0, 7.0, 8.0),
+    }
+    metadata = load_photo(with_exif(gps)).metadata
+    assert metadata["gps"]["latitude"] == pytest.approx(-28.6138889, abs=1e-6)
+    assert metadata["gps"]["longitude"] == pytest.approx(77.209, abs=1e-6)
+    assert metadata["gps"]["altitude"] == pytest.approx(216.5)
+    assert metadata["gps"]["bearing"] == pytest.approx(270.25)
+    assert metadata["gps"]["bearing_reference"] == "magnetic"
+    assert metadata["time"] == "2024-03-09T06:07:08Z"
+
+
+def test_camera_time_with_and_without_zone() -> None:
+    details: dict[int, Any] = {ExifTags.Base.DateTimeOriginal: "2024:03:09 11:37:08"}
+    assert load_photo(with_exif(details=details)).metadata == {"time": "2024-03-09T11:37:08"}
+    details[ExifTags.Base.OffsetTimeOriginal] = "+05:30"
+    assert load_photo(with_exif(details=details)).metadata == {"time": "2024-03-09T11:37:08+05:30"}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {ExifTags.GPS.GPSLatitude: (95.0, 0.0, 0.0)},
+        {ExifTags.GPS.GPSLatitude: (IFDRational(0, 0), IFDRational(0, 0), IFDRational(0, 0))},
+        {ExifTags.GPS.GPSLongitude: (1.0,)},
+    ],
+)
+def test_a_position_that_makes_no_sense_is_none(change: dict[int, Any]) -> None:
+    assert "gps" not in load_photo(with_exif(POSITION | change)).metadata
+
+
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF")
+def test_broken_exif_costs_nothing_but_itself() -> None:
+    data = with_exif(POSITION)
+    start = data.index(b"Exif\0\0") + 6
+    broken = data[:start] + b"II*\0\xff\xff\xff\x7f" + bytes(range(40, 80)) + data[start + 48 :]
+    photo = load_photo(broken)
+    assert photo.pixels.shape == (24, 40, 3) and "gps" not in photo.metadata
+
+
+def test_file_endings_cover_the_formats() -> None:
+    assert {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".heic"} <= SUFFIXES

@@ -1,1 +1,19 @@
+"""Devanagari to Latin letters and Hindi signs to English: starts from text, knows nothing of pictures."""
 
+from __future__ import annotations
+
+from signboard.translation.bilingual import translate_lines
+from signboard.translation.translator import Part, Translation, Translator, romanize, translate
+from signboard.translation.transliteration import Spelling, Transliterator, to_iso15919
+
+__all__ = [
+    "Part",
+    "Spelling",
+    "Translation",
+    "Translator",
+    "Transliterator",
+    "romanize",
+    "to_iso15919",
+    "translate",
+    "translate_lines",
+]

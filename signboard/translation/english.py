@@ -1,0 +1,110 @@
+"""The little English grammar that signs need: gerunds, participles, plurals, capitals."""
+
+from __future__ import annotations
+
+_DOUBLED = {"stop", "put", "get", "sit", "swim", "spit", "dump", "cut", "run", "shut"} - {"dump"}
+_PARTICIPLES = {
+    "be": "been", "blow": "blown", "break": "broken", "burn": "burnt", "buy": "bought", "come": "come", "do": "done",
+    "drink": "drunk", "drive": "driven", "eat": "eaten", "get": "got", "get down": "got down", "give": "given",
+    "go": "gone", "keep": "kept", "leave": "left", "light": "lit", "make": "made", "put": "put", "read": "read",
+    "sell": "sold", "sit": "sat", "speak": "spoken", "spit": "spat", "spread": "spread", "stand": "stood",
+    "stick": "stuck", "swim": "swum", "take": "taken", "throw": "thrown", "wear": "worn", "write": "written",
+}  # fmt: skip
+_PLURALS = {
+    "man": "men", "men": "men", "woman": "women", "child": "children", "person": "persons", "foot": "feet", "tooth": "teeth",
+    "thief": "thieves", "life": "lives", "wife": "wives", "knife": "knives", "fish": "fish", "potato": "potatoes",
+    "tomato": "tomatoes", "mango": "mangoes", "washerman": "washermen", "craftsman": "craftsmen", "salesman": "salesmen",
+}  # fmt: skip
+#: Words that English counts by the piece or not at all: they stay as they are.
+_UNCOUNTED = set(
+    "advice attention bread butter cash caution cement cleanliness clothing construction cotton credit curd danger "
+    "drinking education electricity equipment fertiliser fodder food footwear fruit furniture garbage gold grass "
+    "grocery help honey housing ice information iron jewellery juice khadi leather light liquor luggage machinery meat "
+    "milk money music mutton news noise oil parking people permission police property public rain repair rice salt "
+    "sand sanitary sewing shirting silence silver smoking stationery steel sugar surveillance tailoring tea theft "
+    "tobacco traffic transport treatment urine ware waste water wheat wood wool work ghee lassi paneer dal roti".split()
+)
+_VOWELS = "aeiou"
+#: Words that stay small inside a title.
+SMALL = {"of", "the", "and", "for", "in", "on", "to", "from", "at", "by", "with", "a", "an", "or", "km", "m", "cm", "kg"}
+
+
+def _first(phrase: str) -> tuple[str, str]:
+    word, _, rest = phrase.partition(" ")
+    return word, f" {rest}" if rest else ""
+
+
+def gerund(phrase: str) -> str:
+    """"take photographs" -> "taking photographs"."""
+    word, rest = _first(phrase)
+    if word in _DOUBLED:
+        word += word[-1]
+    elif word.endswith("ie"):
+        word = word[:-2] + "y"
+    elif word.endswith("e") and not word.endswith(("ee", "ye")) and len(word) > 2:
+        word = word[:-1]
+    return f"{word}ing{rest}"
+
+
+def participle(phrase: str) -> str:
+    """"repair punctures" -> "repaired punctures"."""
+    word, rest = _first(phrase)
+    if word in _PARTICIPLES:
+        return _PARTICIPLES[word] + rest
+    if word in _DOUBLED:
+        word += word[-1]
+    if word.endswith("e"):
+        return f"{word}d{rest}"
+    if word.endswith("y") and word[-2:-1] not in _VOWELS:
+        return f"{word[:-1]}ied{rest}"
+    return f"{word}ed{rest}"
+
+
+def third_person(phrase: str) -> str:
+    """"make" -> "makes"."""
+    word, rest = _first(phrase)
+    if word == "be":
+        return "is" + rest
+    if word.endswith(("s", "sh", "ch", "x", "o", "z")):
+        return f"{word}es{rest}"
+    if word.endswith("y") and word[-2:-1] not in _VOWELS:
+        return f"{word[:-1]}ies{rest}"
+    return f"{word}s{rest}"
+
+
+def plural(phrase: str) -> str:
+    """"sweet shop" -> "sweet shops"; what is not counted, plural already, or ends in a name stays."""
+    head, of, tail = phrase.partition(" of ")
+    before, space, word = head.rpartition(" ")
+    low = word.lower()
+    if low in _PLURALS:
+        word = _PLURALS[low]
+    elif low not in _UNCOUNTED and not (low.endswith("s") and not low.endswith(("ss", "bus", "us"))):
+        if low.endswith(("s", "sh", "ch", "x", "z")):
+            word += "es"
+        elif low.endswith("y") and low[-2:-1] not in _VOWELS:
+            word = word[:-1] + "ies"
+        else:
+            word += "s"
+    return f"{before}{space}{word}{of}{tail}"
+
+
+def upper_first(text: str) -> str:
+    """Capital at the first letter, even behind digits' or quotes' marks; the rest untouched."""
+    for i, c in enumerate(text):
+        if c.isalpha():
+            return text[:i] + c.upper() + text[i + 1 :]
+        if c.isdigit():
+            return text
+    return text
+
+
+def title(text: str) -> str:
+    """Capitals as in a name: every word but the small ones, "state bank of india" -> "State Bank of India"."""
+    words = text.split(" ")
+    return " ".join(w if i and w.lower() in SMALL else upper_first(w) for i, w in enumerate(words))
+
+
+def a_or_an(word: str) -> str:
+    """The indefinite article for a word, by its first letter."""
+    return "an" if word[:1].lower() in _VOWELS else "a"

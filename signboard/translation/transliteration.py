@@ -1,0 +1,239 @@
+"""Devanagari to Latin letters: words through the network, and everything around words (digits, dots, other scripts)."""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+import json
+import math
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from signboard.errors import ConfigError, WeightsError
+
+WEIGHTS = Path(__file__).resolve().parent.parent / "weights" / "transliterator.safetensors"
+#: A word longer than this is not one word of a sign; it is cut into pieces of this many characters.
+LONGEST = 40
+BATCH = 512
+
+# Letters that the network was not trained on, as the letters they sound like.
+_FOLD = str.maketrans(
+    {
+        "ऩ": "न", "ऱ": "र", "ऴ": "ल", "ळ": "ल", "ॠ": "ऋ", "ॄ": "ृ", "ऌ": "ल", "ॢ": "", "ॡ": "ल", "ॣ": "",
+        "ऍ": "ए", "ऎ": "ए", "ऒ": "ओ", "ऄ": "अ", "ॆ": "े", "ॊ": "ो", "ॲ": "ऑ", "ऽ": "", "ऀ": "ँ",
+        "ॻ": "ग", "ॼ": "ज", "ॾ": "ड", "ॿ": "ब", "॰": "", "ꣳ": "ँ", "\u200c": "", "\u200d": "",
+    }
+)  # fmt: skip
+_DIGITS = str.maketrans("०१२३४५६७८९", "0123456789")
+# English letters as they are spelled out on signs: एल.आई.सी. is L.I.C.
+_LETTER_NAMES = {
+    "ए": "A", "बी": "B", "सी": "C", "डी": "D", "ई": "E", "एफ": "F", "जी": "G", "एच": "H", "आई": "I", "जे": "J",
+    "के": "K", "एल": "L", "एम": "M", "एन": "N", "ओ": "O", "पी": "P", "क्यू": "Q", "आर": "R", "एस": "S", "टी": "T",
+    "यू": "U", "वी": "V", "डब्ल्यू": "W", "डब्लू": "W", "एक्स": "X", "वाई": "Y", "जेड": "Z", "जैड": "Z",
+}  # fmt: skip
+# Words whose spelling no rule of sounds gives.
+_FIXED = {"ॐ": "om", "डॉ": "dr", "डा": "da"}
+
+#: A run of Devanagari letters and signs (no digits, no danda), joiners inside it included.
+WORD = re.compile(r"[ऀ-ॣॱ-ॿ\u200c\u200d]+")
+_INITIALS = re.compile(r"(?:[ऀ-ॣ]{1,7}[.॰]\s?){1,}[ऀ-ॣ]{1,7}[.॰]?")
+
+
+def clean(text: str) -> str:
+    """NFC, without joiners and variation selectors: the form that the glossary and the network work on."""
+    return re.sub("[\u200b-\u200d\u2060\ufe00-\ufe0f\ufeff]", "", unicodedata.normalize("NFC", text))
+
+
+def initials(text: str) -> str | None:
+    """Latin initials for English letters spelled in Devanagari with dots, बी.ए. -> B.A.; None when it is not that."""
+    parts = [p.strip() for p in re.split("[.॰]", text)]
+    letters = [p for p in parts if p]
+    if len(letters) < 2 or not all(p in _LETTER_NAMES for p in letters):
+        return None
+    return ".".join(_LETTER_NAMES[p] for p in letters) + ("." if not parts[-1] else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Spelling:
+    """One Latin spelling of a word. `confidence`: 0 to 1."""
+
+    text: str
+    confidence: float
+
+
+class Transliterator:
+    """The network with its weights. Immutable after construction: one object may serve any number of threads."""
+
+    def __init__(self, net: Any, card: dict[str, Any] | None = None) -> None:
+        """Takes a `TransliterationNet`; use `load` for the weights in the package."""
+        self._net = net.eval().requires_grad_(False)
+        self.card = dict(card or {})
+
+    @classmethod
+    def load(cls, path: Path | str = WEIGHTS) -> Transliterator:
+        """Reads weights (.safetensors, fp16) and the card beside them (.json).
+
+        Raises:
+            WeightsError: a file is missing, damaged, or does not belong to this network.
+        """
+        from safetensors.torch import load as load_tensors
+
+        from signboard.translation.network import DEVANAGARI, LATIN, TransliterationConfig, TransliterationNet
+
+        path = Path(path)
+        try:
+            card = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+            data = path.read_bytes()
+        except (OSError, ValueError) as error:
+            raise WeightsError(f"{path}: cannot read the transliteration weights and their card: {error}") from error
+        if hashlib.sha256(data).hexdigest() != card.get("sha256"):
+            raise WeightsError(f"{path}: the file does not match the sha256 in its card; install the package again")
+        if (card.get("characters_in"), card.get("characters_out")) != (DEVANAGARI, LATIN):
+            raise WeightsError(f"{path}: these weights were trained with other characters; train them again")
+        try:
+            net = TransliterationNet(TransliterationConfig(**card["architecture"]))
+            net.load_state_dict({k: v.float() for k, v in load_tensors(data).items()})
+        except (KeyError, TypeError, RuntimeError) as error:
+            raise WeightsError(f"{path}: weights of another architecture: {str(error).splitlines()[0]}") from error
+        return cls(net, card)
+
+    # Words ---------------------------------------------------------------------------------------------------------
+
+    def transliterate_words(self, words: Sequence[str]) -> list[str]:
+        """Lower-case Latin spellings of Devanagari words, batched; see `spell_words`."""
+        return [spelling.text for spelling in self.spell_words(words)]
+
+    def spell_words(self, words: Sequence[str]) -> list[Spelling]:
+        """The network's best spelling for each word, in order. Characters that are not Devanagari letters are dropped.
+
+        The confidence is the geometric mean of the probabilities of the emitted letters.
+        """
+        prepared = [_prepare(word) for word in words]
+        done: dict[str, Spelling] = {}
+        todo = sorted({piece for pieces in prepared for piece in pieces if piece not in _FIXED}, key=len)
+        done.update((piece, Spelling(latin, 1.0)) for piece, latin in _FIXED.items())
+        for start in range(0, len(todo), BATCH):
+            chunk = todo[start : start + BATCH]
+            done.update(zip(chunk, self._greedy(chunk), strict=True))
+        out = []
+        for pieces in prepared:
+            parts = [done[piece] for piece in pieces]
+            confidence = math.prod(p.confidence for p in parts) ** (1 / len(parts)) if parts else 0.0
+            out.append(Spelling("".join(p.text for p in parts), confidence))
+        return out
+
+    def _greedy(self, words: list[str]) -> list[Spelling]:
+        import torch
+
+        from signboard.translation.network import LATIN, encode_words
+
+        ids, lengths = encode_words(words)
+        with torch.inference_mode():
+            values, best = self._net(ids, lengths).max(-1)  # (N, S) both
+            slots = best.shape[1] // ids.shape[1]
+            keep = best != 0
+            keep[:, 1:] &= best[:, 1:] != best[:, :-1]
+            keep &= torch.arange(best.shape[1])[None] < (lengths * slots)[:, None]
+            count = keep.sum(1)
+            sure = ((values * keep).sum(1) / count.clamp(min=1)).exp().tolist()
+        symbols, masks = best.numpy(), keep.numpy()
+        return [
+            Spelling("".join(LATIN[i - 1] for i in row[mask]), p if mask.any() else 0.0)
+            for row, mask, p in zip(symbols, masks, sure, strict=True)
+        ]
+
+    def n_best(self, word: str, n: int = 5, beam: int = 16) -> list[Spelling]:
+        """Up to `n` different spellings of one word, best first, by CTC prefix beam search (Hannun et al., 2014).
+
+        The confidence is the spelling's probability, so the list sums to at most 1.
+        """
+        if n < 1:
+            raise ConfigError(f"n-best must be at least 1, not {n}")
+        pieces = _prepare(word)
+        if len(pieces) != 1:
+            return [self.spell_words([word])[0]] if pieces else []
+        if pieces[0] in _FIXED:
+            return [Spelling(_FIXED[pieces[0]], 1.0)]
+        import torch
+
+        from signboard.translation.network import LATIN, encode_words
+
+        with torch.inference_mode():
+            frames = self._net(*encode_words(pieces))[0].exp().tolist()
+        beams: dict[str, tuple[float, float]] = {"": (1.0, 0.0)}  # prefix -> probability ending in blank, in a letter
+        for frame in frames:
+            grown: dict[str, list[float]] = {}
+            for prefix, (blank, letter) in beams.items():
+                same = grown.setdefault(prefix, [0.0, 0.0])
+                same[0] += (blank + letter) * frame[0]
+                for index, p in enumerate(frame[1:]):
+                    if p < 1e-4:
+                        continue
+                    symbol = LATIN[index]
+                    longer = grown.setdefault(prefix + symbol, [0.0, 0.0])
+                    if prefix.endswith(symbol):
+                        same[1] += letter * p
+                        longer[1] += blank * p
+                    else:
+                        longer[1] += (blank + letter) * p
+            kept = heapq.nlargest(max(beam, 2 * n), grown.items(), key=lambda item: sum(item[1]))
+            beams = {prefix: (pair[0], pair[1]) for prefix, pair in kept}
+        ranked = heapq.nlargest(n, ((sum(pair), prefix) for prefix, pair in beams.items() if prefix))
+        return [Spelling(prefix, p) for p, prefix in ranked]
+
+    # Running text --------------------------------------------------------------------------------------------------
+
+    def romanize_many(self, texts: Sequence[str]) -> list[str]:
+        """Every Devanagari word of every text in Latin letters, one batch; all else stays, Devanagari digits become 0-9."""
+        cleaned = [romanizable(text) for text in texts]
+        words = sorted({word for text in cleaned for word in WORD.findall(text)})
+        spelled = dict(zip(words, self.spell_words(words), strict=True))
+        return [fill(text, spelled) for text in cleaned]
+
+    def romanize(self, text: str) -> str:
+        """One text; see `romanize_many`."""
+        return self.romanize_many([text])[0]
+
+
+def romanizable(text: str) -> str:
+    """The text ready for `fill`: clean, digits 0-9, dandas as full stops, spelled-out English initials as letters."""
+    text = _INITIALS.sub(lambda m: initials(m.group()) or m.group(), clean(text))
+    return text.translate(_DIGITS).replace("।", ".").replace("॥", ".")
+
+
+def fill(text: str, spelled: Mapping[str, Spelling]) -> str:
+    """A `romanizable` text with every Devanagari word (see `WORD`) replaced by its spelling."""
+    return WORD.sub(lambda m: spelled[m.group()].text, text).replace("॰", ".")
+
+
+def _prepare(word: str) -> list[str]:
+    """The word's Devanagari letters in the network's alphabet, cut into pieces of at most LONGEST characters."""
+    from signboard.translation.network import DEVANAGARI
+
+    letters = "".join(c for c in clean(word).translate(_FOLD) if c in DEVANAGARI)
+    letters = letters.lstrip("ँंः़ािीुूृॅेैॉोौ्") or letters.replace("्", "")
+    return [letters[i : i + LONGEST] for i in range(0, len(letters), LONGEST)]
+
+
+def to_iso15919(text: str) -> str:
+    """The scholarly transliteration ISO 15919, a letter for a letter, through the `indic-transliteration` library (MIT).
+
+    Raises:
+        ConfigError: the library is not installed (extra `translate`).
+    """
+    try:
+        from indic_transliteration import sanscript
+    except ImportError as error:
+        raise ConfigError("ISO 15919 needs the library: pip install 'signboard[translate]'") from error
+    return str(sanscript.transliterate(clean(text), sanscript.DEVANAGARI, sanscript.ISO))
+
+
+@cache
+def default_transliterator() -> Transliterator:
+    """The packaged weights, loaded once on first use."""
+    return Transliterator.load()

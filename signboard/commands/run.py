@@ -19,7 +19,7 @@ import typer
 
 from signboard.commands.inputs import Item, find_photos
 from signboard.commands.progress import Progress, speed
-from signboard.errors import ConfigError, SignboardError
+from signboard.errors import ConfigError, PhotoError, SignboardError
 
 if TYPE_CHECKING:
     from signboard.output.sink import Sink
@@ -336,7 +336,7 @@ class _Outputs:
                 relative = {item.path: item.relative for item in items}
                 self._sinks.append(formats.to_path(name, output, relative, resume, overwrite, position))
             if html is not None:
-                self._sinks.append(formats.to_report(html, resume=resume, overwrite=overwrite))
+                self._sinks.append(formats.to_report(html, thumbnail=_thumbnail, resume=resume, overwrite=overwrite))
         except OutputError:
             self.abandon()
             raise
@@ -407,10 +407,31 @@ def _picture_name(relative: str) -> str:
     return relative if path.suffix.lower() in _PICTURES else str(path.with_suffix(".jpg"))
 
 
+def _thumbnail(reading: Reading) -> bytes | None:
+    """A JPEG of the photo, 320 pixels wide at most, for the report."""
+    if reading.error is not None:
+        return None
+    from PIL import Image
+
+    from signboard.output.annotate import encode
+    from signboard.photo import load_photo
+
+    try:
+        image = Image.fromarray(load_photo(reading.source, decode_side=640).pixels)
+    except PhotoError:  # it was there a moment ago; the report can do without its picture
+        return None
+    image.thumbnail((320, 320))
+    return encode(image, ".jpg", quality=75)
+
+
 def _write_annotated(reading: Reading, path: Path) -> None:
     from signboard.output.annotate import annotate, encode
     from signboard.output.sink import write_whole
     from signboard.photo import load_photo
 
-    photo = load_photo(reading.source)
+    try:
+        photo = load_photo(reading.source)
+    except PhotoError as error:  # it was there a moment ago
+        complain(f"not annotated: {error}")
+        return
     write_whole(path, encode(annotate(photo.pixels, reading, scale=photo.scale), path.suffix))

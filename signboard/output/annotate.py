@@ -48,11 +48,11 @@ def annotate(pixels: np.ndarray, reading: Reading, *, scale: float = 1.0) -> Ima
     return image
 
 
-def encode(image: Image.Image, suffix: str) -> bytes:
+def encode(image: Image.Image, suffix: str, *, quality: int = 90) -> bytes:
     """The picture as the bytes of a file of this ending. Nothing of the original's EXIF goes along."""
     kind = {".png": "PNG", ".webp": "WEBP"}.get(suffix.lower(), "JPEG")
     buffer = io.BytesIO()
-    image.save(buffer, kind, quality=90)
+    image.save(buffer, kind, quality=quality)
     return buffer.getvalue()
 
 

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from signboard.errors import ConfigError
-from signboard.output import jsonl, text
+from signboard.output import alto, csv, geojson, hocr, html, jsonl, text
 from signboard.output.sink import (
     FileSink,
     FolderSink,
@@ -18,7 +18,9 @@ from signboard.output.sink import (
     unique_names,
 )
 
-FORMATS: dict[str, TextFormat] = {form.name: form for form in (jsonl.FORMAT, text.FORMAT)}
+FORMATS: dict[str, TextFormat] = {
+    module.FORMAT.name: module.FORMAT for module in (jsonl, csv, text, hocr, alto, geojson)
+}
 """Formats that are text, by the name that `--format` takes."""
 
 PARQUET = "parquet"
@@ -70,7 +72,7 @@ def to_stdout(name: str, photos: int, position: bool) -> Sink:
     """
     form = FORMATS[name]
     if form is text.FORMAT:
-        form = text.TERMINAL if photos > 1 else text.SINGLE
+        form = text.SEVERAL if photos > 1 else text.SINGLE
     if form.one_photo_a_file and photos > 1:
         raise OutputError(f"--format {name}: one photo a file; name a folder with --output")
     return StreamSink(form, sys.stdout.buffer, position=position)
@@ -85,6 +87,10 @@ def to_path(name: str, output: Path, relative: dict[str, str], resume: bool, ove
     Raises:
         OutputError: see `FileSink` and `FolderSink`.
     """
+    if name == PARQUET:
+        from signboard.output.parquet import ParquetSink
+
+        return ParquetSink(output, resume=resume, overwrite=overwrite, position=position)
     form = FORMATS[name]
     if form.one_photo_a_file and (output.is_dir() or len(relative) > 1 or not output.suffix):
         if output.suffix and not output.is_dir():
@@ -105,6 +111,10 @@ def to_path(name: str, output: Path, relative: dict[str, str], resume: bool, ove
     return FileSink(form, output, resume=resume, overwrite=overwrite, position=position)
 
 
-def to_report(path: Path, *, resume: bool, overwrite: bool) -> Sink:
-    """The report to look at in a browser."""
-    raise OutputError(f"{path}: reports are not there yet")
+def to_report(path: Path, *, thumbnail: html.Thumbnail, resume: bool, overwrite: bool) -> Sink:
+    """The report to look at in a browser. `thumbnail` gives a photo's small picture.
+
+    Raises:
+        OutputError: see `FileSink`.
+    """
+    return FileSink(html.report(thumbnail), path, resume=resume, overwrite=overwrite)

@@ -39,8 +39,9 @@ class Recovered:
 class TextFormat:
     """A format that is text: a head, a piece a photo, a tail. After every photo the file ends with the tail.
 
-    `body(reading, index, position)` is the piece of photo number `index` (from 0); `position` says whether the
-    photo's GPS position may be in it. `recover(file)` reads an interrupted file; formats without it cannot go on.
+    `body(reading, index, position)` is the piece of photo number `index` (from 0), maybe empty; `position` says
+    whether the photo's GPS position may be in it. `separator` stands between pieces that are not empty.
+    `recover(file, name)` reads an interrupted file; formats without it cannot go on.
     """
 
     name: str
@@ -48,8 +49,24 @@ class TextFormat:
     body: Callable[[Reading, int, bool], str]
     head: Callable[[], str] = lambda: ""
     tail: Callable[[], str] = lambda: ""
+    separator: str = ""
     recover: Callable[[BinaryIO, str], Recovered] | None = None
     one_photo_a_file: bool = False
+
+
+class _Pieces:
+    """The pieces of a format one after the other, with what stands between them."""
+
+    def __init__(self, form: TextFormat, position: bool, count: int = 0) -> None:
+        self._form, self._position, self._count = form, position, count
+        self._any = False
+
+    def next(self, reading: Reading) -> bytes:
+        piece = self._form.body(reading, self._count, self._position)
+        text = self._form.separator + piece if piece and self._any else piece
+        self._count += 1
+        self._any = self._any or bool(piece)
+        return _encode(text)
 
 
 class Sink(Protocol):
@@ -69,23 +86,27 @@ class StreamSink:
     """Rows to a stream that cannot be repaired: standard output, a pipe, a device."""
 
     def __init__(self, form: TextFormat, stream: BinaryIO, *, position: bool = False) -> None:
-        self._form, self._stream, self._position, self._count = form, stream, position, 0
-        self._put(form.head())
+        self._form, self._stream, self._pieces = form, stream, _Pieces(form, position)
+        self._put(_encode(form.head()))
 
     def has(self, source: str) -> bool:
         return False
 
     def write(self, reading: Reading) -> None:
-        self._put(self._form.body(reading, self._count, self._position))
-        self._count += 1
+        self._put(self._pieces.next(reading))
 
     def close(self) -> None:
-        self._put(self._form.tail())
+        self._put(_encode(self._form.tail()))
 
-    def _put(self, text: str) -> None:
+    def _put(self, data: bytes) -> None:
         # Straight to the bytes: a console's encoding may not know Devanagari, and a file name may be no text at all.
-        self._stream.write(_encode(text))
-        self._stream.flush()
+        try:
+            self._stream.write(data)
+            self._stream.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise OutputError(f"{getattr(self._stream, 'name', 'standard output')}: {reason(error)}") from None
 
 
 class FileSink:
@@ -105,7 +126,8 @@ class FileSink:
             OutputError: it cannot be opened, belongs to another run, or is of another format.
         """
         self._done: frozenset[str] = frozenset()
-        self._form, self._path, self._position, self._count = form, path, position, 0
+        self._form, self._path = form, path
+        count = 0
         if resume and form.recover is None:
             raise OutputError(
                 f"{path}: --resume works with JSON lines, CSV and folders of ALTO, not with {form.name}; "
@@ -120,7 +142,7 @@ class FileSink:
                 with path.open("rb") as old:  # buffered, to read line by line
                     found = form.recover(old, str(path))
                 self._done, size = found.sources, found.size
-                self._count = len(found.sources)
+                count = len(found.sources)
                 self._file.seek(size)
                 self._file.truncate()
             elif size and not overwrite:
@@ -129,6 +151,7 @@ class FileSink:
                 self._file.seek(0)
                 self._file.truncate()
                 size = 0
+            self._pieces = _Pieces(form, position, count)
             self._end = size  # where the next photo's rows begin
             if size == 0:
                 self._put(_encode(form.head()))
@@ -140,8 +163,7 @@ class FileSink:
         return source in self._done
 
     def write(self, reading: Reading) -> None:
-        self._put(_encode(self._form.body(reading, self._count, self._position)))
-        self._count += 1
+        self._put(self._pieces.next(reading))
 
     def close(self) -> None:
         try:

@@ -25,7 +25,7 @@ def _titled(reading: Reading, index: int, position: bool) -> str:
     """The text under the photo's name; an error stands where the text would be."""
     body = f"error: {reading.error}" if reading.error is not None else render(reading) or "(no text)"
     name = "".join(char if char.isprintable() else repr(char)[1:-1] for char in reading.source)
-    return ("\n" if index else "") + f"== {name} ==\n{body}\n"
+    return f"== {name} ==\n{body}\n"
 
 
 def _single(reading: Reading, index: int, position: bool) -> str:
@@ -33,10 +33,12 @@ def _single(reading: Reading, index: int, position: bool) -> str:
     return text + "\n" if text else ""
 
 
-FORMAT = TextFormat("text", (".txt",), _titled)
+FORMAT = TextFormat("text", (".txt",), _titled, separator="\n")
 
 SINGLE = TextFormat("text", (), _single)
 """On standard output, for one photo: the text alone. Errors and "no text" go to standard error."""
 
-TERMINAL = TextFormat("text", (), lambda reading, index, position: _titled(reading, index, position))
+SEVERAL = TextFormat(
+    "text", (), lambda reading, *rest: "" if reading.error else _titled(reading, *rest), separator="\n"
+)
 """On standard output, for several photos."""

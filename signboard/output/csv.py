@@ -1,0 +1,120 @@
+"""CSV: one word a row. A photo without words, or that could not be read, has one row with an empty text."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+from signboard.output.sink import OutputError, Recovered, TextFormat
+from signboard.reading import Line, Reading, Word
+
+COLUMNS = (
+    "source",
+    "word",  # number of the word on its photo, from 1; 0 on a photo without words
+    "words",  # how many words the photo has
+    "sign",  # numbers from 1
+    "line",
+    "text",
+    "confidence",
+    "detection_score",
+    "script",
+    "rotation",
+    "polygon",  # "x y x y ...", pixels of the upright photo
+    "line_text",
+    "romanized",
+    "translation",
+    "width",
+    "height",
+    "latitude",  # empty unless positions were asked for
+    "longitude",
+    "error",
+)
+
+
+def rows(reading: Reading, *, position: bool = False) -> Iterator[dict[str, Any]]:
+    """The rows of one photo, as dictionaries with all of `COLUMNS`."""
+    gps = reading.metadata.get("gps", {}) if position else {}
+    common: dict[str, Any] = dict.fromkeys(COLUMNS, "")
+    common |= {
+        "source": reading.source,
+        "words": len(reading.words),
+        "width": reading.width,
+        "height": reading.height,
+        "latitude": gps.get("latitude", ""),
+        "longitude": gps.get("longitude", ""),
+        "error": reading.error or "",
+    }
+    if not reading.words:
+        yield common | {"word": 0}
+        return
+    number = 0
+    for sign_number, sign in enumerate(reading.signs, start=1):
+        for line_number, line in enumerate(sign.lines, start=1):
+            for word in line.words:
+                number += 1
+                yield common | _word(word, line) | {"word": number, "sign": sign_number, "line": line_number}
+
+
+def _word(word: Word, line: Line) -> dict[str, Any]:
+    return {
+        "text": word.text,
+        "confidence": round(word.confidence, 4),
+        "detection_score": round(word.detection_score, 4),
+        "script": word.script,
+        "rotation": word.rotation,
+        "polygon": " ".join(f"{value:.2f}".rstrip("0").rstrip(".") for point in word.polygon for value in point),
+        "line_text": line.text,
+        "romanized": line.romanized or "",
+        "translation": line.translation or "",
+    }
+
+
+def _format(values: list[Any]) -> str:
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\n").writerow(values)
+    return buffer.getvalue()
+
+
+def _head() -> str:
+    return _format(list(COLUMNS))
+
+
+def _body(reading: Reading, index: int, position: bool) -> str:
+    return "".join(_format([row[name] for name in COLUMNS]) for row in rows(reading, position=position))
+
+
+def recover(file: BinaryIO, name: str) -> Recovered:
+    """The photos of an interrupted file, those of them whose last row is there and whole.
+
+    Raises:
+        OutputError: the file is not a CSV with these columns.
+    """
+    head = _head().encode()
+    found = file.readline()
+    if found != head and not (head.startswith(found) and not found.endswith(b"\n")):
+        raise OutputError(f"{name}: not a CSV file of this program, --resume cannot go on with it")
+    if found != head:
+        return Recovered(frozenset(), 0)
+    sources: set[str] = set()
+    size = position = len(head)
+    record = b""
+    for line in file:
+        position += len(line)
+        record += line
+        # A quoted field may go over several lines; its row is whole when its quotes are even.
+        if record.count(b'"') % 2 or not line.endswith(b"\n"):
+            continue
+        values = next(csv.reader([record.decode("utf-8", "surrogateescape")]), [])
+        record = b""
+        if len(values) != len(COLUMNS):
+            raise OutputError(f"{name}: a row with {len(values)} columns, --resume cannot go on with this file")
+        row = dict(zip(COLUMNS, values, strict=True))
+        if row["word"] == row["words"]:
+            sources.add(row["source"])
+            size = position
+    return Recovered(frozenset(sources), size)
+
+
+FORMAT = TextFormat("csv", (".csv",), _body, head=_head, recover=recover)

@@ -1,0 +1,76 @@
+"""GeoJSON (RFC 7946): one point a sign, where the photo was taken. A map's own format, so positions always are in it.
+
+The point is where the camera stood, not where the sign hangs; `bearing` says which way it looked, when it knew.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from signboard.output.sink import TextFormat
+from signboard.reading import Reading, Sign
+
+
+def features(reading: Reading) -> list[dict[str, Any]]:
+    """A feature for every sign with text; one without a text, with its error, for a photo that could not be read.
+
+    Photos without EXIF position have `"geometry": null`, as RFC 7946, section 3.2, has it for unlocated features.
+    """
+    gps = reading.metadata.get("gps")
+    geometry = None
+    if gps is not None:
+        place = [gps["longitude"], gps["latitude"]]  # longitude first (section 3.1.1)
+        if "altitude" in gps:
+            place.append(gps["altitude"])
+        geometry = {"type": "Point", "coordinates": place}
+    common: dict[str, Any] = {"source": reading.source}
+    if gps is not None and "bearing" in gps:
+        common["bearing"] = gps["bearing"]
+        common["bearing_reference"] = gps.get("bearing_reference", "true")
+    if "time" in reading.metadata:
+        common["time"] = reading.metadata["time"]
+    if reading.error is not None:
+        rows = [common | {"error": reading.error}]
+    else:
+        rows = [common | _sign(sign, number) for number, sign in enumerate(reading.signs, start=1) if sign.text]
+    return [{"type": "Feature", "geometry": geometry, "properties": row} for row in rows]
+
+
+def _sign(sign: Sign, number: int) -> dict[str, Any]:
+    words = [word for line in sign.lines for word in line.words if word.text]
+    row: dict[str, Any] = {
+        "text": sign.text,
+        "sign": number,
+        "confidence": round(sum(word.confidence for word in words) / len(words), 4),
+        "scripts": sorted({word.script for word in words}),
+        "polygon": [[round(x, 2), round(y, 2)] for x, y in sign.polygon],
+    }
+    for name in ("romanized", "translation"):
+        lines = [getattr(line, name) for line in sign.lines if getattr(line, name)]
+        if lines:
+            row[name] = "\n".join(lines)
+    return row
+
+
+def _body(reading: Reading, index: int, position: bool) -> str:
+    return ",\n".join(_dumps(feature) for feature in features(reading))
+
+
+def _dumps(feature: dict[str, Any]) -> str:
+    line = json.dumps(feature, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    try:
+        line.encode("utf-8")
+    except UnicodeEncodeError:  # a file name with bytes that are no text
+        line = json.dumps(feature, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    return line
+
+
+FORMAT = TextFormat(
+    "geojson",
+    (".geojson",),
+    _body,
+    head=lambda: '{"type":"FeatureCollection","features":[\n',
+    tail=lambda: "\n]}\n",
+    separator=",\n",
+)

@@ -1,0 +1,104 @@
+"""The parts of the benchmark that compute: what it measures needs the networks and an idle machine."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import time
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
+import pytest
+
+SCRIPT = Path(__file__).parents[2] / "scripts" / "benchmark.py"
+
+
+@pytest.fixture(scope="module")
+def benchmark() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("scripts_benchmark", SCRIPT)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_stage_clock_counts_every_moment_once(benchmark: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(time, "perf_counter", lambda: now[0])
+
+    def spend(seconds: float) -> None:
+        now[0] += seconds
+
+    clock = benchmark.StageClock()
+    inner = clock.wrap("crop", lambda: spend(2))
+
+    def outer_body() -> str:
+        spend(1)
+        inner()
+        inner()
+        return "done"
+
+    outer = clock.wrap("detect", outer_body)
+    assert outer() == "done"
+    assert dict(clock.seconds) == {"crop": 4, "detect": 1}
+
+    def fails() -> None:
+        spend(3)
+        raise ValueError
+
+    with pytest.raises(ValueError):
+        clock.wrap("layout", fails)()
+    assert clock.seconds["layout"] == 3
+    assert outer() == "done"  # nothing stayed open
+    assert clock.seconds["detect"] == 2
+
+
+def test_stage_clock_names_what_is_not_there(benchmark: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = SimpleNamespace(Thing=SimpleNamespace(work=lambda: 5))
+    monkeypatch.setitem(sys.modules, "some_module", module)  # type: ignore[arg-type]
+    clock = benchmark.StageClock()
+    clock.install({"work": ("some_module:Thing.work",)})
+    assert module.Thing.work() == 5
+    assert "work" in clock.seconds
+    with pytest.raises(LookupError, match=r"stage play: there is no some_module:Thing\.play"):
+        clock.install({"play": ("some_module:Thing.play",)})
+
+
+def test_covered(benchmark: ModuleType) -> None:
+    assert benchmark.covered([]) == 0
+    assert benchmark.covered([(0, 2), (1, 3), (1, 2), (5, 6)]) == 4
+
+
+def test_find_photos(benchmark: ModuleType, tmp_path: Path) -> None:
+    for name in ("b.jpg", "a/c.PNG", "notes.txt"):
+        file = tmp_path / name
+        file.parent.mkdir(exist_ok=True)
+        file.touch()
+    found = benchmark.find_photos([tmp_path], 3)
+    assert [Path(path).name for path in found] == ["c.PNG", "b.jpg", "c.PNG"]
+    assert benchmark.find_photos([], 3) == []
+
+
+def test_report(benchmark: ModuleType) -> None:
+    figures = {"photos": 4, "rounds": 3, "seconds": {"detect": 0.3, "other": 0.1, "wall": 0.4}}
+    text = benchmark.report("stages", figures)
+    assert "4 photos one by one, median of 3 rounds" in text
+    assert "| detect | 300.0 | 75.0 % |" in text
+    assert "| wall | 400.0 | 100.0 % |" in text
+    assert "| peak mib | 1234 |" in benchmark.report("memory", {"peak_mib": 1234.4})
+
+
+def test_usage_errors(benchmark: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    commands = [
+        ["--photos", str(tmp_path)],
+        ["--photos", str(tmp_path / "gone.jpg")],
+        ["--parts", "tea"],
+        ["--parts", "peers"],
+        ["--photos", str(tmp_path), "--batch-size", "many"],
+    ]
+    for command in commands:
+        with pytest.raises(SystemExit) as stopped:
+            benchmark.main(command)
+        assert stopped.value.code == 2
+    assert "gone.jpg: no such photo" in capsys.readouterr().err

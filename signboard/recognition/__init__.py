@@ -1,1 +1,9 @@
+"""Reading words: crops in, texts and confidences out."""
 
+from __future__ import annotations
+
+from signboard.recognition.charset import Charset, script_of
+from signboard.recognition.network import RecognizerConfig, RecognizerNetwork
+from signboard.recognition.recognizer import Recognizer
+
+__all__ = ["Charset", "Recognizer", "RecognizerConfig", "RecognizerNetwork", "script_of"]

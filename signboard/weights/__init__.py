@@ -1,1 +1,86 @@
+"""Weights that travel with the package: fp16 safetensors, each with a JSON card that says everything needed to load it."""
 
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from signboard.errors import WeightsError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+WEIGHTS_FOLDER = Path(__file__).parent
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file's bytes, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def load_card(path: str | Path, kind: str) -> dict[str, Any]:
+    """The card (a JSON object) at `path`, checked to be of `kind` ("detector", "recognizer", ...).
+
+    Raises:
+        WeightsError: no such file, not JSON, another kind.
+    """
+    path = Path(path)
+    try:
+        card = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise WeightsError(f"{path}: no such card; reinstall signboard or name an existing card") from None
+    except (OSError, ValueError) as error:
+        raise WeightsError(f"{path}: not a readable card ({error})") from None
+    if not isinstance(card, dict) or card.get("kind") != kind:
+        found = card.get("kind") if isinstance(card, dict) else type(card).__name__
+        raise WeightsError(f"{path}: is the card of a {found}, a {kind} is needed")
+    return card
+
+
+def load_state(path: str | Path, card: dict[str, Any]) -> dict[str, Tensor]:
+    """The tensors that the card at `path` names, as float32, after their checksum was compared with the card's.
+
+    Raises:
+        WeightsError: the file is missing, or is not the one that the card describes.
+    """
+    import torch
+    from safetensors.torch import load_file
+
+    file = Path(path).with_name(str(card.get("file", "")))
+    if not file.is_file():
+        raise WeightsError(f"{file}: the weights that {path} names are missing")
+    if sha256(file) != card.get("sha256"):
+        raise WeightsError(f"{file}: damaged, its checksum is not the one on its card {path}")
+    try:
+        state = load_file(file)
+    except Exception as error:  # safetensors has its own error types, all of them mean a bad file
+        raise WeightsError(f"{file}: not a readable safetensors file ({error})") from None
+    return {k: v.float() if v.dtype in (torch.float16, torch.bfloat16) else v for k, v in state.items()}
+
+
+def save_weights(path: str | Path, state: dict[str, Tensor], card: dict[str, Any]) -> Path:
+    """Write `state` as fp16 safetensors and `card`, completed with file name and checksum, as `path` (ending in .json).
+
+    Both files are replaced at once at the end, so a reader never sees half of them.
+    """
+    import torch
+    from safetensors.torch import save_file
+
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file = path.with_suffix(".safetensors")
+    half = {k: (v.half() if v.is_floating_point() else v).detach().cpu().contiguous() for k, v in state.items()}
+    for name, tensor in half.items():
+        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+            raise WeightsError(f"{file}: tensor {name} is not finite in fp16; not saved")
+    temporary = file.with_suffix(".tmp")
+    save_file(half, temporary)
+    full_card = {**card, "file": file.name, "sha256": sha256(temporary)}
+    temporary_card = path.with_suffix(".json.tmp")
+    temporary_card.write_text(json.dumps(full_card, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+    temporary.replace(file)
+    temporary_card.replace(path)
+    return path

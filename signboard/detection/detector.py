@@ -1,0 +1,147 @@
+"""The detector as the rest of the program sees it: a batch of photos in, word polygons and scores out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from signboard.detection.maps import SHRINK_RATIO, polygons_from_map
+from signboard.detection.network import DetectorConfig, DetectorNetwork
+from signboard.errors import WeightsError
+from signboard.geometry import FloatArray, ImageArray
+from signboard.weights import WEIGHTS_FOLDER, load_card, load_state
+
+MEAN = (0.485, 0.456, 0.406)
+STD = (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True, slots=True)
+class Detections:
+    """Words found on one photo: `polygons`, each (N, 2) float32 in the photo's pixels, clockwise; `scores`, 0 to 1."""
+
+    polygons: list[FloatArray]
+    scores: list[float]
+
+    def __len__(self) -> int:
+        return len(self.polygons)
+
+
+def network_size(height: int, width: int, *, side: int, multiple: int = 32) -> tuple[int, int]:
+    """The (height, width) that a photo is resized to: its longer side becomes `side`, both multiples of `multiple`.
+
+    A smaller photo is enlarged by at most two.
+    """
+    scale = min(side / max(height, width), 2.0)
+    return (
+        max(multiple, round(height * scale / multiple) * multiple),
+        max(multiple, round(width * scale / multiple) * multiple),
+    )
+
+
+def resize_for_network(pixels: ImageArray, size: tuple[int, int]) -> ImageArray:
+    """(H, W, 3) uint8 -> (size[0], size[1], 3) uint8, averaged when it shrinks, bilinear when it grows."""
+    shrinking = size[0] * size[1] < pixels.shape[0] * pixels.shape[1]
+    method = cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR
+    return cv2.resize(pixels, (size[1], size[0]), interpolation=method).astype(np.uint8, copy=False)
+
+
+class Detector:
+    """Finds words on photos. Immutable after construction; safe to share between threads.
+
+    Args:
+        network: a trained network; it is put in evaluation mode.
+        side: the longer side, in pixels, that photos are resized to.
+        threshold, box_threshold: see `maps.polygons_from_map`.
+        device: where the network runs.
+        dtype: float32, or the half precision to autocast to on CUDA.
+        card: the card of the weights, kept for whoever asks.
+    """
+
+    def __init__(
+        self,
+        network: DetectorNetwork,
+        *,
+        side: int = 1280,
+        threshold: float = 0.3,
+        box_threshold: float = 0.5,
+        shrink_ratio: float = SHRINK_RATIO,
+        device: str | torch.device = "cpu",
+        dtype: torch.dtype = torch.float32,
+        card: dict[str, Any] | None = None,
+    ) -> None:
+        self.device = torch.device(device)
+        self.network = network.eval().to(self.device, memory_format=torch.channels_last)
+        self.side = side
+        self.threshold = threshold
+        self.box_threshold = box_threshold
+        self.shrink_ratio = shrink_ratio
+        self.dtype = dtype
+        self.card = card or {}
+        self._mean = torch.tensor(MEAN, device=self.device).view(1, 3, 1, 1) * 255.0
+        self._std = torch.tensor(STD, device=self.device).view(1, 3, 1, 1) * 255.0
+
+    @classmethod
+    def load(cls, card_path: str | Path | None = None, **options: Any) -> Detector:
+        """The detector whose card is at `card_path`, the shipped one by default. `options` override the card's thresholds.
+
+        Raises:
+            WeightsError: card or weights missing, damaged, or of another architecture.
+        """
+        path = Path(card_path) if card_path is not None else WEIGHTS_FOLDER / "detector.json"
+        card = load_card(path, "detector")
+        try:
+            network = DetectorNetwork(DetectorConfig(**card["config"]))
+            network.load_state_dict(load_state(path, card))
+        except (KeyError, TypeError, RuntimeError) as error:
+            raise WeightsError(f"{path}: the weights do not fit the card's architecture ({error})") from None
+        settings = {**card.get("inference", {}), **{k: v for k, v in options.items() if v is not None}}
+        return cls(network, card=card, **settings)
+
+    @torch.inference_mode()
+    def probability_maps(self, batch: Tensor) -> Tensor:
+        """Pictures (N, H, W, 3) uint8, H and W multiples of 32 -> probability of text kernels (N, H, W) float32."""
+        x = batch.to(self.device, non_blocking=True).permute(0, 3, 1, 2)
+        x = ((x.float() - self._mean) / self._std).contiguous(memory_format=torch.channels_last)
+        with torch.autocast(self.device.type, dtype=self.dtype, enabled=self.dtype != torch.float32):
+            logits, _ = self.network(x)
+        return torch.sigmoid(logits.float())
+
+    def detect(self, photos: Sequence[ImageArray], *, side: int | None = None) -> list[Detections]:
+        """Words on each photo, in the order of the photos.
+
+        Args:
+            photos: (H, W, 3) uint8 RGB each, any sizes; those that come to the same network size share a forward pass.
+            side: another longer side than the detector's own.
+        """
+        sizes = [network_size(*p.shape[:2], side=side or self.side) for p in photos]
+        results: list[Detections | None] = [None] * len(photos)
+        for size in sorted(set(sizes)):
+            members = [i for i, s in enumerate(sizes) if s == size]
+            batch = torch.from_numpy(np.stack([resize_for_network(photos[i], size) for i in members]))
+            maps = self.probability_maps(batch).cpu().numpy()
+            for i, probability in zip(members, maps, strict=True):
+                results[i] = self._polygons(probability, photos[i].shape[:2])
+        return [r for r in results if r is not None]
+
+    def _polygons(self, probability: FloatArray, shape: tuple[int, ...]) -> Detections:
+        polygons, scores = polygons_from_map(
+            probability, threshold=self.threshold, box_threshold=self.box_threshold, shrink_ratio=self.shrink_ratio
+        )
+        height, width = shape[:2]
+        scale = np.array([width / probability.shape[1], height / probability.shape[0]], np.float32)
+        limit = np.array([width, height], np.float32)
+        return Detections([np.clip(p * scale, 0.0, limit) for p in polygons], scores)
+
+    def describe(self) -> dict[str, Any]:
+        """Architecture and inference settings, as they stand on a card."""
+        return {
+            "config": asdict(self.network.config),
+            "inference": {"side": self.side, "threshold": self.threshold, "box_threshold": self.box_threshold},
+        }

@@ -1,0 +1,68 @@
+"""The detector's loss: cross-entropy with hard-example mining, overlap of the binarised map, and the border's distance."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def balanced_cross_entropy(logits: Tensor, target: Tensor, mask: Tensor, *, negatives: float = 3.0) -> Tensor:
+    """Binary cross-entropy over all positive pixels and the hardest negatives.
+
+    Args:
+        logits, target, mask: (N, H, W); only pixels with mask 1 count.
+        negatives: at most so many negative pixels for each positive one, over the whole batch (at least 1000).
+
+    Source: online hard example mining as in the DB paper, section 3.5.
+    """
+    loss = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
+    positive = target * mask
+    negative = (1.0 - target) * mask
+    positives = positive.sum()
+    keep = int(min(float(negative.sum()), max(float(positives) * negatives, 1000.0)))
+    hard = torch.topk((loss * negative).flatten(), keep).values.sum() if keep > 0 else loss.sum() * 0.0
+    return ((loss * positive).sum() + hard) / (positives + keep + 1e-6)
+
+
+def dice_loss(probability: Tensor, target: Tensor, mask: Tensor) -> Tensor:
+    """1 - Dice overlap of `probability` and `target`, each (N, H, W), where mask is 1 (Milletari et al. 2016)."""
+    overlap = (probability * target * mask).sum()
+    union = (probability * mask).sum() + (target * mask).sum()
+    return 1.0 - 2.0 * overlap / (union + 1e-6)
+
+
+def detection_loss(
+    probability: Tensor,
+    threshold: Tensor,
+    kernel: Tensor,
+    kernel_mask: Tensor,
+    border: Tensor,
+    border_mask: Tensor,
+    *,
+    amplification: float = 50.0,
+    border_weight: float = 5.0,
+) -> dict[str, Tensor]:
+    """The three losses of the DB paper (equation 6) and their weighted sum.
+
+    Args:
+        probability, threshold: logits (N, H, W) from the network.
+        kernel, kernel_mask, border, border_mask: the target maps (N, H, W) of `maps.make_targets`.
+        amplification: k of the paper's differentiable binarisation.
+        border_weight: beta of the paper, for maps scaled to 0..1.
+
+    Returns:
+        {"loss", "kernel", "binary", "border"}, scalars.
+    """
+    probability, threshold = probability.float(), threshold.float()
+    cross_entropy = balanced_cross_entropy(probability, kernel, kernel_mask)
+    p, t = torch.sigmoid(probability), torch.sigmoid(threshold)
+    binary = torch.sigmoid(amplification * (p - t))
+    dice = dice_loss(binary, kernel, kernel_mask) + dice_loss(p, kernel, kernel_mask)
+    distance = ((t - border).abs() * border_mask).sum() / (border_mask.sum() + 1e-6)
+    return {
+        "loss": 2.0 * cross_entropy + dice + border_weight * distance,
+        "kernel": cross_entropy.detach(),
+        "binary": dice.detach(),
+        "border": distance.detach(),
+    }

@@ -1,0 +1,192 @@
+"""Polygons and the crops cut along them: pure functions on NumPy arrays, shared by every stage.
+
+Frame: pixels, x right, y down. A polygon is (N, 2) float32, N >= 4, clockwise on the screen from the text's top-left,
+so for a quad: top-left, top-right, bottom-right, bottom-left. A polygon with 2k > 4 points holds k points along the
+text's top edge and then k points back along its bottom edge.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pyclipper
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float32]
+ImageArray = NDArray[np.uint8]
+
+# pyclipper works on integers: coordinates are scaled by this before offsetting and back after.
+_CLIPPER_SCALE = 64.0
+
+
+def polygon_area(polygon: FloatArray) -> float:
+    """Signed area of `polygon` (N, 2) in square pixels: positive when clockwise on the screen (shoelace formula)."""
+    x, y = np.asarray(polygon, dtype=np.float64).T
+    return float(0.5 * (x * np.roll(y, -1) - np.roll(x, -1) * y).sum())
+
+
+def polygon_perimeter(polygon: FloatArray) -> float:
+    """Length of the closed outline of `polygon` (N, 2), pixels."""
+    polygon = np.asarray(polygon, dtype=np.float64)
+    return float(np.linalg.norm(polygon - np.roll(polygon, -1, axis=0), axis=1).sum())
+
+
+def clockwise(polygon: FloatArray) -> FloatArray:
+    """`polygon` (N, 2) with its points in clockwise order on the screen; the first point stays the first."""
+    polygon = np.asarray(polygon, dtype=np.float32)
+    if polygon_area(polygon) < 0:
+        polygon = np.concatenate([polygon[:1], polygon[:0:-1]])
+    return polygon
+
+
+def order_quad(quad: FloatArray) -> FloatArray:
+    """The four points of `quad` (4, 2) clockwise, beginning where the edge that points most to the right begins.
+
+    That is the top-left corner for text that is turned by less than 45 degrees.
+    """
+    quad = clockwise(quad)
+    edges = np.roll(quad, -1, axis=0) - quad  # (4, 2)
+    lengths = np.maximum(np.linalg.norm(edges, axis=1), 1e-6)
+    start = int(np.argmax(edges[:, 0] / lengths))
+    return np.roll(quad, -start, axis=0)
+
+
+def offset_polygon(polygon: FloatArray, distance: float) -> list[FloatArray]:
+    """`polygon` (N, 2) grown by `distance` pixels (shrunk if negative), corners kept: a list, as it may split or vanish.
+
+    Source: Vatti clipping as used by Liao et al., "Real-time Scene Text Detection with Differentiable Binarization".
+    """
+    clipper = pyclipper.PyclipperOffset(miter_limit=2.0)
+    path = np.round(np.asarray(polygon, dtype=np.float64) * _CLIPPER_SCALE).astype(np.int64)
+    clipper.AddPath(path.tolist(), pyclipper.JT_MITER, pyclipper.ET_CLOSEDPOLYGON)
+    return [np.asarray(p, dtype=np.float32) / _CLIPPER_SCALE for p in clipper.Execute(distance * _CLIPPER_SCALE)]
+
+
+def shrink_distance(polygon: FloatArray, ratio: float) -> float:
+    """How far, in pixels, `polygon` is shrunk for a shrink `ratio` in (0, 1): A (1 - r^2) / L (DB paper, equation 10)."""
+    perimeter = polygon_perimeter(polygon)
+    return abs(polygon_area(polygon)) * (1.0 - ratio * ratio) / perimeter if perimeter > 0 else 0.0
+
+
+def shrink_polygon(polygon: FloatArray, ratio: float) -> list[FloatArray]:
+    """`polygon` (N, 2) shrunk by `shrink_distance`: the text kernel that the detector learns. May be empty."""
+    return offset_polygon(polygon, -shrink_distance(polygon, ratio))
+
+
+def unshrink_distance(polygon: FloatArray, ratio: float) -> float:
+    """How far a kernel that was shrunk by `ratio` must be grown again, in pixels, solved for a rectangle.
+
+    With sides a, b after the shrink and d the distance, (a + 2d)(b + 2d)(1 - r^2) = 2d (a + b + 4d): the positive root.
+    The kernel's own area and perimeter stand for a rectangle's, so shrinking and growing back is near the identity.
+    """
+    area, perimeter = abs(polygon_area(polygon)), polygon_perimeter(polygon)
+    keep = 1.0 - ratio * ratio
+    # keep * (A + d P + 4 d^2) = d (P + 8 d)   with P = 2 (a + b)
+    a, b, c = 4.0 * keep - 8.0, perimeter * (keep - 1.0), keep * area
+    root = np.sqrt(max(b * b - 4.0 * a * c, 0.0))
+    return float((-b - root) / (2.0 * a))
+
+
+def grow_quad(quad: FloatArray, distance: float) -> FloatArray:
+    """A rectangle `quad` (4, 2) with every side moved outwards by `distance` pixels."""
+    quad = np.asarray(quad, dtype=np.float32)
+    right = quad[1] - quad[0]
+    down = quad[3] - quad[0]
+    right = right / max(float(np.linalg.norm(right)), 1e-6) * distance
+    down = down / max(float(np.linalg.norm(down)), 1e-6) * distance
+    return quad + np.stack([-right - down, right - down, right + down, down - right]).astype(np.float32)
+
+
+def bounding_quad(points: FloatArray) -> FloatArray:
+    """The smallest rectangle around `points` (N, 2), as an ordered quad (4, 2) float32 (see `order_quad`)."""
+    return order_quad(cv2.boxPoints(cv2.minAreaRect(np.asarray(points, dtype=np.float32))))
+
+
+def text_quad(polygon: FloatArray) -> FloatArray:
+    """The quad (4, 2) that stands for `polygon`: itself if it has four points, else the smallest rectangle around it."""
+    polygon = np.asarray(polygon, dtype=np.float32)
+    return polygon if len(polygon) == 4 else bounding_quad(polygon)
+
+
+def text_size(polygon: FloatArray) -> tuple[float, float]:
+    """(width, height) in pixels along and across the text of `polygon` (4, 2) or (2k, 2)."""
+    polygon = np.asarray(polygon, dtype=np.float32)
+    if len(polygon) % 2:
+        polygon = bounding_quad(polygon)
+    half = len(polygon) // 2
+    top, bottom = polygon[:half], polygon[half:][::-1]
+    width = 0.5 * (_path_length(top) + _path_length(bottom))
+    height = float(np.linalg.norm(top - bottom, axis=1).mean())
+    return width, height
+
+
+def _path_length(path: FloatArray) -> float:
+    return float(np.linalg.norm(np.diff(path, axis=0), axis=1).sum())
+
+
+def _resample(path: FloatArray, count: int) -> FloatArray:
+    """`count` points at equal arc length along the open `path` (K, 2)."""
+    steps = np.linalg.norm(np.diff(path, axis=0), axis=1)
+    at = np.concatenate([[0.0], np.cumsum(steps)])
+    want = np.linspace(0.0, at[-1], count)
+    return np.stack([np.interp(want, at, path[:, i]) for i in range(2)], axis=1).astype(np.float32)
+
+
+def rotate_polygon_start(polygon: FloatArray, rotation: int) -> FloatArray:
+    """`polygon` whose crop reads upright after turning it `rotation` degrees counter-clockwise, started at the text's top-left.
+
+    `rotation` is 0, 90, 180 or 270. A curved polygon (more than four points) turned by 90 or 270 becomes its quad.
+    """
+    steps = (rotation // 90) % 4
+    if steps == 0:
+        return polygon
+    if len(polygon) != 4 and steps == 2:
+        return np.roll(polygon, len(polygon) // 2, axis=0)
+    return np.roll(text_quad(polygon), -steps, axis=0)
+
+
+def rectify(image: ImageArray, polygon: FloatArray, height: int, *, max_width: int = 1024, min_width: int = 8) -> ImageArray:
+    """The text inside `polygon`, cut out and straightened.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        polygon: (4, 2) for a perspective crop; (2k, 2) with k > 2 is unrolled along its two edges.
+        height: rows of the crop, pixels; its width follows from the text's proportions within `min_width` and `max_width`.
+
+    Returns:
+        (height, width, 3) uint8. What lies outside the image repeats its border.
+    """
+    polygon = np.asarray(polygon, dtype=np.float32)
+    if len(polygon) % 2:
+        polygon = bounding_quad(polygon)
+    text_width, text_height = text_size(polygon)
+    width = int(np.clip(round(text_width * height / max(text_height, 1.0)), min_width, max_width))
+
+    # A strong reduction is done in two steps, so that no stroke falls between the samples.
+    reduction = text_height / height
+    x0, y0 = np.floor(polygon.min(axis=0)).astype(int) - 2
+    x1, y1 = np.ceil(polygon.max(axis=0)).astype(int) + 3
+    x0, y0 = max(x0, 0), max(y0, 0)
+    x1, y1 = min(max(x1, x0 + 1), image.shape[1]), min(max(y1, y0 + 1), image.shape[0])
+    x0, y0 = min(x0, x1 - 1), min(y0, y1 - 1)
+    patch = image[y0:y1, x0:x1]
+    local = polygon - np.array([x0, y0], dtype=np.float32)
+    if reduction > 1.5:
+        factor = 1.25 / reduction
+        small = (max(1, round(patch.shape[1] * factor)), max(1, round(patch.shape[0] * factor)))
+        local = local * np.array([small[0] / patch.shape[1], small[1] / patch.shape[0]], dtype=np.float32)
+        patch = cv2.resize(patch, small, interpolation=cv2.INTER_AREA)
+
+    if len(local) == 4:
+        target = np.array([[0, 0], [width, 0], [width, height], [0, height]], dtype=np.float32)
+        # Half a pixel: polygons live on pixel edges, warpPerspective on pixel centres.
+        matrix = cv2.getPerspectiveTransform(local - 0.5, target - 0.5)
+        return cv2.warpPerspective(
+            patch, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        ).astype(np.uint8, copy=False)
+    half = len(local) // 2
+    top, bottom = _resample(local[:half], width + 1), _resample(local[half:][::-1], width + 1)
+    top, bottom = 0.5 * (top[1:] + top[:-1]), 0.5 * (bottom[1:] + bottom[:-1])  # column centres, (width, 2)
+    down = ((np.arange(height, dtype=np.float32) + 0.5) / height)[:, None, None]
+    grid = (top[None] * (1 - down) + bottom[None] * down - 0.5).astype(np.float32)  # (height, width, 2)
+    return cv2.remap(patch, grid, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).astype(np.uint8, copy=False)

@@ -1,0 +1,57 @@
+"""CTC: from frame-wise class scores to texts and confidences, and the loss."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from signboard.recognition.charset import Charset
+
+
+def greedy_decode(
+    best: NDArray[np.int64], probability: NDArray[np.float32], charset: Charset
+) -> list[tuple[str, float]]:
+    """Best-path decoding (Graves et al. 2006, section 3.2) of a batch.
+
+    Args:
+        best: (N, T) the most probable class of each frame.
+        probability: (N, T) its probability.
+
+    Returns:
+        (text, confidence) a row. The confidence is the product, over emitted characters, of the highest probability among
+        the character's frames; frames of the blank do not count, and empty text has confidence 0.
+    """
+    readings = []
+    for classes, scores in zip(best, probability, strict=True):
+        starts = np.flatnonzero(np.diff(classes, prepend=-1))
+        kept = starts[classes[starts] != 0]
+        if len(kept) == 0:
+            readings.append(("", 0.0))
+            continue
+        peaks = np.maximum.reduceat(scores, starts)[classes[starts] != 0]
+        text = charset.decode(classes[kept].tolist())
+        readings.append((text, float(np.prod(peaks)) if text else 0.0))
+    return readings
+
+
+def best_path(logits: Tensor) -> tuple[Tensor, Tensor]:
+    """Logits (N, T, C) -> (class (N, T) int64, probability (N, T) float32) of each frame, on the logits' device."""
+    probability, best = torch.softmax(logits.float(), dim=-1).max(dim=-1)
+    return best, probability
+
+
+def ctc_loss(logits: Tensor, targets: Tensor, lengths: Tensor) -> Tensor:
+    """Mean CTC loss per word, each word's divided by its length.
+
+    Args:
+        logits: (N, T, C).
+        targets: all words' class indices, concatenated.
+        lengths: (N,) characters of each word.
+    """
+    log_probabilities = F.log_softmax(logits.float(), dim=-1).transpose(0, 1)  # (T, N, C)
+    frames = torch.full((logits.shape[0],), logits.shape[1], dtype=torch.long)
+    losses = F.ctc_loss(log_probabilities, targets, frames, lengths, blank=0, reduction="none", zero_infinity=True)
+    return (losses / lengths.to(losses.device).clamp(min=1)).mean()

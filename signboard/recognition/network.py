@@ -1,0 +1,109 @@
+"""The recogniser's network: a width-preserving backbone, a small sequence mixer, a CTC head."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from signboard.backbones import build_backbone
+from signboard.recognition.charset import DEFAULT_CHARACTERS
+
+
+@dataclass(frozen=True, slots=True)
+class RecognizerConfig:
+    """What is needed to build the network again.
+
+    Attributes:
+        backbone: a name in `signboard.backbones.BACKBONES`; its text form is used.
+        width: factor on the backbone's channels.
+        mixer: channels of the sequence mixer.
+        mixer_layers: its transformer layers.
+        height: rows of a crop, pixels, a multiple of 16.
+        characters: the charset, in the order of the classes.
+    """
+
+    backbone: str = "resnet18"
+    width: float = 0.375
+    mixer: int = 192
+    mixer_layers: int = 2
+    height: int = 32
+    characters: str = DEFAULT_CHARACTERS
+
+
+class MixerLayer(nn.Module):
+    """A transformer layer, normalised first, with a depth-wise convolution that tells positions apart.
+
+    A convolution knows neighbours at any width (Chu et al. 2021, "Conditional positional encodings"), so words longer than
+    those of the training set are no surprise.
+    """
+
+    def __init__(self, channels: int, head_size: int = 32) -> None:
+        super().__init__()
+        self.heads = max(channels // head_size, 1)
+        self.position = nn.Conv1d(channels, channels, 5, padding=2, groups=channels)
+        self.norm1 = nn.LayerNorm(channels)
+        self.qkv = nn.Linear(channels, 3 * channels)
+        self.out = nn.Linear(channels, channels)
+        self.norm2 = nn.LayerNorm(channels)
+        self.mlp = nn.Sequential(nn.Linear(channels, 2 * channels), nn.GELU(), nn.Linear(2 * channels, channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, T, C) -> (N, T, C)."""
+        x = x + self.position(x.transpose(1, 2)).transpose(1, 2)
+        n, t, c = x.shape
+        # (N, T, 3C) -> 3 x (N, heads, T, C / heads)
+        q, k, v = self.qkv(self.norm1(x)).view(n, t, 3, self.heads, c // self.heads).permute(2, 0, 3, 1, 4)
+        x = x + self.out(F.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(n, t, c))
+        return x + self.mlp(self.norm2(x))
+
+
+class RecognizerNetwork(nn.Module):
+    """Crops -> CTC logits.
+
+    Sources: Shi et al. 2015 (CRNN) for convolutions that keep the width and CTC; Du et al. 2024 (SVTRv2) for a mixer of
+    attention instead of recurrence; Lee and Watanabe 2021 for the auxiliary CTC loss below the mixer.
+    """
+
+    def __init__(self, config: RecognizerConfig | None = None) -> None:
+        super().__init__()
+        self.config = c = config or RecognizerConfig()
+        self.backbone = build_backbone(c.backbone, width=c.width, text=True)
+        info = self.backbone.feature_info[-1]
+        rows = -(-c.height // info.stride[0])
+        self.collapse = nn.Sequential(
+            nn.Conv2d(info.channels, c.mixer, (rows, 1), bias=False), nn.BatchNorm2d(c.mixer), nn.ReLU()
+        )
+        self.mixer = nn.Sequential(*(MixerLayer(c.mixer) for _ in range(c.mixer_layers)))
+        self.norm = nn.LayerNorm(c.mixer)
+        classes = len(c.characters) + 1
+        self.head = nn.Linear(c.mixer, classes)
+        self.early_head = nn.Linear(c.mixer, classes)
+
+    @property
+    def frame_width(self) -> int:
+        """Columns of a crop that make one frame."""
+        return self.backbone.feature_info[-1].stride[1]
+
+    def forward(self, crops: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Normalised crops (N, 3, height, W) -> logits (N, T, classes), T = ceil(W / frame_width).
+
+        When training, the logits of the auxiliary head below the mixer come second, else None.
+        """
+        features = self.backbone(crops)[-1]  # (N, C, rows, T)
+        frames = self.collapse(features).squeeze(2).transpose(1, 2)  # (N, T, mixer)
+        logits = self.head(self.norm(self.mixer(frames)))
+        return logits, self.early_head(frames) if self.training else None
+
+
+def count_parameters(model: nn.Module) -> int:
+    """Number of trainable values."""
+    return sum(p.numel() for p in model.parameters() if p.requires_grad)
+
+
+@torch.no_grad()
+def frames_for(network: RecognizerNetwork, width: int) -> int:
+    """Frames that a crop of `width` columns gives."""
+    return -(-width // network.frame_width)

@@ -1,0 +1,122 @@
+"""The recogniser as the rest of the program sees it: any number of crops in, a text and a confidence each out."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+
+from signboard.errors import WeightsError
+from signboard.geometry import ImageArray
+from signboard.recognition.charset import Charset
+from signboard.recognition.ctc import best_path, greedy_decode
+from signboard.recognition.network import RecognizerConfig, RecognizerNetwork
+from signboard.weights import WEIGHTS_FOLDER, load_card, load_state
+
+MIN_WIDTH = 32
+# Widths are stretched to one of few, so that crops share batches and a crop's reading never depends on its neighbours.
+WIDTHS = (*range(MIN_WIDTH, 161, 16), *range(192, 1025, 32))
+
+
+def crop_width(height: int, width: int, rows: int, max_width: int) -> int:
+    """The width, one of `WIDTHS`, to which a crop of `height` x `width` pixels is brought at `rows` rows."""
+    want = width * rows / max(height, 1)
+    allowed = [w for w in WIDTHS if w <= max_width]
+    return min(allowed, key=lambda w: (abs(w - want), w))
+
+
+def resize_crop(crop: ImageArray, rows: int, columns: int) -> ImageArray:
+    """(H, W, 3) uint8 -> (rows, columns, 3) uint8, averaged when it shrinks, bilinear when it grows."""
+    if crop.shape[:2] == (rows, columns):
+        return crop
+    method = cv2.INTER_AREA if crop.shape[0] > rows else cv2.INTER_LINEAR
+    return cv2.resize(crop, (columns, rows), interpolation=method).astype(np.uint8, copy=False)
+
+
+class Recognizer:
+    """Reads word crops. Immutable after construction; safe to share between threads.
+
+    Args:
+        network: a trained network; it is put in evaluation mode.
+        max_width: columns of the widest crop; longer words are squeezed.
+        batch_area: pixels of crops in one forward pass.
+        device: where the network runs.
+        dtype: float32, or the half precision to autocast to on CUDA.
+        card: the card of the weights, kept for whoever asks.
+    """
+
+    def __init__(
+        self,
+        network: RecognizerNetwork,
+        *,
+        max_width: int = 512,
+        batch_area: int = 64 * 32 * 128,
+        device: str | torch.device = "cpu",
+        dtype: torch.dtype = torch.float32,
+        card: dict[str, Any] | None = None,
+    ) -> None:
+        self.device = torch.device(device)
+        self.network = network.eval().to(self.device, memory_format=torch.channels_last)
+        self.height = network.config.height
+        self.charset = Charset(network.config.characters)
+        self.max_width = max_width
+        self.batch_area = batch_area
+        self.dtype = dtype
+        self.card = card or {}
+
+    @classmethod
+    def load(cls, card_path: str | Path | None = None, **options: Any) -> Recognizer:
+        """The recogniser whose card is at `card_path`, the shipped one by default. `options` override the card's settings.
+
+        Raises:
+            WeightsError: card or weights missing, damaged, or of another architecture.
+        """
+        path = Path(card_path) if card_path is not None else WEIGHTS_FOLDER / "recognizer.json"
+        card = load_card(path, "recognizer")
+        try:
+            network = RecognizerNetwork(RecognizerConfig(**card["config"]))
+            network.load_state_dict(load_state(path, card))
+        except (KeyError, TypeError, RuntimeError) as error:
+            raise WeightsError(f"{path}: the weights do not fit the card's architecture ({error})") from None
+        settings = {**card.get("inference", {}), **{k: v for k, v in options.items() if v is not None}}
+        return cls(network, card=card, **settings)
+
+    @torch.inference_mode()
+    def read_crops(self, crops: Sequence[ImageArray]) -> list[tuple[str, float]]:
+        """Texts (NFC, memory order) and confidences (0 to 1, 0 for empty text) of crops, in their order.
+
+        Args:
+            crops: (H, W, 3) uint8 RGB each, any sizes, upright text.
+        """
+        results: list[tuple[str, float]] = [("", 0.0)] * len(crops)
+        buckets: dict[int, list[int]] = defaultdict(list)
+        for i, crop in enumerate(crops):
+            buckets[crop_width(*crop.shape[:2], self.height, self.max_width)].append(i)
+        for width, members in sorted(buckets.items()):
+            size = max(1, self.batch_area // (width * self.height))
+            for start in range(0, len(members), size):
+                part = members[start : start + size]
+                batch = np.stack([resize_crop(crops[i], self.height, width) for i in part])
+                best, probability = best_path(self._logits(torch.from_numpy(batch)))
+                readings = greedy_decode(best.cpu().numpy(), probability.cpu().numpy(), self.charset)
+                for i, reading in zip(part, readings, strict=True):
+                    results[i] = reading
+        return results
+
+    def _logits(self, batch: torch.Tensor) -> torch.Tensor:
+        """Crops (N, height, W, 3) uint8 -> logits (N, T, classes)."""
+        x = normalize_crops(batch.to(self.device, non_blocking=True))
+        with torch.autocast(self.device.type, dtype=self.dtype, enabled=self.dtype != torch.float32):
+            logits, _ = self.network(x)
+        return logits  # type: ignore[no-any-return]
+
+
+def normalize_crops(batch: torch.Tensor) -> torch.Tensor:
+    """Crops (N, H, W, 3) uint8 -> (N, 3, H, W) float32 about -1 to 1, channels last in memory."""
+    x = batch.permute(0, 3, 1, 2).float()
+    return ((x - 127.5) / 127.5).contiguous(memory_format=torch.channels_last)

@@ -1,0 +1,36 @@
+"""The command line that the training scripts share."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import cv2
+
+from signboard.errors import SignboardError
+from signboard.training.config import TrainConfig, load_config
+from signboard.training.engine import train
+
+T = TypeVar("T", bound=TrainConfig)
+
+
+def run_training(kind: type[T], make_task: Callable[[T], Any], arguments: list[str] | None = None) -> None:
+    """Parse the command line, load the config, build the task and train it; errors are one line and exit code 1."""
+    parser = argparse.ArgumentParser(description=sys.modules["__main__"].__doc__)
+    parser.add_argument("--config", type=Path, required=True, help="YAML file of the run")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a key, e.g. steps=100")
+    parser.add_argument("--resume", action="store_true", help="go on from the run's last checkpoint")
+    options = parser.parse_args(arguments)
+    # Before OpenCV starts threads of its own: worker processes are forked, and would wait for threads they do not have.
+    cv2.setNumThreads(0)
+    try:
+        config = load_config(kind, options.config, options.set)
+        task = make_task(config)
+        print(task.describe(), file=sys.stderr)
+        train(task, config, resume=options.resume)
+    except SignboardError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(1) from None

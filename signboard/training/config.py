@@ -1,0 +1,150 @@
+"""Typed configurations of training runs. An unknown key or a value out of range is an error that names it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from signboard.errors import ConfigError
+
+
+class StrictModel(BaseModel):
+    """A config section: unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class OptimizerConfig(StrictModel):
+    """AdamW and its schedule. `decay` is the share of the run, at its end, over which the learning rate falls."""
+
+    learning_rate: float = Field(1e-3, gt=0)
+    weight_decay: float = Field(0.01, ge=0)
+    warmup_steps: int = Field(200, ge=0)
+    decay: float = Field(0.4, ge=0, le=1)
+    clip_norm: float = Field(5.0, gt=0)
+
+
+class DataConfig(StrictModel):
+    """One source of training data.
+
+    Attributes:
+        path: a folder that `signboard.training.adapters` can read.
+        weight: how often it is drawn from, relative to the other sources.
+        split: which rows are used.
+        form: the format, "auto" to look.
+    """
+
+    path: Path
+    weight: float = Field(1.0, ge=0)
+    split: str | None = "train"
+    form: str = "auto"
+
+
+class TrainConfig(StrictModel):
+    """What every run has. `threads` 0 leaves torch's default; `workers` are processes that make data."""
+
+    output: Path
+    steps: int = Field(gt=0)
+    batch_size: int = Field(gt=0)
+    seed: int = 0
+    device: str = "auto"
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    compile: bool = False
+    threads: int = Field(0, ge=0)
+    workers: int = Field(1, ge=0)
+    prefetch: int = Field(2, gt=0)
+    ema: float = Field(0.999, ge=0, lt=1)
+    log_every: int = Field(20, gt=0)
+    validate_every: int = Field(500, gt=0)
+    save_every: int = Field(200, gt=0)
+    start_from: Path | None = None
+    optimizer: OptimizerConfig = OptimizerConfig()  # type: ignore[call-arg]
+
+
+class DetectorDataOptions(StrictModel):
+    """How pictures for the detector are made. `size` is the side of the square crops, pixels (a multiple of 32).
+
+    `long_side` is the range, pixels, that a photo's longer side is scaled to before a crop is taken.
+    """
+
+    size: int = Field(512, gt=0, multiple_of=32)
+    long_side: tuple[int, int] = (512, 1600)
+
+
+class DetectorTrainConfig(TrainConfig):
+    """A run of `scripts/train_detector.py`."""
+
+    backbone: str = "resnet18"
+    width: float = Field(0.5, gt=0)
+    neck: int = Field(64, gt=0, multiple_of=8)
+    picture: DetectorDataOptions = DetectorDataOptions()  # type: ignore[call-arg]
+    data: list[DataConfig] = Field(min_length=1)
+    validation: list[DataConfig] = []
+    validation_limit: int = Field(100, gt=0)
+    side: int = Field(1280, gt=0)
+
+
+class RecognizerTrainConfig(TrainConfig):
+    """A run of `scripts/train_recognizer.py`.
+
+    Attributes:
+        height: rows of a crop, pixels.
+        max_width: columns of the widest crop; wider ones are squeezed.
+        devanagari: share of words in Devanagari among the real ones.
+        exclude: texts (sets of words, one folder each with its split) that must not be trained on.
+        synthetic: folders made by `scripts/make_synthetic.py words`, read like any other data.
+    """
+
+    backbone: str = "resnet18"
+    width: float = Field(0.375, gt=0)
+    mixer: int = Field(192, gt=0, multiple_of=8)
+    mixer_layers: int = Field(2, ge=0)
+    height: int = Field(32, gt=0, multiple_of=16)
+    max_width: int = Field(320, gt=0, multiple_of=8)
+    data: list[DataConfig] = []
+    scenes: list[DataConfig] = []
+    exclude: list[DataConfig] = []
+    validation: list[DataConfig] = []
+    validation_limit: int = Field(1000, gt=0)
+    fonts: Path | None = None
+    live_synthesis: float = Field(0.0, ge=0)
+
+
+T = TypeVar("T", bound=TrainConfig)
+
+
+def load_config(kind: type[T], path: str | Path, overrides: list[str] | None = None) -> T:
+    """The config of type `kind` in the YAML file `path`, with overrides such as "optimizer.learning_rate=0.002".
+
+    Raises:
+        ConfigError: no such file, not YAML, an unknown key, or a value that does not fit; the key is named.
+    """
+    path = Path(path)
+    try:
+        values: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror})") from None
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from None
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path}: a config is a mapping of keys to values")
+    for override in overrides or []:
+        key, separator, text = override.partition("=")
+        if not separator:
+            raise ConfigError(f"--set {override}: write KEY=VALUE")
+        target = values
+        *parents, last = key.split(".")
+        for parent in parents:
+            target = target.setdefault(parent, {})
+            if not isinstance(target, dict):
+                raise ConfigError(f"--set {override}: {parent} is not a section")
+        target[last] = yaml.safe_load(text)
+    try:
+        return kind.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise ConfigError(f"{path}: {key}: {first['msg']}") from None

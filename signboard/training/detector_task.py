@@ -1,0 +1,228 @@
+"""Training the detector: crops of labelled photos, their target maps, the loss, the validation."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from signboard.detection.detector import MEAN, STD, Detector
+from signboard.detection.loss import detection_loss
+from signboard.detection.maps import make_targets
+from signboard.detection.network import DetectorConfig, DetectorNetwork
+from signboard.errors import DataError
+from signboard.geometry import FloatArray, ImageArray
+from signboard.training.adapters import SceneSample, load_scenes, read_rgb
+from signboard.training.config import DetectorTrainConfig
+from signboard.training.engine import Batch
+from signboard.weights import load_card, load_state
+
+
+class SceneBatches:
+    """Batches of augmented crops with target maps; batch `index` depends on (seed, index) alone."""
+
+    def __init__(self, sources: list[tuple[list[SceneSample], float]], config: DetectorTrainConfig) -> None:
+        self.samples = [samples for samples, _ in sources]
+        weights = np.array([weight for _, weight in sources], np.float64)
+        self.weights = weights / weights.sum()
+        self.seed = config.seed
+        self.batch_size = config.batch_size
+        self.size = config.picture.size
+        self.long_side = config.picture.long_side
+        self._augment: Any = None
+
+    def pool(self, index: int) -> list[Batch]:
+        """One batch: {"image" (B, S, S, 3) uint8, "kernel", "kernel_mask", "threshold", "threshold_mask" (B, S, S)}."""
+        items = [self.item(np.random.default_rng([self.seed, index, i])) for i in range(self.batch_size)]
+        batch: Batch = {key: torch.from_numpy(np.stack([item[key] for item in items])) for key in items[0]}
+        batch["size"] = len(items)
+        return [batch]
+
+    def item(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        """One augmented crop and its maps."""
+        source = self.samples[rng.choice(len(self.samples), p=self.weights)]
+        sample = source[rng.integers(len(source))]
+        image, polygons = self._crop(read_rgb(sample), [w.polygon for w in sample.words], rng)
+        ignore = [w.ignore for w in sample.words]
+        image = self._colours(image, rng)
+        t = make_targets(polygons, ignore, self.size, self.size)
+        return {
+            "image": image,
+            "kernel": t.kernel,
+            "kernel_mask": t.kernel_mask,
+            "threshold": t.threshold,
+            "threshold_mask": t.threshold_mask,
+        }
+
+    def _crop(
+        self, image: ImageArray, polygons: list[FloatArray], rng: np.random.Generator
+    ) -> tuple[ImageArray, list[FloatArray]]:
+        """A random scale, turn, shear and window, in one warp."""
+        height, width = image.shape[:2]
+        low, high = self.long_side
+        scale = math.exp(rng.uniform(math.log(low), math.log(high))) / max(height, width)
+        scale = min(scale, 3.0)
+        angle = math.radians(rng.normal(0, 5)) if rng.random() < 0.8 else math.radians(rng.uniform(-45, 45))
+        if rng.random() < 0.03:
+            angle += rng.choice([-math.pi / 2, math.pi / 2])
+        stretch = math.exp(rng.normal(0, 0.1))
+        shear = rng.normal(0, 0.05)
+        turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
+        linear = turn @ np.array([[stretch, shear], [0.0, 1.0 / stretch]]) * scale
+        # The window is centred on a word most of the time, else anywhere.
+        if polygons and rng.random() < 0.8:
+            centre = polygons[rng.integers(len(polygons))].mean(axis=0)
+        else:
+            centre = np.array([rng.uniform(0, width), rng.uniform(0, height)])
+        # Do not look far beyond the photo's edge.
+        extent = np.abs(linear) @ np.array([width, height])
+        target = np.array([self.size / 2, self.size / 2])
+        place = linear @ (centre - np.array([width / 2, height / 2]))  # from the photo's centre, in target pixels
+        place += rng.uniform(-0.35, 0.35, 2) * self.size
+        room = np.maximum((extent - self.size) / 2, 0.0)
+        place = np.where(room > 0, np.clip(place, -room, room), np.clip(place, -(self.size - extent) / 2, (self.size - extent) / 2))
+        matrix = np.empty((2, 3))
+        matrix[:, :2] = linear
+        matrix[:, 2] = target - place - linear @ np.array([width / 2, height / 2])
+        if scale < 0.6:  # average first: a warp samples, it does not average
+            factor = scale / 0.8
+            image = cv2.resize(image, (max(1, round(width * factor)), max(1, round(height * factor))), interpolation=cv2.INTER_AREA)
+            ratio = np.array([image.shape[1] / width, image.shape[0] / height])
+            warp = matrix.copy()
+            warp[:, :2] = matrix[:, :2] / ratio
+        else:
+            warp = matrix
+        shifted = warp.copy()
+        shifted[:, 2] += warp[:, :2] @ np.array([0.5, 0.5]) - 0.5  # pixel edges -> pixel centres
+        border = cv2.BORDER_CONSTANT if rng.random() < 0.5 else cv2.BORDER_REPLICATE
+        crop = cv2.warpAffine(
+            image, shifted, (self.size, self.size), flags=cv2.INTER_LINEAR, borderMode=border,
+            borderValue=tuple(float(v) for v in rng.integers(0, 256, 3)),
+        )  # fmt: skip
+        moved = [(p @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32) for p in polygons]
+        return crop.astype(np.uint8, copy=False), moved
+
+    def _colours(self, image: ImageArray, rng: np.random.Generator) -> ImageArray:
+        if self._augment is None:
+            import albumentations as A
+
+            self._augment = A.Compose(
+                [
+                    A.ColorJitter(0.4, 0.4, 0.4, 0.08, p=0.7),
+                    A.ToGray(p=0.05),
+                    A.ChannelShuffle(p=0.05),
+                    A.InvertImg(p=0.03),
+                    A.OneOf(
+                        [A.GaussianBlur((3, 5)), A.MotionBlur(blur_limit=(3, 7)), A.Downscale(scale_range=(0.4, 0.8))],
+                        p=0.25,
+                    ),
+                    A.OneOf([A.GaussNoise(std_range=(0.02, 0.1)), A.ISONoise()], p=0.2),
+                    A.ImageCompression(quality_range=(30, 90), p=0.3),
+                    A.RandomShadow(p=0.1),
+                ]
+            )
+        self._augment.set_random_seed(int(rng.integers(2**31)))
+        return np.ascontiguousarray(self._augment(image=image)["image"])
+
+
+def load_sources(config: DetectorTrainConfig) -> list[tuple[list[SceneSample], float]]:
+    """The training photos of every source and the source's weight.
+
+    Raises:
+        DataError: a source is missing, malformed, or has no photo in its split.
+    """
+    sources = []
+    for item in config.data:
+        samples = load_scenes(item.path, item.split, item.form)
+        if not samples:
+            raise DataError(f"{item.path}: no photo in split {item.split!r}")
+        sources.append((samples, item.weight))
+    return sources
+
+
+class DetectorTask:
+    """What `engine.train` needs to train the detector."""
+
+    name = "detector"
+    batches_per_pool = 1
+
+    def __init__(self, config: DetectorTrainConfig) -> None:
+        self.config = config
+        self.sources = load_sources(config)
+        self.source = SceneBatches(self.sources, config)
+        self.model: nn.Module = DetectorNetwork(DetectorConfig(config.backbone, config.width, config.neck))
+        if config.start_from is not None:
+            self.model.load_state_dict(load_state(config.start_from, load_card(config.start_from, "detector")))
+        self.validation = [(v.path.name, load_scenes(v.path, v.split, v.form)[: config.validation_limit]) for v in config.validation]
+
+    def describe(self) -> str:
+        """Counts of the data, a line a source."""
+        lines = []
+        for item, (samples, weight) in zip(self.config.data, self.sources, strict=True):
+            words = sum(len(s.words) for s in samples)
+            ignored = sum(w.ignore for s in samples for w in s.words)
+            lines.append(f"{item.path.name}: {len(samples)} photos, {words} words ({ignored} don't-care), weight {weight:g}")
+        lines += [f"validation {name}: {len(samples)} photos" for name, samples in self.validation]
+        return "\n".join(lines)
+
+    def loss(self, model: nn.Module, batch: Batch, device: torch.device) -> dict[str, Tensor]:
+        """The losses of one batch (see `detection.loss.detection_loss`)."""
+        image = batch["image"].to(device, non_blocking=True).permute(0, 3, 1, 2).float()
+        mean = torch.tensor(MEAN, device=device).view(1, 3, 1, 1) * 255
+        std = torch.tensor(STD, device=device).view(1, 3, 1, 1) * 255
+        image = ((image - mean) / std).contiguous(memory_format=torch.channels_last)
+        probability, threshold = model(image)
+        names = ("kernel", "kernel_mask", "threshold", "threshold_mask")
+        return detection_loss(probability, threshold, *(batch[n].to(device, non_blocking=True) for n in names))
+
+    def validate(self, model: nn.Module, device: torch.device) -> dict[str, float]:
+        """Detection H-mean of every validation set; their mean is the score."""
+        from signboard.training.evaluation import score_detection
+
+        assert isinstance(model, DetectorNetwork)
+        detector = Detector(model, side=self.config.side, device=device)
+        figures: dict[str, float] = {}
+        for name, samples in self.validation:
+            score = score_detection(detector.detect, samples).detection
+            figures[f"{name}_p"], figures[f"{name}_r"], figures[f"{name}_h"] = score.precision, score.recall, score.h_mean
+        scores = [v for k, v in figures.items() if k.endswith("_h")]
+        figures["score"] = float(np.mean(scores)) if scores else 0.0
+        return figures
+
+    def card(self, model: nn.Module, figures: dict[str, Any]) -> dict[str, Any]:
+        """The weights' card."""
+        assert isinstance(model, DetectorNetwork)
+        config = model.config
+        return {
+            "kind": "detector",
+            "config": {"backbone": config.backbone, "width": config.width, "neck": config.neck},
+            "inference": {"side": self.config.side, "threshold": 0.3, "box_threshold": 0.5},
+            "mean": MEAN,
+            "std": STD,
+            "trained_on": [
+                {"name": item.path.name, "photos": len(samples), "weight": item.weight}
+                for item, (samples, _) in zip(self.config.data, self.sources, strict=True)
+            ],
+            "figures": {k: round(float(v), 4) for k, v in figures.items()},
+            "licence": "Apache-2.0",
+        }
+
+    def save_pictures(self, folder: Path, batch: Batch) -> None:
+        """The first crops of a batch beside their maps: kernels in green, borders in red, don't-care in blue."""
+        folder.mkdir(parents=True, exist_ok=True)
+        tiles = []
+        for i in range(min(8, int(batch["size"]))):
+            image = batch["image"][i].numpy()
+            over = image.astype(np.float32) * 0.5
+            over[..., 1] += 127 * batch["kernel"][i].numpy()
+            over[..., 0] += 127 * (batch["threshold"][i].numpy() - 0.3) / 0.4
+            over[..., 2] += 127 * (1 - batch["kernel_mask"][i].numpy())
+            tiles.append(np.concatenate([image, np.clip(over, 0, 255).astype(np.uint8)], axis=1))
+        rows = [np.concatenate(tiles[i : i + 2], axis=1) for i in range(0, len(tiles) - 1, 2)] or tiles
+        Image.fromarray(np.concatenate(rows)).save(folder / "detector.png")

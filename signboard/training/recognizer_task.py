@@ -1,0 +1,348 @@
+"""Training the recogniser: word crops from sets, from labelled photos and from the synthesis; the loss; the validation."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from signboard.errors import ConfigError, DataError
+from signboard.geometry import FloatArray, ImageArray, text_quad, text_size
+from signboard.recognition.charset import Charset, normalize, script_of
+from signboard.recognition.ctc import ctc_loss
+from signboard.recognition.network import RecognizerConfig, RecognizerNetwork
+from signboard.recognition.recognizer import Recognizer, crop_width, normalize_crops
+from signboard.training.adapters import WordSample, load_scenes, load_words, read_rgb
+from signboard.training.config import RecognizerTrainConfig
+from signboard.training.engine import Batch
+from signboard.weights import load_card, load_state
+
+# Crops are kept in memory with at most so many rows of text, and this share of their size around it.
+KEEP_ROWS = 56
+MARGIN = 0.35
+
+
+@dataclass(frozen=True, slots=True)
+class Crop:
+    """A word with some of its surroundings: `image` (H, W, 3) uint8, `quad` (4, 2) of the word in it, `text`, `script`."""
+
+    image: ImageArray
+    quad: FloatArray
+    text: str
+    script: str
+
+
+def cut_with_margin(photo: ImageArray, polygon: FloatArray, text: str) -> Crop:
+    """The part of `photo` around the word at `polygon`, reduced so that its text is at most `KEEP_ROWS` high."""
+    quad = text_quad(polygon).astype(np.float32)
+    _, height = text_size(quad)
+    pad = max(MARGIN * height, 2.0)
+    x0, y0 = np.maximum(np.floor(quad.min(axis=0) - pad).astype(int), 0)
+    x1, y1 = np.ceil(quad.max(axis=0) + pad).astype(int)
+    patch = photo[y0 : max(y1, y0 + 2), x0 : max(x1, x0 + 2)]
+    quad = quad - np.array([x0, y0], np.float32)
+    factor = KEEP_ROWS / max(height, 1.0)
+    if factor < 1.0:
+        size = (max(2, round(patch.shape[1] * factor)), max(2, round(patch.shape[0] * factor)))
+        quad = quad * np.array([size[0] / patch.shape[1], size[1] / patch.shape[0]], np.float32)
+        patch = cv2.resize(patch, size, interpolation=cv2.INTER_AREA)
+    return Crop(np.ascontiguousarray(patch), quad, text, script_of(text))
+
+
+def whole_crop(image: ImageArray, text: str) -> Crop:
+    """A crop that a data set cut already: the word fills it."""
+    height, width = image.shape[:2]
+    if height > KEEP_ROWS:
+        width, height = max(2, round(width * KEEP_ROWS / height)), KEEP_ROWS
+        image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+    quad = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
+    return Crop(image, quad, text, script_of(text))
+
+
+class WordBatches:
+    """Batches of crops of like widths; pool `index` depends on (seed, index) alone.
+
+    Args:
+        sources: (crops, weight) pairs, real words.
+        synthesizer: makes a `WordCrop` from an index, or None.
+        synthetic: weight of the synthesizer beside those of the sources.
+    """
+
+    def __init__(
+        self,
+        sources: list[tuple[list[Crop], float]],
+        config: RecognizerTrainConfig,
+        charset: Charset,
+        batches_per_pool: int,
+        synthesizer: Any = None,
+        synthetic: float = 0.0,
+    ) -> None:
+        self.sources = [crops for crops, _ in sources]
+        weights = np.array([weight for _, weight in sources] + [synthetic if synthesizer is not None else 0.0])
+        if weights.sum() <= 0:
+            raise ConfigError("data, scenes, live_synthesis: nothing to train on")
+        self.weights = weights / weights.sum()
+        self.synthesizer = synthesizer
+        self.seed = config.seed
+        self.batch_size = config.batch_size
+        self.batches_per_pool = batches_per_pool
+        self.height = config.height
+        self.max_width = config.max_width
+        self.charset = charset
+        self._augment: Any = None
+
+    def pool(self, index: int) -> list[Batch]:
+        """`batches_per_pool` batches {"image" (B, height, W, 3) uint8, "target" concatenated, "length" (B,), "text"}."""
+        count = self.batch_size * self.batches_per_pool
+        items: list[tuple[ImageArray, FloatArray, str, bool]] = []
+        for i in range(count):
+            items.append(self._draw(np.random.default_rng([self.seed, index, i]), index * count + i))
+        rng = np.random.default_rng([self.seed, index])
+        # Neighbours in width share a batch; the width of a batch is its median, so nothing is stretched much.
+        ratio = [text_size(quad)[0] / max(text_size(quad)[1], 1.0) for _, quad, _, _ in items]
+        order = np.argsort(np.array(ratio) * np.exp(rng.normal(0, 0.08, count)))
+        batches = []
+        for b in range(self.batches_per_pool):
+            part = order[b * self.batch_size : (b + 1) * self.batch_size]
+            median = float(np.median([ratio[i] for i in part]))
+            longest = max(len(self.charset.encode(items[i][2])) for i in part)
+            width = crop_width(100, round(100 * median), self.height, self.max_width)
+            width = min(max(width, crop_width(self.height, 4 * longest + 8, self.height, self.max_width)), self.max_width)
+            images = [self._render(*items[i], width, np.random.default_rng([self.seed, index, int(i), 1])) for i in part]
+            codes = [self.charset.encode(items[i][2]) for i in part]
+            batches.append(
+                {
+                    "image": torch.from_numpy(np.stack(images)),
+                    "target": torch.tensor([c for code in codes for c in code], dtype=torch.long),
+                    "length": torch.tensor([len(code) for code in codes], dtype=torch.long),
+                    "text": [items[i][2] for i in part],
+                    "size": len(part),
+                }
+            )
+        rng.shuffle(batches)  # type: ignore[arg-type]
+        return batches
+
+    def _draw(self, rng: np.random.Generator, index: int) -> tuple[ImageArray, FloatArray, str, bool]:
+        which = int(rng.choice(len(self.weights), p=self.weights))
+        if which < len(self.sources):
+            crop = self.sources[which][rng.integers(len(self.sources[which]))]
+            return crop.image, crop.quad, crop.text, True
+        for attempt in range(20):
+            made = self.synthesizer.crop(index + attempt * 1_000_003)
+            text = normalize(made.text)
+            if text and not self.charset.missing(text):
+                whole = whole_crop(made.image, text)
+                return whole.image, whole.quad, text, False
+        raise DataError("the synthesis makes no text that the charset covers")
+
+    def _render(
+        self, image: ImageArray, quad: FloatArray, text: str, real: bool, width: int, rng: np.random.Generator
+    ) -> ImageArray:
+        """The crop at the network's size, its corners moved as a detector would, its colours changed."""
+        text_height = text_size(quad)[1]
+        right = (quad[1] - quad[0]) / max(float(np.linalg.norm(quad[1] - quad[0])), 1e-3)
+        down = (quad[3] - quad[0]) / max(float(np.linalg.norm(quad[3] - quad[0])), 1e-3)
+        loose = 0.10 if real else 0.05
+        # Sides move outwards more than inwards (left, top, right, bottom), corners a little on their own.
+        left, top, rightwards, bottom = rng.normal(0.04, loose, 4).clip(-0.08, MARGIN) * text_height
+        corners = quad + np.stack(
+            [-right * left - down * top, right * rightwards - down * top, right * rightwards + down * bottom, -right * left + down * bottom]
+        )
+        corners = corners + rng.normal(0, 0.03 * text_height, (4, 2))
+        if rng.random() < 0.25:  # a detector's rectangle may lean
+            corners = corners + np.stack([-down, down, down, -down]) * rng.normal(0, 0.06) * text_height
+        target = np.array([[0, 0], [width, 0], [width, self.height], [0, self.height]], np.float32)
+        if text_height > 1.6 * self.height:
+            factor = 1.25 * self.height / text_height
+            image = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+            corners = corners * factor
+        matrix = cv2.getPerspectiveTransform(corners.astype(np.float32) - 0.5, target - 0.5)
+        crop = cv2.warpPerspective(image, matrix, (width, self.height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        return self._colours(crop, real, rng)
+
+    def _colours(self, crop: Any, real: bool, rng: np.random.Generator) -> ImageArray:
+        x = crop.astype(np.float32)
+        if rng.random() < 0.7:
+            contrast, brightness = math.exp(rng.normal(0, 0.25)), rng.normal(0, 20)
+            x = (x - 128) * contrast + 128 + brightness
+            x = x * np.exp(rng.normal(0, 0.06, 3)).astype(np.float32)
+        if rng.random() < 0.1:
+            x = 255.0 - x
+        if rng.random() < 0.05:
+            x[...] = x.mean(axis=2, keepdims=True)
+        crop = np.clip(x, 0, 255).astype(np.uint8)
+        if rng.random() < (0.4 if real else 0.15):
+            if self._augment is None:
+                import albumentations as A
+
+                self._augment = A.OneOf(
+                    [
+                        A.GaussianBlur((3, 3), sigma_limit=(0.4, 1.0), p=1),
+                        A.MotionBlur(blur_limit=(3, 5), p=1),
+                        A.GaussNoise(std_range=(0.02, 0.08), p=1),
+                        A.ImageCompression(quality_range=(30, 80), p=1),
+                        A.Downscale(scale_range=(0.5, 0.8), p=1),
+                        A.CoarseDropout(num_holes_range=(1, 2), hole_height_range=(0.1, 0.4), hole_width_range=(0.02, 0.06), p=1),
+                    ],
+                    p=1.0,
+                )
+            self._augment.set_random_seed(int(rng.integers(2**31)))
+            crop = self._augment(image=crop)["image"]
+        return np.ascontiguousarray(crop)
+
+
+class RecognizerTask:
+    """What `engine.train` needs to train the recogniser."""
+
+    name = "recognizer"
+    batches_per_pool = 8
+
+    def __init__(self, config: RecognizerTrainConfig) -> None:
+        self.config = config
+        characters = RecognizerConfig.__dataclass_fields__["characters"].default
+        self.charset = Charset(characters)
+        excluded = {
+            normalize(s.text) for item in config.exclude for s in load_words(item.path, item.split, item.form)
+        }
+        self.report: list[str] = []
+        self.skipped: Counter[str] = Counter()
+        sources: list[tuple[list[Crop], float]] = []
+        for item in config.data:
+            words = load_words(item.path, item.split, item.form)
+            self._check(item.path, [w.text for w in words])
+            crops = [whole_crop(read_rgb(w), normalize(w.text)) for w in words if self._usable(w.text)]
+            self._add(sources, item.path.name, crops, item.weight)
+        for item in config.scenes:
+            cut: list[Crop] = []
+            for scene in load_scenes(item.path, item.split, item.form):
+                keep = [w for w in scene.words if w.text and not w.ignore and scene.level == "word"]
+                keep = [w for w in keep if normalize(w.text or "") not in excluded and self._usable(w.text or "")]
+                if keep:
+                    photo = read_rgb(scene)
+                    cut += [cut_with_margin(photo, w.polygon, normalize(w.text or "")) for w in keep]
+            self._add(sources, f"{item.path.name} (cut from photos)", cut, item.weight)
+        synthesizer = None
+        if config.live_synthesis > 0:
+            if config.fonts is None:
+                raise ConfigError("fonts: live_synthesis needs the folder of typefaces (see scripts/fetch_fonts.py)")
+            from signboard.synthesis import FontLibrary, Synthesizer
+
+            synthesizer = Synthesizer(FontLibrary.from_folder(config.fonts), seed=config.seed)
+            self.report.append(f"synthesis from {config.fonts}, weight {config.live_synthesis:g}")
+        if self.skipped:
+            self.report.append("left out: " + ", ".join(f"{n} {why}" for why, n in sorted(self.skipped.items())))
+        self.source = WordBatches(
+            sources, config, self.charset, self.batches_per_pool, synthesizer, config.live_synthesis
+        )
+        self.model: nn.Module = RecognizerNetwork(
+            RecognizerConfig(config.backbone, config.width, config.mixer, config.mixer_layers, config.height, characters)
+        )
+        if config.start_from is not None:
+            self.model.load_state_dict(load_state(config.start_from, load_card(config.start_from, "recognizer")))
+        self.trained_on = [{"name": name, "words": len(crops), "weight": weight} for name, (crops, weight) in zip(self._names, sources, strict=True)]
+        self.validation = [(v.path.name, self._validation(v.path, v.split, v.form)) for v in config.validation]
+
+    _names: list[str]
+
+    def _add(self, sources: list[tuple[list[Crop], float]], name: str, crops: list[Crop], weight: float) -> None:
+        if not crops:
+            raise DataError(f"{name}: no usable word")
+        counts = Counter(c.script for c in crops)
+        self.report.append(f"{name}: {len(crops)} words ({', '.join(f'{n} {s}' for s, n in counts.most_common())}), weight {weight:g}")
+        self._names = [*getattr(self, "_names", []), name]
+        sources.append((crops, weight))
+
+    def _usable(self, text: str) -> bool:
+        """Whether the charset covers a label and a crop can hold it."""
+        if self.charset.missing(text):
+            self.skipped["with characters outside the charset"] += 1
+            return False
+        if len(normalize(text)) > self.config.max_width // 6:
+            self.skipped["too long"] += 1
+            return False
+        return bool(normalize(text))
+
+    def _check(self, path: Path, texts: list[str]) -> None:
+        """More than a few labels outside the charset is a mistake, not noise."""
+        missing = Counter(c for text in texts for c in self.charset.missing(text))
+        bad = sum(bool(self.charset.missing(text)) for text in texts)
+        if bad > 0.05 * len(texts):
+            shown = " ".join(f"{c!r} ({n})" for c, n in missing.most_common(8))
+            raise DataError(f"{path}: {bad} of {len(texts)} labels have characters that the charset lacks: {shown}")
+
+    def _validation(self, path: Path, split: str | None, form: str) -> list[tuple[np.ndarray, WordSample]]:
+        """Words of a set; of a set of photos, the words cut out at their labelled polygons."""
+        from signboard.training.evaluation import scene_crops
+
+        try:
+            samples: Any = [(read_rgb(s), s) for s in load_words(path, split, form)]
+        except DataError:
+            samples = list(scene_crops(load_scenes(path, split, form)))
+        return samples[: self.config.validation_limit]  # type: ignore[no-any-return]
+
+    def describe(self) -> str:
+        """Counts of the data, a line a source."""
+        lines = [*self.report, *(f"validation {name}: {len(samples)} words" for name, samples in self.validation)]
+        return "\n".join(lines)
+
+    def loss(self, model: nn.Module, batch: Batch, device: torch.device) -> dict[str, Tensor]:
+        """CTC loss, and a third of the auxiliary head's."""
+        logits, early = model(normalize_crops(batch["image"].to(device, non_blocking=True)))
+        target, length = batch["target"].to(device), batch["length"]
+        main = ctc_loss(logits, target, length)
+        aux = ctc_loss(early, target, length)
+        return {"loss": main + 0.3 * aux, "ctc": main.detach()}
+
+    def validate(self, model: nn.Module, device: torch.device) -> dict[str, float]:
+        """Word accuracy of every validation set, and by script where there are several; the mean of the sets is the score."""
+        from signboard.training.evaluation import score_words
+
+        assert isinstance(model, RecognizerNetwork)
+        recognizer = Recognizer(model, device=device)
+        figures: dict[str, float] = {}
+        totals = []
+        for name, samples in self.validation:
+            report = score_words(recognizer.read_crops, samples)
+            figures[name] = report.total.accuracy
+            totals.append(report.total.accuracy)
+            if len(report.by_script) > 1:
+                for script in ("devanagari", "latin"):
+                    if script in report.by_script:
+                        figures[f"{name}_{script}"] = report.by_script[script].accuracy
+        figures["score"] = float(np.mean(totals)) if totals else 0.0
+        return figures
+
+    def card(self, model: nn.Module, figures: dict[str, Any]) -> dict[str, Any]:
+        """The weights' card."""
+        assert isinstance(model, RecognizerNetwork)
+        c = model.config
+        return {
+            "kind": "recognizer",
+            "config": {
+                "backbone": c.backbone, "width": c.width, "mixer": c.mixer, "mixer_layers": c.mixer_layers,
+                "height": c.height, "characters": c.characters,
+            },
+            "inference": {"max_width": 512},
+            "mean": [0.5] * 3,
+            "std": [0.5] * 3,
+            "trained_on": [*self.trained_on, {"name": "synthesis", "weight": self.config.live_synthesis}],
+            "figures": {k: round(float(v), 4) for k, v in figures.items()},
+            "licence": "Apache-2.0",
+        }  # fmt: skip
+
+    def save_pictures(self, folder: Path, batch: Batch) -> None:
+        """The crops of the first batch in a sheet, and their texts in a file beside it."""
+        folder.mkdir(parents=True, exist_ok=True)
+        images = batch["image"].numpy()
+        columns = max(1, 1280 // images.shape[2])
+        rows = [images[i : i + columns] for i in range(0, len(images) - columns + 1, columns)] or [images]
+        Image.fromarray(np.concatenate([np.concatenate(list(row), axis=1) for row in rows])).save(folder / "recognizer.png")
+        (folder / "recognizer.txt").write_text("\n".join(batch["text"]) + "\n", encoding="utf-8")

@@ -1,1 +1,8 @@
+"""Labelled signs without end: lexicons, typefaces, lettering, boards, scenes and what a camera does to them."""
 
+from .fonts import Face, FontLibrary
+from .lexicon import Lexicon
+from .synthesizer import Synthesizer
+from .words import CropOptions, WordCrop
+
+__all__ = ["CropOptions", "Face", "FontLibrary", "Lexicon", "Synthesizer", "WordCrop"]

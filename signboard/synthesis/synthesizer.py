@@ -1,0 +1,41 @@
+"""The door to synthesis: an endless, indexable source of labelled crops and scenes."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .fonts import FontLibrary
+from .lexicon import Lexicon
+from .words import CropOptions, WordCrop, render_crop
+
+
+class Synthesizer:
+    """Makes labelled word crops and scenes; each sample depends on nothing but (seed, index) and the arguments.
+
+    Args:
+        fonts: the typefaces to use.
+        lexicon: where texts come from; None: `Lexicon()`.
+        seed: of all samples.
+        devanagari: 0 to 1, share of words in Devanagari.
+        options: how often effects occur in word crops.
+    """
+
+    def __init__(
+        self,
+        fonts: FontLibrary,
+        lexicon: Lexicon | None = None,
+        *,
+        seed: int = 0,
+        devanagari: float = 0.5,
+        options: CropOptions | None = None,
+    ) -> None:
+        self.fonts = fonts
+        self.lexicon = lexicon if lexicon is not None else Lexicon()
+        self.seed = seed
+        self.devanagari = devanagari
+        self.options = options or CropOptions()
+
+    def crop(self, index: int) -> WordCrop:
+        """Word crop number `index` >= 0 of this seed."""
+        rng = np.random.default_rng([self.seed, index])
+        return render_crop(rng, self.fonts, self.lexicon, devanagari=self.devanagari, options=self.options)

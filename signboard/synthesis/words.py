@@ -1,0 +1,414 @@
+"""Word crops: one word of a made-up sign, cut out as loosely and as damaged as a detector hands it on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from . import degrade
+from .fonts import Face, FontLibrary
+from .lettering import (
+    Runs,
+    Style,
+    TextMask,
+    board_colors,
+    contrast,
+    letters_for,
+    luma,
+    paint,
+    sample_night_style,
+    sample_style,
+    set_words,
+    stretch,
+)
+from .lexicon import Lexicon, clusters, script_of
+from .textures import cut, pictures, surface
+
+Image = NDArray[np.uint8]
+
+# Surfaces behind lettering and how often: (name, weight, strength range).
+_GROUNDS: tuple[tuple[str, float, float, float], ...] = (
+    ("smooth", 24, 0.4, 1.6),
+    ("smooth2", 16, 0.4, 1.5),
+    ("sparkle", 10, 0.5, 1.5),
+    ("plaster", 8, 0.5, 1.3),
+    ("rough", 4, 0.4, 1.0),
+    ("concrete", 5, 0.4, 1.0),
+    ("drips", 5, 0.4, 1.0),
+    ("brushed", 5, 0.6, 1.5),
+    ("wood", 4, 0.4, 1.2),
+    ("bricks", 2, 0.4, 1.0),
+    ("bricks2", 1.5, 0.4, 1.0),
+    ("shutter", 3, 0.5, 1.2),
+    ("shutter2", 2, 0.5, 1.1),
+    ("ribs", 2, 0.5, 1.1),
+    ("panels", 3, 0.5, 1.1),
+    ("wall_tiles", 2, 0.5, 1.1),
+    ("weave", 3, 0.5, 1.2),
+    ("spots", 2, 0.5, 1.1),
+)
+# Lettering is set at one of these sizes (pixels per em), so that opened fonts can be kept.
+_SIZES = (24, 32, 42, 56, 76)
+_GROUND_WEIGHTS = np.cumsum([row[1] for row in _GROUNDS])
+
+
+@dataclass(frozen=True, slots=True)
+class WordCrop:
+    """A labelled word crop.
+
+    Attributes:
+        image: (H, W, 3) uint8 RGB, H 20 to 100.
+        text: NFC, logical order; seldom two or three words separated by single spaces.
+        script: "latin", "devanagari", "digits" or "mixed".
+    """
+
+    image: Image
+    text: str
+    script: str
+
+
+@dataclass(frozen=True, slots=True)
+class CropOptions:
+    """How often what happens in word crops; probabilities unless said otherwise.
+
+    Attributes:
+        neighbours: letters of the same line peek in.
+        lines: letters of the lines above or below peek in.
+        plain: lettering without effects.
+        hard: visibly damaged by the camera.
+        arched: curved baseline.
+        phrases: two or three words.
+        night: glowing letters on dark ground.
+        low_contrast: letters close to the ground's colour.
+    """
+
+    neighbours: float = 0.3
+    lines: float = 0.22
+    plain: float = 0.52
+    hard: float = 0.6
+    arched: float = 0.05
+    phrases: float = 0.03
+    night: float = 0.035
+    low_contrast: float = 0.12
+
+
+def ground(rng: Generator, color: np.ndarray, width: int, height: int) -> Image:
+    """A board's or wall's surface in `color`, (height, width, 3) uint8; at times a gradient or two fields."""
+    if rng.random() < 0.15:
+        return surface(rng, color, width, height, name="smooth", strength=0.25)
+    name, _, low, high = _GROUNDS[int(np.searchsorted(_GROUND_WEIGHTS, rng.random() * _GROUND_WEIGHTS[-1]))]
+    return surface(rng, color, width, height, name=name, strength=rng.uniform(low, high), zoom=rng.uniform(0.7, 1.8))
+
+
+def vary_shape(rng: Generator, text: TextMask, em: int, *, devanagari: bool) -> TextMask:
+    """Condensed, widened, slanted or emboldened at random; half of the time left as the face is."""
+    kind = rng.random()
+    scale_x, slant, bold = 1.0, 0.0, 0
+    if kind < 0.3:
+        scale_x = rng.uniform(0.62, 1.0) if rng.random() < 0.65 else rng.uniform(1.0, 1.45)
+    elif kind < 0.4:
+        slant = rng.uniform(0.08, 0.3) * (1 if rng.random() < 0.85 else -1)
+    elif kind < 0.48:
+        bold = max(1, round(em * rng.uniform(0.008, 0.02 if devanagari else 0.03)))
+    if scale_x == 1.0 and slant == 0.0 and bold == 0:
+        return text
+    return stretch(text, float(scale_x), 1.0, float(slant), bold)
+
+
+def arch_map(width: int, height: int, bend: float) -> tuple[NDArray[np.float32], NDArray[np.float32], float]:
+    """Remap tables that put a strip (height, width) on a circle whose arc spans `bend` radians (> 0: middle up).
+
+    Returns:
+        map_x, map_y: (out_h, out_w) float32 source coordinates for `cv2.remap`.
+        radius: of the strip's middle line, pixels.
+    """
+    radius = width / abs(bend)
+    half = abs(bend) / 2
+    outer, inner = radius + height / 2, radius - height / 2
+    out_w = int(np.ceil(2 * outer * np.sin(min(half, np.pi / 2)))) + 2
+    out_h = int(np.ceil(outer - inner * np.cos(half))) + 2
+    x = np.arange(out_w, dtype=np.float32)[None] - out_w / 2 + 0.5
+    y = np.arange(out_h, dtype=np.float32)[:, None] + 0.5
+    down = outer - y if bend > 0 else y + inner * np.cos(half)
+    distance = np.sqrt(x * x + down * down)
+    angle = np.arctan2(x, down)
+    map_x = (angle * radius + width / 2).astype(np.float32)
+    map_y = (outer - distance if bend > 0 else distance - inner).astype(np.float32)
+    return map_x - 0.5, map_y - 0.5, radius
+
+
+def arch_points(points: np.ndarray, width: int, height: int, bend: float) -> np.ndarray:
+    """Where `arch_map` puts the points (N, 2) of the straight strip."""
+    radius = width / abs(bend)
+    half = abs(bend) / 2
+    outer, inner = radius + height / 2, radius - height / 2
+    out_w = int(np.ceil(2 * outer * np.sin(min(half, np.pi / 2)))) + 2
+    angle = (points[:, 0] - width / 2) / radius
+    distance = outer - points[:, 1] if bend > 0 else inner + points[:, 1]
+    x = distance * np.sin(angle) + out_w / 2
+    y = outer - distance * np.cos(angle) if bend > 0 else distance * np.cos(angle) - inner * np.cos(half)
+    return np.stack([x, y], axis=1)
+
+
+def _fragment(rng: Generator, lexicon: Lexicon, script: str, count: int) -> str:
+    """A few letters of some word, to peek in from the side."""
+    pieces = clusters(lexicon.word(rng, script))
+    return "".join(pieces[:count])
+
+
+def _runs(fonts: FontLibrary, rng: Generator, text: str, face: Face | None = None) -> Runs | None:
+    return fonts.runs(rng, text, face=face)
+
+
+def draw_text(
+    rng: Generator, fonts: FontLibrary, lexicon: Lexicon, devanagari: float, phrases: float
+) -> tuple[str, Runs]:
+    """A word (seldom a phrase) and the faces to draw it with; redrawn until the fonts can draw it."""
+    for _ in range(20):
+        kind = rng.random()
+        if kind < devanagari:
+            script = "devanagari"
+        elif kind < devanagari + (1 - devanagari) * 0.8:
+            script = "latin"
+        else:
+            script = "digits" if rng.random() < 0.92 else "mixed"
+        text = lexicon.word(rng, script)
+        if rng.random() < phrases and len(text) < 10:
+            text = f"{text} {lexicon.word(rng, script)}"
+        runs = fonts.runs(rng, text)
+        if runs is None:
+            continue
+        if any(face.unicase for _, face in runs):
+            text = text.upper()
+            runs = fonts.runs(rng, text, face=runs[0][1])
+            if runs is None:
+                continue
+        return text, runs
+    face = fonts.faces[0]
+    return "12", [("12", face)]
+
+
+def render_crop(
+    rng: Generator, fonts: FontLibrary, lexicon: Lexicon, *, devanagari: float, options: CropOptions
+) -> WordCrop:
+    """One word crop; every choice comes from `rng`."""
+    text, runs = draw_text(rng, fonts, lexicon, devanagari, options.phrases)
+    script = script_of(text)
+    native = any("\u0900" <= c <= "\u097f" for c in text)
+
+    # The crop's height in the photo: mostly 20 to 90 pixels, letters a little less.
+    height = float(np.clip(np.exp(rng.normal(np.log(42), 0.5)), 13 if not native else 16, 96))
+    em = _SIZES[int(np.searchsorted(_SIZES[:-1], height * 1.1))]
+    night = rng.random() < options.night
+    tracking = 0.0
+    if rng.random() < 0.12:
+        tracking = em * float(rng.uniform(0.03, 0.4) if rng.random() < 0.85 else rng.uniform(-0.04, 0.0))
+        if native:
+            tracking = min(tracking, em * 0.25)
+    line = set_words([_split(runs, part) for part in text.split(" ")] if " " in text else [runs], em,
+                     gap=em * float(rng.uniform(0.22, 0.4)), tracking=tracking)  # fmt: skip
+    if line is None:
+        return (
+            WordCrop(np.full((32, 64, 3), 200, np.uint8), "12", "digits")
+            if text == "12"
+            else render_crop(rng, fonts, lexicon, devanagari=devanagari, options=options)
+        )
+    line = vary_shape(rng, line, em, devanagari=native)
+    mask = line.mask
+    if rng.random() < options.arched and mask.shape[1] > 1.6 * mask.shape[0]:
+        bend = float(rng.uniform(0.25, 0.9)) * (1 if rng.random() < 0.7 else -1)
+        map_x, map_y, _ = arch_map(mask.shape[1], mask.shape[0], bend)
+        mask = cv2.remap(mask, map_x, map_y, cv2.INTER_LINEAR)
+    ink_h, ink_w = mask.shape
+    letter = float(min(ink_h, em * 0.9))
+    detail = letter * (0.62 if native else 0.9)  # what blur is measured by: Devanagari has finer parts
+
+    # The word's canvas, with room for what peeks in and for the detector's imprecision.
+    margin = int(letter * 0.4) + 4
+    canvas = cv2.copyMakeBorder(mask, margin, margin, margin, margin, cv2.BORDER_CONSTANT)
+    full_h, full_w = canvas.shape
+    _add_neighbours(rng, fonts, lexicon, canvas, runs[0][1], em, margin, script, options)
+
+    # Colours: a sign's pair, seldom close to each other.
+    if night:
+        board = rng.uniform(0, 45, 3).astype(np.float32)
+        style: Style = sample_night_style(rng)
+        if style.dots and (native or len(text) > 12 or letter < 30):
+            style = Style(fill=style.fill, neon=True)
+    else:
+        board, fill = board_colors(rng)
+        if rng.random() < options.low_contrast:
+            away = 1.0 if luma(board) < 110 or (luma(board) < 150 and rng.random() < 0.5) else -1.0
+            fill = np.clip(board * rng.uniform(0.9, 1.05) + away * rng.uniform(45, 85), 0, 255).astype(np.float32)
+        elif contrast(board, fill) < 55:
+            fill = letters_for(rng, board)
+        style = sample_style(rng, board, fill, plain=options.plain)
+    if (
+        not night and contrast(board, style.fill) > 90 and rng.random() < 0.09
+    ):  # letters straight on a busy picture need an outline or strong contrast
+        bank = pictures()[("clutter", "clutter", "foliage", "sky", "bokeh")[int(rng.integers(5))]]
+        picture = cut(bank[int(rng.integers(len(bank)))], rng, full_w, full_h, zoom=rng.uniform(0.6, 2))
+        image = cv2.addWeighted(picture, 0.45, ground(rng, board, full_w, full_h), 0.55, 0)
+    else:
+        image = ground(rng, board, full_w, full_h)
+    if not night and rng.random() < 0.12:
+        _decorate(rng, image, margin, board, style.fill)
+    image = paint(image, canvas, style, letter, rng)
+
+    image = _cut_out(rng, image, (margin, margin, margin + ink_w, margin + ink_h), letter, height, ink_h)
+    scale = image.shape[0] / max(1.0, ink_h)
+    if rng.random() < 0.45:
+        image = degrade.light(image, rng)
+    visibility = 1.0 if night else float(np.clip(contrast(board, style.fill) / 100.0, 0.25, 1.0))
+    image = degrade.camera(image, rng, detail * min(1.0, scale), hard=options.hard, visibility=visibility)
+    out_h = image.shape[0]
+    if out_h < 24 or rng.random() < 0.08:
+        target = max(24.0, out_h * rng.uniform(1.0, 1.6))
+        target = min(target, 96.0)
+        size = (max(8, round(image.shape[1] * target / out_h)), round(target))
+        image = cv2.resize(image, size, interpolation=cv2.INTER_CUBIC if rng.random() < 0.5 else cv2.INTER_LINEAR)
+    return WordCrop(np.ascontiguousarray(image), text, script)
+
+
+def _split(runs: Runs, part: str) -> Runs:
+    """The runs of one word of a phrase: the faces of `runs` for the characters of `part`."""
+    result: Runs = []
+    for char in part:
+        face = next((f for t, f in runs if char in t), runs[0][1])
+        if result and result[-1][1] is face:
+            result[-1] = (result[-1][0] + char, face)
+        else:
+            result.append((char, face))
+    return result
+
+
+def _add_neighbours(
+    rng: Generator,
+    fonts: FontLibrary,
+    lexicon: Lexicon,
+    canvas: NDArray[np.uint8],
+    face: Face,
+    em: int,
+    margin: int,
+    script: str,
+    options: CropOptions,
+) -> None:
+    """Draws parts of other words into the margins of `canvas`, in place."""
+    full_h, full_w = canvas.shape
+    script = "latin" if script in ("mixed", "digits") else script
+    near = rng.random() < options.neighbours
+    for side in (-1, 1):
+        if not near or rng.random() < 0.4:
+            continue
+        runs = fonts.runs(rng, _fragment(rng, lexicon, script, 2), face=face)
+        other = set_words([runs], em, gap=0) if runs else None
+        if other is None:
+            continue
+        gap = int(em * rng.uniform(0.12, 0.32))
+        height, width = other.mask.shape
+        y = margin + int(rng.integers(-2, 3)) + max(0, (full_h - 2 * margin - height) // 2)
+        x = margin - gap - width if side < 0 else full_w - margin + gap
+        _stamp(canvas, other.mask, x, y)
+    if rng.random() < options.lines:
+        side = -1 if rng.random() < 0.5 else 1
+        size = int(em * rng.uniform(0.6, 1.3))
+        words = []
+        for _ in range(1 + int(full_w > 3 * em)):
+            runs = fonts.runs(rng, lexicon.word(rng, script), face=face)
+            if runs:
+                words.append(runs)
+        other = set_words(words, size, gap=size * 0.3) if words else None
+        if other is not None:
+            gap = int(em * rng.uniform(0.06, 0.3))
+            height, width = other.mask.shape
+            x = int(rng.integers(min(0, full_w - width), max(1, full_w - width + 1)))
+            y = margin - gap - height if side < 0 else full_h - margin + gap
+            _stamp(canvas, other.mask, x, y)
+
+
+def _stamp(canvas: NDArray[np.uint8], mask: NDArray[np.uint8], x: int, y: int) -> None:
+    """Adds `mask` to `canvas` at (x, y), clipped at the border."""
+    height, width = canvas.shape
+    x0, y0 = max(0, x), max(0, y)
+    x1, y1 = min(width, x + mask.shape[1]), min(height, y + mask.shape[0])
+    if x1 > x0 and y1 > y0:
+        window = canvas[y0:y1, x0:x1]
+        np.maximum(window, mask[y0 - y : y1 - y, x0 - x : x1 - x], out=window)
+
+
+def _decorate(rng: Generator, image: Image, margin: int, board: np.ndarray, fill: np.ndarray) -> None:
+    """A board's edge, a rule or a field of another colour beside the word; drawn before the letters, in place."""
+    height, width = image.shape[:2]
+    color = tuple(int(c) for c in (fill if rng.random() < 0.5 else letters_for(rng, board)))
+    thick = max(1, int(margin * rng.uniform(0.05, 0.3)))
+    place = int(margin * rng.uniform(0.35, 0.75))
+    kind = rng.random()
+    if kind < 0.5:
+        for y in (place, height - place):
+            if rng.random() < 0.6:
+                cv2.line(image, (0, y), (width, y), color, thick)
+    elif kind < 0.7:
+        x = place if rng.random() < 0.5 else width - place
+        cv2.line(image, (x, 0), (x, height), color, thick)
+    elif kind < 0.85:
+        cv2.rectangle(image, (place, place), (width - place, height - place), color, thick)
+    else:
+        edge = int(margin * rng.uniform(0.1, 0.6))
+        if rng.random() < 0.5:
+            image[:edge] = color
+        else:
+            image[height - edge :] = color
+
+
+def _cut_out(
+    rng: Generator,
+    image: Image,
+    box: tuple[int, int, int, int],
+    letter: float,
+    height: float,
+    ink_h: int,
+) -> Image:
+    """The crop along a detector's quad: `box` padded by -5 to +15 % of the height, turned and bent a little.
+
+    The result's height is `height` pixels times the padding, whatever the size of the canvas.
+    """
+    x0, y0, x1, y1 = box
+    size = y1 - y0
+    pads = np.clip(rng.normal(0.08, 0.06, 4), -0.03, 0.26) * size
+    left, top, right, bottom = x0 - pads[0], y0 - pads[1], x1 + pads[2], y1 + pads[3]
+    quad = np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.float64)
+    quad += rng.normal(0, 0.018 * size, (4, 2))
+    center = quad.mean(0)
+    kind = rng.random()
+    # An upright box around a turned word is what data sets with axis-aligned boxes hold; else only a small error is left.
+    upright = kind > 0.86
+    slope = size / max(1.0, right - left)
+    limit = min(np.rad2deg(np.arctan(0.55 * slope)), 14.0) if upright else np.rad2deg(np.arctan(0.16 * slope))
+    angle = float(np.clip(rng.normal(0, 5.0 if upright else 1.5), -limit, limit))
+    if abs(angle) > 0.3:
+        turn = np.deg2rad(angle)
+        cos, sin = np.cos(turn), np.sin(turn)
+        if upright:
+            grow = abs(sin) * (right - left) / max(1.0, bottom - top)
+            quad = center + (quad - center) * np.array([1.0, 1.0 + grow])
+        quad = center + (quad - center) @ np.array([[cos, sin], [-sin, cos]])
+    if rng.random() < 0.25:  # perspective that rectification left
+        quad[:, 1] += np.array([-1, 1, -1, 1]) * rng.normal(0, 0.03) * size
+    if rng.random() < 0.2:
+        quad[:, 0] += np.array([1, 1, -1, -1]) * rng.normal(0, 0.08) * size
+    ratio = (np.linalg.norm(quad[1] - quad[0]) + np.linalg.norm(quad[2] - quad[3])) / (
+        np.linalg.norm(quad[3] - quad[0]) + np.linalg.norm(quad[2] - quad[1])
+    )
+    out_h = int(np.clip(round(height * (bottom - top) / size), 12, 100))
+    squeeze = float(np.exp(rng.normal(0, 0.07)))
+    out_w = int(np.clip(round(out_h * ratio * squeeze), 8, 1200))
+    scale = out_h / max(1.0, bottom - top)
+    if scale < 0.8:
+        image = cv2.GaussianBlur(image, (0, 0), 0.42 / scale)
+    target = np.array([[0, 0], [out_w, 0], [out_w, out_h], [0, out_h]], np.float32)
+    matrix = cv2.getPerspectiveTransform(quad.astype(np.float32), target)
+    return cv2.warpPerspective(image, matrix, (out_w, out_h), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)

@@ -89,7 +89,7 @@ def read_jsonl(path: str | os.PathLike[str]) -> Iterator[Reading]:
 
 def _polygon(polygon: Polygon) -> list[list[float]]:
     # A hundredth of a pixel is finer than any detector.
-    return [[round(x, 2), round(y, 2)] for x, y in polygon]
+    return [[round(float(x), 2), round(float(y), 2)] for x, y in polygon]
 
 
 def _sign(sign: Sign) -> dict[str, Any]:

@@ -1,0 +1,250 @@
+"""Every format holds what was read, is well formed whatever a file is called, and keeps positions to itself."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import json
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from output_samples import NAMES, empty, failed, quad, reading
+
+from signboard.errors import ConfigError, DataError
+from signboard.output import formats, geojson, jsonl, markup
+from signboard.output.sink import TextFormat
+from signboard.reading import Line, Reading, Sign, Word
+
+XHTML = "{http://www.w3.org/1999/xhtml}"
+ALTO = "{http://www.loc.gov/standards/alto/ns-v4#}"
+
+
+def whole(form: TextFormat, readings: list[Reading], position: bool = False) -> str:
+    pieces = [piece for index, item in enumerate(readings) if (piece := form.body(item, index, position))]
+    return form.head() + form.separator.join(pieces) + form.tail()
+
+
+# JSON lines -----------------------------------------------------------------------------------------------------------
+
+
+def test_json_lines_have_the_documented_fields() -> None:
+    row = json.loads(jsonl.dumps(reading()))
+    assert list(row) == ["schema", "source", "width", "height", "text", "signs", "error", "warnings", "metadata"]
+    assert row["schema"] == "signboard/1"
+    line = row["signs"][0]["lines"][0]
+    assert list(line) == ["text", "polygon", "romanized", "translation", "words"]
+    assert line["words"][0] == {
+        "text": "पुलिस",
+        "polygon": [[100, 50], [220.12, 50], [220.12, 100], [100, 100]],
+        "confidence": 0.9877,
+        "detection_score": 0.9,
+        "script": "devanagari",
+        "rotation": 0,
+    }
+    assert "romanized" not in row["signs"][0]["lines"][1]
+    assert "पुलिस थाना" in jsonl.dumps(reading())
+    document = (Path(__file__).parents[2] / "docs" / "output-schema.md").read_text(encoding="utf-8")
+    for key in (*row, *line, *line["words"][0]):
+        assert f"`{key}`" in document
+
+
+def test_json_lines_come_back(tmp_path: Path) -> None:
+    path = tmp_path / "signs.jsonl"
+    readings = [reading(), empty(), failed(), *(reading(name) for name in NAMES)]
+    lines = [jsonl.dumps(item, position=True) for item in readings]
+    assert all(len(line.splitlines()) == 1 for line in lines)
+    path.write_bytes("\n".join(lines).encode("utf-8") + b"\n\n")
+    back = list(jsonl.read_jsonl(path))
+    assert [item.source for item in back] == [item.source for item in readings]
+    assert back[0].metadata == readings[0].metadata and back[2] == readings[2] and back[1] == readings[1]
+    assert [jsonl.dumps(item, position=True) for item in back] == lines
+
+
+numbers = st.floats(0, 1)
+words = st.builds(
+    Word,
+    text=st.text(max_size=8),
+    polygon=st.lists(st.tuples(st.floats(0, 9000), st.floats(0, 9000)), min_size=4, max_size=5).map(tuple),
+    confidence=numbers,
+    detection_score=numbers,
+    script=st.sampled_from(["latin", "devanagari", "digits", "mixed", "other"]),
+    rotation=st.sampled_from([0, 90, 180, 270]),
+)
+note = st.none() | st.text(max_size=6)
+lines = st.builds(Line, st.lists(words, min_size=1, max_size=2).map(tuple), st.just(quad(0, 0, 9, 9)), note, note)
+signs = st.builds(Sign, st.lists(lines, min_size=1, max_size=2).map(tuple), st.just(quad(0, 0, 9, 9)))
+readings = st.builds(
+    Reading,
+    source=st.text(st.characters(), max_size=12),
+    width=st.integers(8, 9000),
+    height=st.integers(8, 9000),
+    signs=st.lists(signs, max_size=2).map(tuple),
+    error=note,
+    warnings=st.lists(st.text(max_size=5), max_size=2).map(tuple),
+)
+
+
+few = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+@few
+@given(readings)
+def test_any_reading_survives_writing_and_reading_twice(item: Reading) -> None:
+    line = jsonl.dumps(item)
+    back = jsonl.from_dict(json.loads(line.encode("utf-8")))
+    assert jsonl.dumps(back) == line
+    assert back.source == item.source and back.text == item.text and len(back.words) == len(item.words)
+
+
+@few
+@given(st.lists(readings, max_size=2))
+def test_any_reading_is_well_formed_in_every_format(items: list[Reading]) -> None:
+    items = [dataclasses.replace(item, source=f"{number}{item.source}") for number, item in enumerate(items)]
+    ElementTree.fromstring(whole(formats.FORMATS["hocr"], items).encode("utf-8", "surrogateescape"))
+    json.loads(whole(formats.FORMATS["geojson"], items).encode("utf-8"))
+    for item in items:
+        ElementTree.fromstring(whole(formats.FORMATS["alto"], [item]).encode("utf-8"))
+    found = list(csv.DictReader(io.StringIO(whole(formats.FORMATS["csv"], items), newline="")))
+    assert len(found) == sum(max(len(item.words), 1) for item in items)
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ('{"schema": "signboard/9"}', "signboard/9"),
+        ('{"schema": "signboard/1", "source": "a"}', "no key 'width'"),
+        ('{"half": ', "line 2"),
+        ("[]", "line 2"),
+        ('{"schema":"signboard/1","source":"a","width":1,"height":1,"signs":[3],"error":null,"warnings":[],"metadata":{}}',
+         "damaged row"),
+    ],
+)  # fmt: skip
+def test_damaged_json_lines_are_named_by_their_number(line: str, words: str, tmp_path: Path) -> None:
+    path = tmp_path / "signs.jsonl"
+    path.write_text(jsonl.dumps(empty()) + "\n" + line + "\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r"signs\.jsonl: line 2") as caught:
+        list(jsonl.read_jsonl(path))
+    assert words in str(caught.value)
+
+
+# CSV ------------------------------------------------------------------------------------------------------------------
+
+
+def test_csv_has_one_word_a_row() -> None:
+    text = whole(formats.FORMATS["csv"], [reading(), empty(), failed(), *map(empty, NAMES[:3])])
+    rows = list(csv.DictReader(io.StringIO(text, newline="")))
+    assert [row["text"] for row in rows[:5]] == ["पुलिस", "थाना", 'Police & "Station"', "", "011-2345"]
+    assert [(row["sign"], row["line"], row["word"], row["words"]) for row in rows[:5]] == [
+        ("1", "1", "1", "5"), ("1", "1", "2", "5"), ("1", "2", "3", "5"), ("1", "2", "4", "5"), ("2", "1", "5", "5")
+    ]  # fmt: skip
+    assert rows[0]["polygon"] == "100 50 220.12 50 220.12 100 100 100" and rows[0]["confidence"] == "0.9877"
+    assert rows[0]["translation"] == "Police station" and rows[0]["line_text"] == "पुलिस थाना"
+    assert rows[5]["text"] == "" and rows[5]["error"] == "" and rows[5]["word"] == "0"
+    assert "truncated" in rows[6]["error"]
+    assert [row["source"] for row in rows[7:]] == list(NAMES[:3])
+
+
+# hOCR and ALTO --------------------------------------------------------------------------------------------------------
+
+
+def test_hocr() -> None:
+    root = ElementTree.fromstring(
+        whole(formats.FORMATS["hocr"], [reading(), empty(), failed(), *map(empty, NAMES[:3])])
+    )
+    pages = root.findall(f".//{XHTML}div[@class='ocr_page']")
+    assert len(pages) == 6
+    assert pages[0].get("title") == 'image "photos/थाना 1.jpg"; bbox 0 0 800 600; ppageno 0'
+    found = pages[0].findall(f".//{XHTML}span[@class='ocrx_word']")
+    assert [word.text for word in found] == ["पुलिस", "थाना", 'Police & "Station"', None, "011-2345"]
+    assert found[0].get("title") == "bbox 100 50 221 100; poly 100 50 220 50 220 100 100 100; x_wconf 99"
+    assert [word.get("lang") for word in found] == ["hi", "hi", "en", None, None]
+    assert len(pages[0].findall(f".//{XHTML}div[@class='ocr_carea']")) == 2
+    assert len(pages[0].findall(f".//{XHTML}span[@class='ocr_line']")) == 3
+    identifiers = [element.get("id") for element in root.iter() if element.get("id")]
+    assert len(identifiers) == len(set(identifiers))
+    error = pages[2].find(f"{XHTML}p[@class='error']")
+    assert error is not None and "truncated" in (error.text or "")
+
+
+def test_alto() -> None:
+    root = ElementTree.fromstring(whole(formats.FORMATS["alto"], [reading('a&"<--b>.jpg')]))
+    assert root.findtext(f".//{ALTO}fileName") == 'a&"<--b>.jpg'
+    page = root.find(f".//{ALTO}Page")
+    assert page is not None and page.get("WIDTH") == "800"
+    strings = root.findall(f".//{ALTO}String")
+    assert [item.get("CONTENT") for item in strings] == ["पुलिस", "थाना", 'Police & "Station"', "011-2345"]
+    assert strings[0].get("HPOS") == "100" and strings[0].get("WIDTH") == "121" and strings[0].get("WC") == "0.9877"
+    assert len(root.findall(f".//{ALTO}TextBlock")) == 2 and len(root.findall(f".//{ALTO}SP")) == 1
+    broken = whole(formats.FORMATS["alto"], [failed("a--b.jpg")])
+    assert "truncated" in broken and ElementTree.fromstring(broken).find(f".//{ALTO}TextBlock") is None
+
+
+def test_boxes_stay_inside_the_photo() -> None:
+    assert markup.box(quad(-5, -5, 9000, 9000), 800, 600) == (0, 0, 800, 600)
+    assert markup.box(quad(900, 700, 950, 750), 800, 600) == (799, 599, 800, 600)
+    assert markup.box(quad(10.2, 10.2, 10.3, 10.3), 800, 600) == (10, 10, 11, 11)
+
+
+# GeoJSON --------------------------------------------------------------------------------------------------------------
+
+
+def test_geojson_has_a_point_a_sign() -> None:
+    nowhere = dataclasses.replace(reading("b.jpg"), metadata={})
+    collection = json.loads(whole(formats.FORMATS["geojson"], [empty(), reading(), nowhere, failed()]))
+    assert collection["type"] == "FeatureCollection"
+    found = collection["features"]
+    assert [feature["properties"]["source"] for feature in found] == ["photos/थाना 1.jpg"] * 2 + ["b.jpg"] * 2 + [
+        "photos/<broken>.jpg"
+    ]
+    assert found[0]["geometry"] == {"type": "Point", "coordinates": [77.209, 28.6139, 216.0]}
+    properties = found[0]["properties"]
+    assert properties["bearing"] == 90.0 and properties["time"] == "2024-03-09T06:07:08Z"
+    assert properties["text"] == 'पुलिस थाना\nPolice & "Station"' and properties["translation"] == "Police station"
+    assert properties["confidence"] == pytest.approx((0.98765 + 0.41 + 0.9) / 3, abs=1e-4)
+    assert found[2]["geometry"] is None and "bearing" not in found[2]["properties"]
+    assert found[4]["geometry"] is None and "truncated" in found[4]["properties"]["error"]
+    assert geojson.features(empty()) == []
+
+
+# Positions ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", sorted(set(formats.FORMATS) - {"geojson"}))
+def test_no_position_leaks_unless_asked(name: str) -> None:
+    text = whole(formats.FORMATS[name], [reading()])
+    assert "28.6139" not in text and "77.209" not in text and "216" not in text
+    if name in ("jsonl", "csv"):
+        assert "28.6139" in whole(formats.FORMATS[name], [reading()], position=True)
+
+
+# Text -----------------------------------------------------------------------------------------------------------------
+
+
+def test_text_is_sign_by_sign() -> None:
+    text = whole(formats.FORMATS["text"], [reading(), empty(), failed()])
+    assert text == (
+        '== photos/थाना 1.jpg ==\nपुलिस थाना\n    pulis thana = Police station\nPolice & "Station"\n\n011-2345\n'
+        "\n== photos/wall.jpg ==\n(no text)\n"
+        "\n== photos/<broken>.jpg ==\nerror: photos/<broken>.jpg: truncated image, image file is truncated\n"
+    )
+
+
+# Choosing -------------------------------------------------------------------------------------------------------------
+
+
+def test_formats_are_chosen_by_ending_or_name() -> None:
+    endings = {
+        "a.jsonl": "jsonl", "a.NDJSON": "jsonl", "a.csv": "csv", "a.txt": "text", "a.hocr": "hocr",
+        "a.hocr.html": "hocr", "a.xml": "alto", "a.geojson": "geojson", "a.parquet": "parquet",
+    }  # fmt: skip
+    for name, form in endings.items():
+        assert formats.choose(Path(name), None) == form
+    assert formats.choose(Path("a.txt"), "csv") == "csv"
+    assert formats.choose(None, None) == "text"
+    for output, name in ((Path("a.jpg"), None), (Path("a"), None), (None, "yaml"), (None, "parquet")):
+        with pytest.raises(ConfigError):
+            formats.choose(output, name)

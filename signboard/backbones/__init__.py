@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from signboard.backbones import alexnet, googlenet, resnet, vgg, zfnet
 from signboard.backbones.base import Backbone, FeatureInfo, text_strides
-from signboard.backbones.resnet import resnet18, resnet34, resnet50, resnet101, resnet152
 from signboard.errors import ConfigError
 
 BACKBONES: dict[str, Callable[..., Backbone]] = {
-    "resnet18": resnet18,
-    "resnet34": resnet34,
-    "resnet50": resnet50,
-    "resnet101": resnet101,
-    "resnet152": resnet152,
+    "alexnet": alexnet.alexnet,
+    "zfnet": zfnet.zfnet,
+    "vgg16": vgg.vgg16,
+    "vgg19": vgg.vgg19,
+    "googlenet": googlenet.googlenet,
+    "resnet18": resnet.resnet18,
+    "resnet34": resnet.resnet34,
+    "resnet50": resnet.resnet50,
+    "resnet101": resnet.resnet101,
+    "resnet152": resnet.resnet152,
 }
 
 

@@ -76,7 +76,7 @@ class LayerRow:
         name: dotted module path, e.g. "features.0".
         kind: class name of the module, e.g. "Conv2d".
         kernel, stride, padding, dilation, groups: geometry of convolutions and pools.
-        output_shape: without the batch dimension, e.g. (96, 55, 55).
+        input_shape, output_shape: without the batch dimension, e.g. (3, 227, 227) and (96, 55, 55).
         weights, biases: parameters of the layer's weight tensors and of its bias vectors; 0 when the layer was already
             listed higher up (a layer called twice has its parameters once).
         multiply_adds: of one picture, biases and activation functions not counted.
@@ -91,6 +91,7 @@ class LayerRow:
     padding: Pair | None
     dilation: Pair | None
     groups: int | None
+    input_shape: tuple[int, ...]
     output_shape: tuple[int, ...]
     weights: int
     biases: int
@@ -103,6 +104,11 @@ class LayerRow:
     def parameters(self) -> int:
         """Weights and biases together."""
         return self.weights + self.biases
+
+    @property
+    def dense_weights(self) -> int:
+        """Weights of the fully connected layer that would join the same input to the same output."""
+        return math.prod(self.input_shape) * math.prod(self.output_shape)
 
 
 def _pair(value: Any) -> Pair:
@@ -125,6 +131,10 @@ def _tensors(value: Any) -> Iterator[Tensor]:
             yield from _tensors(item)
 
 
+# Operations that apply a layer's weights: convolutions and matrix products (linear layers come down to the latter).
+_WEIGHTED = frozenset({"convolution", "_convolution", "addmm", "mm"})
+
+
 class _Tracer(TorchDispatchMode):
     """Carries a `Field` from each tensor to those computed from it and counts multiply-adds."""
 
@@ -132,15 +142,25 @@ class _Tracer(TorchDispatchMode):
         super().__init__()
         # Tensors are kept beside their fields: an id is only unique while its tensor lives, and on the meta device
         # they hold no data.
-        self._fields: dict[int, tuple[Tensor, Field]] = {}
+        self._known: dict[int, tuple[Tensor, Field, int]] = {}
         self.multiply_adds = 0
 
-    def mark(self, tensor: Tensor, field: Field) -> None:
-        self._fields[id(tensor)] = (tensor, field)
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Keeps PyTorch from importing its compiler, which takes seconds, only to switch it off for this mode."""
+        return False
+
+    def mark(self, tensor: Tensor, field: Field, depth: int = 0) -> None:
+        self._known[id(tensor)] = (tensor, field, depth)
 
     def field(self, tensor: Tensor) -> Field | None:
-        entry = self._fields.get(id(tensor))
+        entry = self._known.get(id(tensor))
         return None if entry is None else entry[1]
+
+    def depth(self, tensor: Tensor) -> int:
+        """Layers with weights on the longest way from the picture to `tensor`."""
+        entry = self._known.get(id(tensor))
+        return 0 if entry is None else entry[2]
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         # Inference mode hands over compound operations (conv2d, linear) whole; the rules below are for their parts.
@@ -162,11 +182,12 @@ class _Tracer(TorchDispatchMode):
         if not known:
             return
         first, field = known[0]
+        depth = max(self.depth(tensor) for tensor, _ in known) + (name in _WEIGHTED)
         for output in outputs:
             moved = _slide_over(name, args, first, field, output)
             if moved is None:
                 moved = _merge(known, output)
-            self.mark(output, moved)
+            self.mark(output, moved, depth)
 
 
 def _slide_over(name: str, args: Sequence[Any], source: Tensor, field: Field, output: Tensor) -> Field | None:
@@ -212,12 +233,13 @@ def _merge(known: list[tuple[Tensor, Field]], output: Tensor) -> Field:
     """The field of an operation that mixes its inputs position by position, or that gives up positions altogether."""
     fields: list[Field] = []
     for tensor, field in known:
-        same = tensor.dim() == output.dim() == 4 and tensor.shape[2:] == output.shape[2:]
-        if same or tensor.dim() != 4 or (output.dim() == 4 and tuple(tensor.shape[2:]) == (1, 1)):
+        # More than four dimensions: maps with an axis put in, as local response normalisation does.
+        same = min(tensor.dim(), output.dim()) >= 4 and tensor.shape[-2:] == output.shape[-2:]
+        if same or tensor.dim() < 4 or (output.dim() >= 4 and tuple(tensor.shape[-2:]) == (1, 1)):
             # Position by position; or a map that was flattened before and has the whole map's field already.
             fields.insert(0 if same else len(fields), field)
         else:
-            fields.append(field.whole(tensor.shape[2:]))
+            fields.append(field.whole(tensor.shape[-2:]))
     joined = fields[0]
     for field in fields[1:]:
         joined = joined.join(field)
@@ -260,26 +282,36 @@ def _meta_state(module: nn.Module) -> dict[str, Tensor]:
     return {name: torch.empty_like(tensor, device="meta") for name, tensor in state.items()}
 
 
-def _run(tracer: _Tracer, module: nn.Module, input_shape: Sequence[int]) -> Any:
-    """One forward of `module` on a meta tensor of shape (1, *input_shape) under `tracer`; returns the output."""
-    picture = torch.empty((1, *input_shape), device="meta")
+def _run(tracer: _Tracer, module: nn.Module, input_shape: Sequence[int], *, meta: bool = True) -> Any:
+    """One forward of `module` on a picture of shape (1, *input_shape) under `tracer`; returns the output.
+
+    `meta` False runs the module's own parameters instead of stand-ins: the meta device pulls in a part of PyTorch that
+    takes seconds to import, which nobody who only reads a photo should wait for.
+    """
+    device = torch.device("meta") if meta else next(module.parameters()).device
     fastpath = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)  # the fused encoder would hide its matrix products
     try:
-        with torch.inference_mode(), _modes_kept(module), tracer:
+        with torch.inference_mode(), _modes_kept(module):
+            picture = torch.zeros((1, *input_shape), device=device)
             tracer.mark(picture, Field())
-            return torch.func.functional_call(module, _meta_state(module), (picture,))
+            state = _meta_state(module) if meta else {}
+            with tracer:
+                return torch.func.functional_call(module, state, (picture,))
     finally:
         torch.backends.mha.set_fastpath_enabled(fastpath)
 
 
-def output_fields(module: nn.Module, input_shape: Sequence[int]) -> list[tuple[tuple[int, ...], Field]]:
+def output_fields(
+    module: nn.Module, input_shape: Sequence[int], *, meta: bool = True
+) -> list[tuple[tuple[int, ...], Field]]:
     """Shape and field of each tensor that `module` returns for a picture of `input_shape` (channels, height, width).
 
-    The shapes leave out the batch dimension. The module's parameters may be on any device; they are not touched.
+    The shapes leave out the batch dimension. With `meta` the network runs without numbers, at any size for nothing;
+    without it the picture is computed, which is quicker for a tiny one (no part of PyTorch to import).
     """
     tracer = _Tracer()
-    outputs = list(_tensors(_run(tracer, module, input_shape)))
+    outputs = list(_tensors(_run(tracer, module, input_shape, meta=meta)))
     result = []
     for tensor in outputs:
         field = tracer.field(tensor)
@@ -287,6 +319,42 @@ def output_fields(module: nn.Module, input_shape: Sequence[int]) -> list[tuple[t
             raise ConfigError("an output of the network does not depend on its input: no receptive field")
         result.append((tuple(int(n) for n in tensor.shape[1:]), field))
     return result
+
+
+def smallest_input(module: nn.Module, channels: int, *, limit: int = 512) -> int | None:
+    """Side in pixels of the smallest square picture that `module` takes in evaluation mode; None if above `limit`."""
+
+    def runs(side: int) -> bool:
+        try:
+            _run(_Tracer(), module, (channels, side, side))
+        except (RuntimeError, ConfigError):
+            return False
+        return True
+
+    low, high = 1, limit
+    if not runs(high):
+        return None
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if runs(middle) else (middle + 1, high)
+    return low
+
+
+def _run_or_explain(tracer: _Tracer, module: nn.Module, input_shape: Sequence[int]) -> Any:
+    """`_run`, with PyTorch's complaint about vanishing maps turned into the smallest size that works."""
+    if len(input_shape) != 3 or min(input_shape) < 1:
+        raise ConfigError(f"input must be (channels, height, width), each at least 1, not {tuple(input_shape)}")
+    try:
+        return _run(tracer, module, input_shape)
+    except RuntimeError as error:
+        smallest = smallest_input(module, input_shape[0])
+        height, width = input_shape[1:]
+        if smallest is not None and min(height, width) < smallest:
+            raise ConfigError(
+                f"input {height}x{width} is too small for this network: the smallest is {smallest}x{smallest}"
+            ) from error
+        first_line = str(error).splitlines()[0]
+        raise ConfigError(f"the network does not run on input {tuple(input_shape)}: {first_line}") from error
 
 
 def layer_table(
@@ -300,8 +368,15 @@ def layer_table(
         keep: which modules get a row; by default all without submodules.
 
     Raises:
-        ConfigError: the picture is too small for the network.
+        ConfigError: the picture is too small for the network, or has the wrong number of channels.
     """
+    return _measure(module, input_shape, keep)[0]
+
+
+def _measure(
+    module: nn.Module, input_shape: Sequence[int], keep: Callable[[nn.Module], bool] | None = None
+) -> tuple[list[LayerRow], int]:
+    """The rows of `layer_table` and the depth of the output."""
     tracer = _Tracer()
     rows: list[LayerRow] = []
     began: list[int] = []
@@ -313,42 +388,44 @@ def layer_table(
 
     def after(part: nn.Module, inputs: Any, output: Any) -> None:
         spent = tracer.multiply_adds - began.pop()
-        tensor = next(_tensors(output))
-        rows.append(_row(names[id(part)], part, tensor, tracer.field(tensor), spent, counted))
+        source, tensor = next(_tensors(inputs)), next(_tensors(output))
+        rows.append(_row(names[id(part)], part, source, tensor, tracer.field(tensor), spent, counted))
 
     handles = []
-    for part in module.modules():
-        if keep(part) if keep is not None else not list(part.children()):
-            handles += [part.register_forward_pre_hook(before), part.register_forward_hook(after)]
     try:
-        _run(tracer, module, input_shape)
+        for part in module.modules():
+            if keep(part) if keep is not None else not list(part.children()):
+                handles += [part.register_forward_pre_hook(before), part.register_forward_hook(after)]
+        outputs = list(_tensors(_run_or_explain(tracer, module, input_shape)))
     finally:
         for handle in handles:
             handle.remove()
-    return rows
+    return rows, max((tracer.depth(tensor) for tensor in outputs), default=0)
 
 
-def _row(name: str, part: nn.Module, output: Tensor, field: Field | None, spent: int, counted: set[int]) -> LayerRow:
+def _row(
+    name: str, part: nn.Module, source: Tensor, output: Tensor, field: Field | None, spent: int, counted: set[int]
+) -> LayerRow:
     weights = biases = 0
     for label, parameter in part.named_parameters():
-        if label.split(".")[-1].startswith("bias") or "_bias" in label:
+        if "bias" in label.split(".")[-1]:
             biases += parameter.numel()
         else:
             weights += parameter.numel()
     if id(part) in counted:
         weights = biases = 0
     counted.add(id(part))
-    window = getattr(part, "kernel_size", None)
-    has_window = window is not None
+    has_window = hasattr(part, "kernel_size") and hasattr(part, "stride")
     padding = getattr(part, "padding", None)
     return LayerRow(
         name=name,
         kind=type(part).__name__,
-        kernel=_pair(window) if has_window else None,
+        kernel=_pair(part.kernel_size) if has_window else None,
         stride=_pair(part.stride) if has_window else None,
         padding=_pair(padding) if has_window and not isinstance(padding, str | None) else None,
         dilation=_pair(getattr(part, "dilation", 1)) if has_window else None,
-        groups=int(getattr(part, "groups", 1)) if has_window else None,
+        groups=int(getattr(part, "groups", 1)) if isinstance(part, nn.Conv2d | nn.ConvTranspose2d) else None,
+        input_shape=tuple(int(n) for n in source.shape[1:]),
         output_shape=tuple(int(n) for n in output.shape[1:]),
         weights=weights,
         biases=biases,
@@ -356,4 +433,52 @@ def _row(name: str, part: nn.Module, output: Tensor, field: Field | None, spent:
         receptive_field=None if field is None else (round(field.size[0]), round(field.size[1])),
         jump=None if field is None else field.jump,
         start=None if field is None else field.start,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A network in one line, measured for a picture of `input_shape` (channels, height, width).
+
+    Attributes:
+        depth: layers with weights on the longest way through; pools and norms do not count (the papers' count).
+        convolution_parameters, fully_connected_parameters: weights and biases of the layers that run at inference.
+        other_parameters: of batch norms and the like, at inference.
+        training_parameters: of parts that run in training only (GoogLeNet's auxiliary heads).
+        multiply_adds: of one picture at inference.
+        receptive_field: pixels that one unit of the last convolution or pool sees, (vertical, horizontal); pooling of
+            the whole map and fully connected layers, which see everything, are left out.
+    """
+
+    input_shape: tuple[int, ...]
+    depth: int
+    convolution_parameters: int
+    fully_connected_parameters: int
+    other_parameters: int
+    training_parameters: int
+    multiply_adds: int
+    receptive_field: tuple[int, int]
+
+    @property
+    def parameters(self) -> int:
+        """All that run at inference."""
+        return self.convolution_parameters + self.fully_connected_parameters + self.other_parameters
+
+
+def summarise(module: nn.Module, input_shape: Sequence[int]) -> Summary:
+    """Counts `module` on a picture of `input_shape` (channels, height, width). Raises like `layer_table`."""
+    rows, depth = _measure(module, input_shape)
+    convolutions = sum(row.parameters for row in rows if row.kind.startswith("Conv"))
+    connected = sum(row.parameters for row in rows if row.kind == "Linear")
+    running = sum(row.parameters for row in rows)
+    fields = [row.receptive_field for row in rows if row.kernel is not None and row.receptive_field is not None]
+    return Summary(
+        input_shape=tuple(input_shape),
+        depth=depth,
+        convolution_parameters=convolutions,
+        fully_connected_parameters=connected,
+        other_parameters=running - convolutions - connected,
+        training_parameters=sum(parameter.numel() for parameter in module.parameters()) - running,
+        multiply_adds=sum(row.multiply_adds for row in rows),
+        receptive_field=(max((f[0] for f in fields), default=1), max((f[1] for f in fields), default=1)),
     )

@@ -49,7 +49,8 @@ class Backbone(nn.Module):
 
     def _describe(self, names: Sequence[str]) -> None:
         """Measures `feature_info` by running the layer arithmetic over the network as built."""
-        measured = output_fields(self, (self.in_channels, 64, 64))
+        # Strides and fields do not depend on the size of the picture, so the smallest will do.
+        measured = output_fields(self, (self.in_channels, 8, 8), meta=False)
         self.feature_info = tuple(
             FeatureInfo(
                 name=name,

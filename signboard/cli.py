@@ -49,10 +49,13 @@ app.command(help="Turn JSON lines of `signboard run` into another format.")(conv
 
 def _mount(parent: typer.Typer) -> None:
     """Adds the command groups of other rooms, as far as they are there."""
-    for name in ("backbones", "translate", "explain"):
+    for name in ("backbones", "explain"):
         module_name = f"signboard.commands.{name}"
         if importlib.util.find_spec(module_name) is not None:
             parent.add_typer(importlib.import_module(module_name).app, name=name)
+    from signboard.commands.translate import translate_command
+
+    parent.command(name="translate", help="Translate Hindi text of signs.")(translate_command)
 
 
 _mount(app)

@@ -22,7 +22,14 @@ _WEAK = {"of", "the", "and", "for", "in", "on", "to", "a", "an", "is", "are", "a
 
 def _skeleton(word: str) -> str:
     """Consonants as they sound, for spellings that differ in vowels: kashmere, kashmiri."""
-    word = word.replace("w", "v").replace("ck", "k").replace("c", "k").replace("q", "k").replace("z", "j").replace("f", "ph")
+    word = (
+        word.replace("w", "v")
+        .replace("ck", "k")
+        .replace("c", "k")
+        .replace("q", "k")
+        .replace("z", "j")
+        .replace("f", "ph")
+    )
     return re.sub(r"(.)\1+", r"\1", re.sub("[aeiouyh]", "", word))
 
 
@@ -30,7 +37,7 @@ def _alike(a: str, b: str) -> bool:
     """Whether two lower-case words are spellings of one."""
     if a == b:
         return True
-    if a.isdigit() or b.isdigit() or a[0] != b[0] and _skeleton(a)[:1] != _skeleton(b)[:1]:
+    if a.isdigit() or b.isdigit() or (a[0] != b[0] and _skeleton(a)[:1] != _skeleton(b)[:1]):
         return False
     bones = _skeleton(a)
     if len(bones) >= 2 and bones == _skeleton(b):
@@ -46,7 +53,7 @@ def similarity(sayings: Sequence[tuple[str, str]], said: str) -> float:
         said: the Latin line.
 
     Returns:
-        The harmonic mean of the share of the Hindi pieces found in the Latin line and the share of its words they explain.
+        Harmonic mean of the share of the Hindi pieces found in the Latin line and the share of its words explained.
     """
     words = [w for w in _WORD.findall(said.lower()) if w not in _WEAK]
     explained: set[int] = set()
@@ -70,12 +77,12 @@ def similarity(sayings: Sequence[tuple[str, str]], said: str) -> float:
 
 
 def translate_lines(lines: Sequence[str], translator: Translator | None = None) -> list[Translation | None]:
-    """Translations for the lines of one sign, top to bottom; a line whose English stands on the sign takes it from there.
+    """Translations for the lines of one sign, top to bottom; English that stands on the sign is taken from it.
 
     Returns:
-        For each line: None when there is no Devanagari in it (nothing to translate). Otherwise its `Translation`; where
-        another line of the sign already says it in English, `matched_line` is that line's index, `english` is that line's
-        text, and the one part has the source "kept": show or draw nothing new for it.
+        For each line: None when there is no Devanagari in it (nothing to translate). Otherwise its `Translation`;
+        where another line of the sign already says it in English, `matched_line` is that line's index, `english`
+        is that line's text, and the one part has the source "kept": show or draw nothing new for it.
     """
     from signboard.translation.translator import Part, default_translator
 
@@ -83,8 +90,8 @@ def translate_lines(lines: Sequence[str], translator: Translator | None = None) 
     hindi = [i for i, line in enumerate(lines) if _DEVANAGARI.search(line)]
     latin = [i for i, line in enumerate(lines) if _LATIN.search(line) and i not in hindi]
     out: list[Translation | None] = [None] * len(lines)
-    for i, translation in zip(hindi, translator.translate_many([lines[i] for i in hindi]), strict=True):
-        out[i] = translation
+    for i, found in zip(hindi, translator.translate_many([lines[i] for i in hindi]), strict=True):
+        out[i] = found
     if not hindi or not latin:
         return out
     pieces = [part.text for i in hindi if (t := out[i]) is not None for part in t.parts]
@@ -103,12 +110,12 @@ def translate_lines(lines: Sequence[str], translator: Translator | None = None) 
     taken: set[int] = set()
     matched: set[int] = set()
     for _, i, j in sorted(scored, reverse=True):
-        translation = out[i]
-        if i in matched or j in taken or translation is None:
+        best = out[i]
+        if i in matched or j in taken or best is None:
             continue
         matched.add(i)
         taken.add(j)
         english = lines[j].strip()
         part = Part(lines[i], english, "kept", 0.95)
-        out[i] = replace(translation, english=english, parts=(part,), confidence=0.95, matched_line=j)
+        out[i] = replace(best, english=english, parts=(part,), confidence=0.95, matched_line=j)
     return out

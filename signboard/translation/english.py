@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-_DOUBLED = {"stop", "put", "get", "sit", "swim", "spit", "dump", "cut", "run", "shut"} - {"dump"}
+_DOUBLED = {"stop", "put", "get", "sit", "swim", "spit", "dig", "shut", "cut", "run"}
 _PARTICIPLES = {
     "be": "been", "blow": "blown", "break": "broken", "burn": "burnt", "buy": "bought", "come": "come", "do": "done",
     "drink": "drunk", "drive": "driven", "eat": "eaten", "get": "got", "get down": "got down", "give": "given",
@@ -11,22 +11,25 @@ _PARTICIPLES = {
     "stick": "stuck", "swim": "swum", "take": "taken", "throw": "thrown", "wear": "worn", "write": "written",
 }  # fmt: skip
 _PLURALS = {
-    "man": "men", "men": "men", "woman": "women", "child": "children", "person": "persons", "foot": "feet", "tooth": "teeth",
-    "thief": "thieves", "life": "lives", "wife": "wives", "knife": "knives", "fish": "fish", "potato": "potatoes",
-    "tomato": "tomatoes", "mango": "mangoes", "washerman": "washermen", "craftsman": "craftsmen", "salesman": "salesmen",
+    "man": "men", "cloth": "clothes", "men": "men", "woman": "women", "child": "children", "foot": "feet", "tooth": "teeth",
+    "thief": "thieves", "life": "lives", "fish": "fish", "potato": "potatoes", "tomato": "tomatoes",
+    "mango": "mangoes", "washerman": "washermen", "craftsman": "craftsmen", "salesman": "salesmen",
 }  # fmt: skip
 #: Words that English counts by the piece or not at all: they stay as they are.
-_UNCOUNTED = set(
-    "advice attention bread butter cash caution cement cleanliness clothing construction cotton credit curd danger "
-    "drinking education electricity equipment fertiliser fodder food footwear fruit furniture garbage gold grass "
-    "grocery help honey housing ice information iron jewellery juice khadi leather light liquor luggage machinery meat "
-    "milk money music mutton news noise oil parking people permission police property public rain repair rice salt "
-    "sand sanitary sewing shirting silence silver smoking stationery steel sugar surveillance tailoring tea theft "
-    "tobacco traffic transport treatment urine ware waste water wheat wood wool work ghee lassi paneer dal roti".split()
-)
+_UNCOUNTED = {
+    "advice", "attention", "bread", "butter", "cash", "caution", "cement", "cleanliness", "clothing", "construction",
+    "cotton", "credit", "curd", "danger", "drinking", "education", "electricity", "equipment", "fertiliser", "fodder",
+    "food", "footwear", "fruit", "furniture", "garbage", "gold", "grocery", "help", "honey", "housing",
+    "ice", "information", "iron", "jewellery", "juice", "khadi", "leather", "light", "liquor", "luggage", "machinery",
+    "meat", "milk", "money", "music", "mutton", "news", "noise", "oil", "parking", "people", "permission", "police",
+    "property", "public", "rain", "repair", "rice", "salt", "sand", "sanitary", "sewing", "shirting", "silence",
+    "silver", "smoking", "stationery", "steel", "sugar", "surveillance", "tailoring", "tea", "theft", "tobacco",
+    "traffic", "transport", "treatment", "urine", "ware", "waste", "water", "wheat", "wood", "wool", "work", "ghee",
+    "lassi", "paneer", "dal", "roti",
+}  # fmt: skip
 _VOWELS = "aeiou"
 #: Words that stay small inside a title.
-SMALL = {"of", "the", "and", "for", "in", "on", "to", "from", "at", "by", "with", "a", "an", "or", "km", "m", "cm", "kg"}
+SMALL = frozenset("of the and for in on to from at by with a an or km m cm kg".split())  # noqa: SIM905
 
 
 def _first(phrase: str) -> tuple[str, str]:
@@ -35,7 +38,7 @@ def _first(phrase: str) -> tuple[str, str]:
 
 
 def gerund(phrase: str) -> str:
-    """"take photographs" -> "taking photographs"."""
+    """ "take photographs" -> "taking photographs"."""
     word, rest = _first(phrase)
     if word in _DOUBLED:
         word += word[-1]
@@ -47,7 +50,7 @@ def gerund(phrase: str) -> str:
 
 
 def participle(phrase: str) -> str:
-    """"repair punctures" -> "repaired punctures"."""
+    """ "repair punctures" -> "repaired punctures"."""
     word, rest = _first(phrase)
     if word in _PARTICIPLES:
         return _PARTICIPLES[word] + rest
@@ -61,7 +64,7 @@ def participle(phrase: str) -> str:
 
 
 def third_person(phrase: str) -> str:
-    """"make" -> "makes"."""
+    """ "make" -> "makes"."""
     word, rest = _first(phrase)
     if word == "be":
         return "is" + rest
@@ -73,7 +76,7 @@ def third_person(phrase: str) -> str:
 
 
 def plural(phrase: str) -> str:
-    """"sweet shop" -> "sweet shops"; what is not counted, plural already, or ends in a name stays."""
+    """ "sweet shop" -> "sweet shops"; what is not counted, plural already, or ends in a name stays."""
     head, of, tail = phrase.partition(" of ")
     before, space, word = head.rpartition(" ")
     low = word.lower()
@@ -87,6 +90,12 @@ def plural(phrase: str) -> str:
         else:
             word += "s"
     return f"{before}{space}{word}{of}{tail}"
+
+
+def one_of_many(phrase: str) -> bool:
+    """Whether a noun phrase names one thing of a kind that is counted, so that English wants an article."""
+    word = phrase.rpartition(" ")[2].lower()
+    return bool(word) and word not in _UNCOUNTED and plural(word) != word
 
 
 def upper_first(text: str) -> str:
@@ -103,8 +112,3 @@ def title(text: str) -> str:
     """Capitals as in a name: every word but the small ones, "state bank of india" -> "State Bank of India"."""
     words = text.split(" ")
     return " ".join(w if i and w.lower() in SMALL else upper_first(w) for i, w in enumerate(words))
-
-
-def a_or_an(word: str) -> str:
-    """The indefinite article for a word, by its first letter."""
-    return "an" if word[:1].lower() in _VOWELS else "a"

@@ -48,7 +48,8 @@ class Match:
     Attributes:
         entry: the glossary's line.
         form: "base"; for nouns "plural", "oblique" (singular before a postposition, or plural); for verbs
-            "infinitive", "imperative", "habitual", "passive", "future", "after" (having done).
+            "infinitive", "imperative", "habitual", "progressive", "will", "passive" (is done), "future"
+            (will be done), "after" (having done).
         english: English for that form where the form alone decides it (plurals), else the entry's.
         confidence: 0 to 1: 0.95 as written in the glossary, less for a variant spelling, less again for a loose one.
     """
@@ -66,16 +67,20 @@ _NASAL = re.compile("ङ्(?=[क-घ])|ञ्(?=[च-झ])|ण्(?=[ट-ढ])
 # The glide in गये, नयी is written or not, at the end of a word.
 _GLIDE = re.compile("([ािीेोक-ह])य([ेी])(?=ं?(?: |$))")
 _GLIDE_VOWEL = {"े": "ए", "ी": "ई"}
+_AND = {"एवं", "व", "तथा"}
 _SHORTEN = str.maketrans("ीूईऊ", "िुइउ")
 
 
 def fold(text: str) -> str:
-    """The spelling key: no nukta, anusvara for every nasal before its row, no visarga, गये as गए, dots left out."""
-    text = clean(text).replace("\u093c", "").replace("ँ", "ं").replace("ॅ", "े").replace("ॉ", "ो").replace("ऑ", "ओ")
+    """The spelling key: anusvara for nasals before their row, गये as गए, one word for "and"; no nukta, visarga, dots."""
+    text = clean(text).replace("\u093c", "").replace("ँ", "ं").replace("ॅ", "े")
+    # यहॉ is how यहाँ comes out where the two signs are one piece of type.
+    text = re.sub("ॉ(?= |$)", "ां", text).replace("ॉ", "ो").replace("ऑ", "ओ")
     text = _NASAL.sub("ं", text).replace("ः", "").replace("ऽ", "")
     text = re.sub("[.॰]", "", text)
     text = _GLIDE.sub(lambda m: m[1] + _GLIDE_VOWEL[m[2]], text)
-    return " ".join(text.replace("-", " ").split())
+    words = text.replace("-", " ").split()
+    return " ".join("और" if word in _AND and len(words) > 1 else word for word in words)
 
 
 def fold_loose(text: str) -> str:
@@ -124,8 +129,8 @@ def adjective_forms(hindi: str) -> Iterable[str]:
 _IRREGULAR = {
     # root: (imperatives, past participles)
     "कर": (("करें", "कीजिए", "करिए", "करो", "कीजिएगा"), ("किया", "किए", "की")),
-    "दे": (("दें", "दीजिए", "दो", "दीजिएगा"), ("दिया", "दिए", "दी")),
-    "ले": (("लें", "लीजिए", "लो", "लीजिएगा"), ("लिया", "लिए", "ली")),
+    "दे": (("दें", "दीजिए", "दीजिएगा"), ("दिया", "दिए", "दी")),
+    "ले": (("लें", "लीजिए", "लीजिएगा"), ("लिया", "लिए", "ली")),
     "पी": (("पिएं", "पियें", "पीएं", "पीजिए", "पियो"), ("पिया", "पिए", "पी")),
     "हो": (("हों", "होइए", "हो"), ("हुआ", "हुए", "हुई")),
     "जा": (("जाएं", "जाइए", "जाओ", "जाइएगा"), ("गया", "गए", "गई")),
@@ -134,9 +139,11 @@ _IRREGULAR = {
 
 
 def verb_forms(hindi: str) -> Iterable[tuple[str, str]]:
-    """(form's spelling, form) of a verb given as infinitive in -naa; words before the verb itself may agree in gender."""
+    """(form's spelling, form) of a verb given as infinitive in -naa; words before it may agree in gender."""
     *before, verb = hindi.split(" ")
     root = verb.removesuffix("ना")
+    imperatives: tuple[str, ...]
+    participles: tuple[str, ...]
     if root in _IRREGULAR:
         imperatives, participles = _IRREGULAR[root]
     elif _CONSONANT_END.search(root):
@@ -149,6 +156,9 @@ def verb_forms(hindi: str) -> Iterable[tuple[str, str]]:
     forms += [(form, "imperative") for form in imperatives]
     forms += [(root + end, "habitual") for end in ("ता", "ते", "ती")]
     forms += [(root + end, "after") for end in ("कर", "के", " कर")]
+    forms += [(f"{root} {auxiliary}", "progressive") for auxiliary in ("रहा", "रहे", "रही")]
+    stem = {"हो": "हो", "दे": "दे", "ले": "ले"}.get(root, root + ("े" if _CONSONANT_END.search(root) else "ए"))
+    forms += [(stem + end, "will") for end in ("गा", "गी", "ंगे", "ंगी")]
     for gender, participle in zip("ाेी", participles, strict=True):
         forms.append((f"{participle} जात{gender}", "passive"))
         for end in ("जाएगा", "जाएगी", "जाएंगे", "जाएंगी", "जावेगा", "जावेगी"):
@@ -209,7 +219,8 @@ class Glossary:
         # Entries first, so that no inflected form of one word hides another word.
         for entry in self.entries:
             self._folded.setdefault(fold(entry.hindi), Match(entry, "base", entry.english, 0.9))
-        for entry in self.entries:
+        # Verbs next: करें is a command, not several taxes.
+        for entry in sorted(self.entries, key=lambda entry: entry.part_of_speech != "verb"):
             for spelling, form in self._forms(entry):
                 english = plural(entry.english) if form == "plural" else entry.english
                 forms.append(Match(entry, form, english, 0.85))
@@ -236,7 +247,7 @@ class Glossary:
         return len(self.entries)
 
     def lookup(self, text: str) -> Match | None:
-        """The entry for a word or phrase as written, in a variant spelling, inflected, or with i and u of either length."""
+        """The entry for a word or phrase: as written, spelled otherwise, inflected, or with i and u of any length."""
         text = clean(text)
         match = self._exact.get(text)
         if match is None:

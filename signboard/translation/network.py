@@ -8,11 +8,7 @@ import torch
 from torch import Tensor, nn
 
 #: Input symbols; index 0 pads, 1 opens and 2 closes a word. One line of vowels, one of consonants, one of signs.
-DEVANAGARI = (
-    "अआइईउऊऋऑएऐओऔॐ"
-    "कखगघङचछजझञटठडढणतथदधनपफबभमयरलवशषसह"
-    "ँंः़ािीुूृॅेैॉोौ्"
-)
+DEVANAGARI = "अआइईउऊऋऑएऐओऔॐकखगघङचछजझञटठडढणतथदधनपफबभमयरलवशषसहँंः़ािीुूृॅेैॉोौ्"
 #: Output symbols; index 0 is the CTC blank.
 LATIN = "abcdefghijklmnopqrstuvwxyz"
 PAD, OPEN, CLOSE = 0, 1, 2
@@ -77,7 +73,7 @@ class TransliterationNet(nn.Module):
         x = self._run(self.first, self.dropout(self.embedding(ids)), lengths)  # (N, L, 2H)
         x = x + self._run(self.second, self.dropout(x), lengths)
         x = self.activation(self.widen(self.dropout(x)))
-        # Zero the padding, or the convolution would let a longer neighbour in the batch change this word's last letters.
+        # Zero the padding, or the convolution would let a longer word in the batch change this one's last letters.
         inside = (torch.arange(length, device=ids.device)[None] < lengths.to(ids.device)[:, None]).to(x.dtype)
         x = (x * inside[..., None]).reshape(n, length * self.config.slots, self.config.channels)  # (N, S, C)
         x = x + self.activation(self.smooth(x.transpose(1, 2)).transpose(1, 2))

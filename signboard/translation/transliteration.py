@@ -189,7 +189,7 @@ class Transliterator:
     # Running text --------------------------------------------------------------------------------------------------
 
     def romanize_many(self, texts: Sequence[str]) -> list[str]:
-        """Every Devanagari word of every text in Latin letters, one batch; all else stays, Devanagari digits become 0-9."""
+        """Every Devanagari word in Latin letters, all in one batch; all else stays, Devanagari digits become 0-9."""
         cleaned = [romanizable(text) for text in texts]
         words = sorted({word for text in cleaned for word in WORD.findall(text)})
         spelled = dict(zip(words, self.spell_words(words), strict=True))
@@ -200,9 +200,16 @@ class Transliterator:
         return self.romanize_many([text])[0]
 
 
+def tidy(text: str) -> str:
+    """`clean`, and the dots and colons that signs write with other marks: डॉ० -> डॉ., प्रात:काल -> प्रातःकाल."""
+    text = re.sub("(?<=[ऀ-ॣॱ-ॿ])[०0](?![०-९0-9])", ".", clean(text))
+    text = re.sub(r"\.\.(?=[०-९0-9])", ". ", text)
+    return re.sub("(?<=[ऀ-ॣॱ-ॿ]):(?=[ऀ-ॣॱ-ॿ])", "ः", text)
+
+
 def romanizable(text: str) -> str:
-    """The text ready for `fill`: clean, digits 0-9, dandas as full stops, spelled-out English initials as letters."""
-    text = _INITIALS.sub(lambda m: initials(m.group()) or m.group(), clean(text))
+    """The text ready for `fill`: tidy, digits 0-9, dandas as full stops, spelled-out English initials as letters."""
+    text = _INITIALS.sub(lambda m: initials(m.group()) or m.group(), tidy(text))
     return text.translate(_DIGITS).replace("।", ".").replace("॥", ".")
 
 
@@ -221,7 +228,7 @@ def _prepare(word: str) -> list[str]:
 
 
 def to_iso15919(text: str) -> str:
-    """The scholarly transliteration ISO 15919, a letter for a letter, through the `indic-transliteration` library (MIT).
+    """The scholarly ISO 15919, a letter for a letter, through the library `indic-transliteration` (MIT).
 
     Raises:
         ConfigError: the library is not installed (extra `translate`).

@@ -32,6 +32,8 @@ from PIL import Image, ImageOps
 
 # The workers below run in the systems' own environments: at the top level only the standard library, NumPy and Pillow.
 
+TESSERACT_SECONDS = 300
+
 Reading = tuple[list[list[float]], str, float]  # polygon, text, confidence
 
 
@@ -42,6 +44,8 @@ class Signboard:
     """This project, with its shipped weights or with those of `options["weights"]`."""
 
     def __init__(self, threads: int, options: dict[str, Any]) -> None:
+        from importlib.metadata import version
+
         import torch
 
         torch.set_num_threads(threads)
@@ -49,9 +53,9 @@ class Signboard:
         from signboard.recognition import Recognizer
 
         weights = options.get("weights", {})
-        self.reader = Reader(**weights)
+        self.reader = Reader(device="cpu", **weights)
         self.recognizer = Recognizer.load(weights.get("recognizer"))
-        self.version = "signboard"
+        self.version = f"signboard {version('signboard')}"
 
     def read(self, pixels: np.ndarray) -> list[Reading]:
         result = self.reader.read(pixels)
@@ -111,7 +115,10 @@ class Tesseract:
 
     def _run(self, arguments: list[str], data: bytes) -> str:
         command = [str(self.program), *arguments]
-        done = subprocess.run(command, input=data, capture_output=True, env=self.environment, check=True)
+        # Its OpenMP threads can spin for minutes on a busy machine: a photo over the limit counts as failed.
+        done = subprocess.run(
+            command, input=data, capture_output=True, env=self.environment, check=True, timeout=TESSERACT_SECONDS
+        )
         return done.stdout.decode("utf-8")
 
     def _rows(self, pixels: np.ndarray, mode: int) -> list[dict[str, str]]:

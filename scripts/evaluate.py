@@ -14,9 +14,9 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -38,6 +38,9 @@ from signboard.training.evaluation import (
     word_table,
 )
 
+if TYPE_CHECKING:
+    import torch
+
 Item = TypeVar("Item")
 
 
@@ -52,7 +55,9 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--weights-recognizer", type=Path, help="card of a recogniser, instead of the shipped one")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (default auto)")
     parser.add_argument("--threads", type=int, help="processor threads")
-    parser.add_argument("--min-confidence", type=float, help="end to end: leave out less confident words")
+    parser.add_argument(
+        "--min-confidence", type=float, help="end to end: leave out less confident words; default: the card's"
+    )
     parser.add_argument("--limit", type=int, help="only the first photos or words of each set")
     parser.add_argument("--json", type=Path, help="write the figures here")
     parser.add_argument("--mistakes", type=Path, help="write every mistake here, one JSON object a line")
@@ -92,9 +97,9 @@ def evaluate(args: argparse.Namespace) -> dict[str, list[SceneReport] | list[Wor
 
     if args.threads:
         torch.set_num_threads(args.threads)
-    device = args.device
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    from signboard.reader import choose_device
+
+    device = choose_device(args.device)
     detection: list[SceneReport] = []
     end_to_end: list[SceneReport] = []
     words: list[WordReport] = []
@@ -117,8 +122,8 @@ def evaluate(args: argparse.Namespace) -> dict[str, list[SceneReport] | list[Wor
             found = _progress(samples, f"{name}: detection")
             detection.append(score_detection(detector.detect, found, source=name))
         if not crops and "end-to-end" in wanted:
-            reader = reader or _reader(args.weights_detector, args.weights_recognizer, device)
-            read = _photo_reader(reader, args.min_confidence)
+            reader = reader or _reader(args, str(device))
+            read = _photo_reader(reader)
             end_to_end.append(score_photos(read, _progress(samples, f"{name}: end to end"), source=name))
         if "words" in wanted and (crops or _has_words(samples)):
             recognizer = recognizer or _recognizer(args.weights_recognizer, device)
@@ -132,37 +137,37 @@ def _has_words(scenes: Sequence[SceneSample]) -> bool:
     return any(word.text and not word.ignore for scene in scenes if scene.level == "word" for word in scene.words)
 
 
-def _detector(card: Path | None, device: str) -> Any:
+def _detector(card: Path | None, device: torch.device) -> Any:
     from signboard.detection import Detector
 
     return Detector.load(card, device=device)
 
 
-def _recognizer(card: Path | None, device: str) -> Any:
+def _recognizer(card: Path | None, device: torch.device) -> Any:
     from signboard.recognition import Recognizer
 
     return Recognizer.load(card, device=device)
 
 
-def _reader(detector: Path | None, recognizer: Path | None, device: str) -> Any:
+def _reader(args: argparse.Namespace, device: str) -> Any:
     from signboard.reader import Reader
 
-    weights = {"detector": detector, "recognizer": recognizer}
-    return Reader(device=device, **{key: value for key, value in weights.items() if value is not None})
+    return Reader(
+        device=device,
+        min_confidence=args.min_confidence,
+        detector=args.weights_detector,
+        recognizer=args.weights_recognizer,
+    )
 
 
-def _photo_reader(reader: Any, min_confidence: float | None) -> Any:
+def _photo_reader(reader: Any) -> Callable[[SceneSample], list[ReadWord]]:
     def read(sample: SceneSample) -> list[ReadWord]:
         result = reader.read(sample.image)
         if result.error:
             raise SignboardError(result.error)
         if (result.width, result.height) != (sample.width, sample.height):
             raise SignboardError(f"{sample.image}: read at {result.width}x{result.height}, labelled at another size")
-        return [
-            ReadWord(np.array(word.polygon), word.text, word.confidence)
-            for word in result.words
-            if min_confidence is None or word.confidence >= min_confidence
-        ]
+        return [ReadWord(np.array(word.polygon), word.text, word.confidence) for word in result.words]
 
     return read
 

@@ -220,8 +220,9 @@ def test_evaluate_script(
     assert figures["command"].startswith("scripts/evaluate.py all --set")
     kinds = [json.loads(line)["kind"] for line in mistakes.read_text(encoding="utf-8").splitlines()]
     assert sorted(kinds) == ["misread", "missed"]
-    assert evaluate.main(["end-to-end", "--set", str(folder), "--min-confidence", "0.6"]) == 0
-    assert "| 0.0 % |" in capsys.readouterr().out
+    reading.error = "a.png: truncated image"
+    assert evaluate.main(["end-to-end", "--set", str(folder)]) == 1
+    assert capsys.readouterr().err == "a.png: truncated image\n"
 
 
 def test_evaluate_script_says_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,7 +2,8 @@
 
 from .fonts import Face, FontLibrary
 from .lexicon import Lexicon
+from .scenes import Scene, SceneWord
 from .synthesizer import Synthesizer
 from .words import CropOptions, WordCrop
 
-__all__ = ["CropOptions", "Face", "FontLibrary", "Lexicon", "Synthesizer", "WordCrop"]
+__all__ = ["CropOptions", "Face", "FontLibrary", "Lexicon", "Scene", "SceneWord", "Synthesizer", "WordCrop"]

@@ -18,11 +18,24 @@ from signboard.errors import DataError
 from .lexicon import CHARACTERS, DEVANAGARI, DEVANAGARI_DIGITS, DIGITS, LATIN_LETTERS
 
 _INDEX_NAME = ".signboard-fonts.json"
-_INDEX_VERSION = 5
+_INDEX_VERSION = 6
 _SUFFIXES = {".ttf", ".otf", ".woff2"}
-# Faces for which capitals alone are hard to read, and faces that real signs show seldom.
-_HANDS = ["greatvibes", "sacramento", "dancingscript", "satisfy", "yellowtail", "pacifico", "kaushan", "cookie", "damion", "norican", "playball", "marckscript", "courgette", "grandhotel", "leckerli", "oleoscript", "lobster", "pinyon", "allura", "unifraktur", "pirata", "merienda", "caveat"]
-_RARE = ["monoton", "bungeeshade", "bungeeinline", "pressstart", "vastshadow", "pirata", "silkscreen", "dotgothic", "vt323", "wallpoet", "rocksalt", "sacramento", "greatvibes", "cinzeldecorative", "rye", "mono", "cousine", "courier", "inconsolata", "limelight", "faster", "sixcaps", "amatic", "stencil", "black-ops", "modak"]
+# Faces in which words of capitals alone are hard to read, and faces that real signs show seldom.
+_HANDS = (
+    "greatvibes", "sacramento", "dancingscript", "satisfy", "yellowtail", "pacifico", "kaushan", "cookie", "damion",
+    "norican", "playball", "marckscript", "courgette", "grandhotel", "leckerli", "oleoscript", "lobster", "pinyon",
+    "allura", "unifraktur", "pirata", "merienda", "caveat",
+)  # fmt: skip
+_RARE = (
+    "monoton", "bungeeshade", "bungeeinline", "pressstart", "vastshadow", "pirata", "silkscreen", "dotgothic", "vt323",
+    "wallpoet", "rocksalt", "sacramento", "greatvibes", "cinzeldecorative", "rye", "mono", "cousine", "courier",
+    "inconsolata", "limelight", "faster", "sixcaps", "amatic", "stencil", "modak",
+)  # fmt: skip
+# Small capitals and the like that `_inspect` does not recognise by shape.
+_UNICASE = ("amaticsc", "cinzel", "monoton", "marcellussc", "rocksalt", "playfairdisplaysc")
+
+# Faces whose Devanagari has glyphs drawn wrong, seen on a sheet of conjuncts.
+_DEFECTIVE = frozenset({"Samanata", "samanata", "Alkatra", "Dekko", "Kurale", "FreeSans", "FreeSerif"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +82,17 @@ def _same_shape(a: np.ndarray, b: np.ndarray) -> float:
     return float((first & second).sum() / max(1, (first | second).sum()))
 
 
+def _joins(font: ImageFont.FreeTypeFont) -> bool:
+    """True when reph and rakar are drawn as one piece with their consonant; some faces lack those glyphs."""
+    base, reph, rakar = _bitmap(font, "क"), _bitmap(font, "र्क"), _bitmap(font, "ट्र")
+    plain, other = _bitmap(font, "ट"), _bitmap(font, "त्र")
+    if base is None or reph is None or rakar is None or plain is None or other is None:
+        return False
+    if reph.shape[1] > 1.3 * base.shape[1] or rakar.shape[1] > 1.45 * plain.shape[1]:
+        return False
+    return not (rakar.shape == plain.shape and np.array_equal(rakar, plain)) and _same_shape(rakar, other) < 0.95
+
+
 def _inspect(path: Path) -> dict[str, object] | None:
     """What the index stores of one file, or None when it is of no use."""
     from fontTools.ttLib import TTFont, TTLibError
@@ -96,7 +120,7 @@ def _inspect(path: Path) -> dict[str, object] | None:
         if glyph is None or (notdef is not None and glyph.shape == notdef.shape and np.array_equal(glyph, notdef)):
             continue
         chars.add(char)
-    if "क" in chars and not shaped:  # conjuncts would fall apart
+    if "क" in chars and (not shaped or not _joins(font) or str(family).split()[0] in _DEFECTIVE):
         chars -= set(DEVANAGARI)
     for native, arabic in zip("२४५६९", "24569", strict=True):  # faces that draw 5 where ५ is asked for
         first, second = _bitmap(font, native), _bitmap(font, arabic)
@@ -134,7 +158,7 @@ def _face(root: Path, relative: str, record: dict[str, object]) -> Face:
         family=family,
         weight=int(record["weight"]),  # type: ignore[call-overload]
         chars=frozenset(str(record["chars"])) | {" "},
-        unicase=bool(record["unicase"]),
+        unicase=bool(record["unicase"]) or any(name in key for name in _UNICASE),
         hand=any(name in key for name in _HANDS),
         frequency=0.3 if any(name in key for name in _RARE) else 1.0,
     )

@@ -6,6 +6,7 @@ import numpy as np
 
 from .fonts import FontLibrary
 from .lexicon import Lexicon
+from .scenes import Scene, render_scene
 from .words import CropOptions, WordCrop, render_crop
 
 
@@ -39,3 +40,8 @@ class Synthesizer:
         """Word crop number `index` >= 0 of this seed."""
         rng = np.random.default_rng([self.seed, index])
         return render_crop(rng, self.fonts, self.lexicon, devanagari=self.devanagari, options=self.options)
+
+    def scene(self, index: int, size: int = 640) -> Scene:
+        """Scene number `index` >= 0 of this seed, `size` x `size` pixels."""
+        rng = np.random.default_rng([self.seed, index, 1])
+        return render_scene(rng, self.fonts, self.lexicon, size=size, devanagari=self.devanagari)

@@ -1,6 +1,6 @@
 """Procedural surfaces and photo-like clutter: built once per process, then only cut, flipped, tinted and blended.
 
-A modulation tile is (S, S, 3) uint8 around 128: a colour image is multiplied by tile / 128. A picture tile is plain RGB.
+A modulation tile is (S, S, 3) uint8 around 128: a colour image is multiplied by tile / 128. A picture tile is RGB.
 """
 
 from __future__ import annotations
@@ -129,6 +129,9 @@ def _clutter(rng: Generator) -> Image:
                 for j in range(rows):
                     corner = (int(x + i * step), int(y + j * step))
                     cv2.rectangle(picture, corner, (corner[0] + step * 2 // 3, corner[1] + step * 3 // 4), color, -1)
+    grey = cv2.cvtColor(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+    muted = float(rng.uniform(0.25, 0.8))  # streets are greyer than random colours
+    picture = cv2.addWeighted(picture, muted, grey, 1 - muted, 0)
     return cv2.GaussianBlur(picture, (0, 0), float(rng.uniform(0.6, 3.5)))
 
 

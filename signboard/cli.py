@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-import os
-import sys
 from typing import Annotated
 
 import typer
@@ -48,28 +46,23 @@ app.command(help="Turn JSON lines of `signboard run` into another format.")(conv
 
 
 def _mount(parent: typer.Typer) -> None:
-    """Adds the command groups of other rooms, as far as they are there."""
-    for name in ("backbones", "explain"):
-        module_name = f"signboard.commands.{name}"
-        if importlib.util.find_spec(module_name) is not None:
-            parent.add_typer(importlib.import_module(module_name).app, name=name)
-    from signboard.commands.translate import translate_command
+    """Adds the commands of other rooms, as far as they are there: each module is light to import.
 
-    parent.command(name="translate", help="Translate Hindi text of signs.")(translate_command)
+    A module of several commands has an `app`; a module of one has a function `<name>_command`.
+    """
+    for name in ("translate", "backbones", "explain"):
+        module_name = f"signboard.commands.{name}"
+        if importlib.util.find_spec(module_name) is None:
+            continue
+        module = importlib.import_module(module_name)
+        if hasattr(module, "app"):
+            parent.add_typer(module.app, name=name)
+        elif hasattr(module, f"{name}_command"):
+            parent.command(name)(getattr(module, f"{name}_command"))
 
 
 _mount(app)
 
 
-def main() -> None:
-    """What the installed `signboard` runs: the commands, quiet when whoever reads their output goes away."""
-    try:
-        app()
-    except BrokenPipeError:
-        # Python flushes standard output once more on its way out: give it a place to.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise SystemExit(1) from None
-
-
 if __name__ == "__main__":
-    main()
+    app()

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 import types
+import warnings
 from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -68,8 +69,9 @@ def run(
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
     min_confidence: Annotated[
-        float, typer.Option(min=0.0, max=1.0, help="Leave out words read with less confidence than this.")
-    ] = 0.0,
+        float | None,
+        typer.Option(min=0.0, max=1.0, help="Leave out words read with less confidence; default: the weights' own."),
+    ] = None,
     detection_threshold: Annotated[
         float | None,
         typer.Option(min=0.0, max=1.0, help="Leave out words detected with a lower score; default: the weights' own."),
@@ -111,6 +113,8 @@ def run(
         raise usage("--resume needs the --output (or --html) of the run to go on with")
     if resume and overwrite:
         raise usage("--resume and --overwrite exclude each other")
+    # Pillow warns of odd EXIF and large pictures in lines of its own; what matters comes as an error of ours.
+    warnings.filterwarnings("ignore", module=r"PIL\.")
     skip = [str(path) for path in (annotate, output) if path is not None and path.is_dir()]
     lines = sys.stdin.buffer if "-" in inputs else ()
     items = list(find_photos(inputs, stdin_lines=lines, skip=skip, recursive=recursive))
@@ -142,7 +146,7 @@ def complain(message: str) -> None:
 
 
 def _reader_options(
-    device: str, min_confidence: float, detection_threshold: float | None, precision: str, translate: bool
+    device: str, min_confidence: float | None, detection_threshold: float | None, precision: str, translate: bool
 ) -> dict[str, Any]:
     if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", device):
         raise usage(f"--device {device}: must be auto, cpu, cuda, cuda:N or mps")
@@ -202,7 +206,7 @@ def _read_all(
     """Reads and writes every item that is not written yet; the exit code."""
     todo = [item for item in items if not outputs.has(item.path)]
     counts = {"read": 0, "empty": 0, "failed": 0}
-    progress = Progress(len(todo), shown=not quiet and sys.stderr.isatty() and outputs.to_files)
+    progress = Progress(len(todo), shown=not quiet and sys.stderr.isatty() and not outputs.to_terminal)
     begin = time.monotonic()
     code = 0
     with _Stop() as stop:
@@ -218,33 +222,35 @@ def _read_all(
                 progress.step()
                 if stop.signal is not None:
                     break
-            if stop.signal is None:
-                outputs.close()
+            outputs.close()
         except BrokenPipeError:
             # Whoever read our output has seen enough. Python flushes once more on its way out: give it a place to.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 1
         except SignboardError as error:
             progress.clear()
-            complain(str(error))
+            go_on = "; then the same command with --resume goes on" if outputs.resumable and _is_full(error) else ""
+            complain(f"{error}{go_on}")
             code = 2 if isinstance(error, ConfigError) else 1
         finally:
             readings.close()
         progress.clear()
-    if stop.signal is not None:
-        outputs.close()
         done = sum(counts.values())
-        left = len(todo) - done
-        go_on = "the same command with --resume goes on" if outputs.resumable else "start again to read the rest"
-        complain(f"interrupted after {done} photos, {left} left; {go_on}")
-        return 128 + stop.signal
+        if stop.signal is not None and done < len(todo) and not code:
+            code = 128 + stop.signal
+            go_on = "the same command with --resume goes on" if outputs.resumable else "start again to read the rest"
+            complain(f"interrupted after {done} photos, {len(todo) - done} left; {go_on}")
     if not quiet and (len(items) > 1 or outputs.to_files) and not code:
         seconds = max(time.monotonic() - begin, 1e-9)
         there = len(items) - len(todo)
         summary = ", ".join(f"{number} {kind}" for kind, number in counts.items())
-        rate = speed(sum(counts.values()) / seconds)
+        rate = speed(done / seconds)
         print(f"{summary}, {rate} photos/s" + (f"; {there} were there already" if there else ""), file=sys.stderr)
     return code or (1 if counts["failed"] else 0)
+
+
+def _is_full(error: SignboardError) -> bool:
+    return "disk full" in str(error)
 
 
 def _readings(
@@ -264,7 +270,10 @@ def _readings(
     some = any(item.error is None for item in todo)
     results: Iterator[Reading] = iter(())
     if some:
-        reader = _make_reader(**reader_options)
+        try:
+            reader = _make_reader(**reader_options)
+        except SignboardError as error:
+            raise ConfigError(str(error)) from None
         results = iter(reader.read_many(paths(), batch_size=batch_size, workers=workers))
     try:
         for item in todo:
@@ -285,7 +294,10 @@ def _remarks(reading: Reading, kind: str, *, plain: bool) -> Iterator[str]:
     """What standard error says about a photo."""
     if reading.error is not None:
         # Most errors name their photo already.
-        yield reading.error if reading.source in reading.error else f"{reading.source}: {reading.error}"
+        from signboard.photo import printable
+
+        named = reading.source in reading.error or printable(reading.source) in reading.error
+        yield reading.error if named else f"{reading.source}: {reading.error}"
     elif plain:
         if kind == "empty":
             yield f"{reading.source}: no text found"
@@ -326,6 +338,7 @@ class _Outputs:
         if annotate is not None:
             self._pictures = _picture_paths(annotate, items)
         self.to_files = output is not None
+        self.to_terminal = output is None and sys.stdout.isatty()  # where a progress bar would get in the way
         self.plain = output is None and name == "text"
         self.resumable = output is not None and formats.can_resume(name)
         self._sinks: list[Sink] = []

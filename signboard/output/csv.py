@@ -74,8 +74,8 @@ def _word(word: Word, line: Line) -> dict[str, Any]:
 def _format(values: list[Any]) -> str:
     buffer = io.StringIO()
     # Left to itself, the module does not quote a lone carriage return, which ends a row for every reader.
-    quoting = csv.QUOTE_ALL if any("\r" in value for value in values if isinstance(value, str)) else csv.QUOTE_MINIMAL
-    csv.writer(buffer, lineterminator="\n", quoting=quoting).writerow(values)
+    hard = any("\r" in value for value in values if isinstance(value, str))
+    csv.writer(buffer, lineterminator="\n", quoting=csv.QUOTE_ALL if hard else csv.QUOTE_MINIMAL).writerow(values)
     return buffer.getvalue()
 
 

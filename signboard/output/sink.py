@@ -153,8 +153,7 @@ class FileSink:
                 size = 0
             self._pieces = _Pieces(form, position, count)
             self._end = size  # where the next photo's rows begin
-            if size == 0:
-                self._put(_encode(form.head()))
+            self._put(_encode(form.head()) if size == 0 else b"")  # with the tail behind it
         except BaseException:
             self._file.close()
             raise

@@ -1,0 +1,55 @@
+"""The command line with a reader that knows no networks: what it reads is the photo's name. Also run as a program."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from signboard.commands import run as run_command
+from signboard.errors import PhotoError
+from signboard.layout import arrange
+from signboard.photo import load_photo
+from signboard.reading import Reading, Word
+
+
+class FakeReader:
+    """Opens photos for real and "reads" their names: "wall" holds no text, "doubt" is unsure."""
+
+    made: list[dict[str, Any]] = []  # noqa: RUF012 - what the tests look at
+
+    def __init__(self, **options: Any) -> None:
+        FakeReader.made.append(options)
+        self.least = options["min_confidence"] or 0.0
+        self.translate = options["translate"]
+        self.delay = float(os.environ.get("SIGNBOARD_FAKE_DELAY", "0"))
+
+    def read_many(
+        self, photos: Iterable[Any], *, batch_size: int | str = "auto", workers: int | None = None
+    ) -> Iterator[Reading]:
+        for path in photos:
+            time.sleep(self.delay)
+            try:
+                photo = load_photo(path)
+            except PhotoError as error:
+                yield Reading(path, 0, 0, error=str(error))
+                continue
+            confidence = 0.3 if "doubt" in path else 0.9
+            words = []
+            if "wall" not in path and confidence >= self.least:
+                left, top, right, bottom = 4, 4, photo.width - 4, photo.height // 2
+                polygon = ((left, top), (right, top), (right, bottom), (left, bottom))
+                words = [
+                    Word(Path(path).stem, tuple((float(x), float(y)) for x, y in polygon), confidence, 0.9, "latin")
+                ]
+            warnings = ("text may be too small",) if "small" in path else ()
+            yield Reading(path, photo.width, photo.height, arrange(words), warnings=warnings, metadata=photo.metadata)
+
+
+if __name__ == "__main__":
+    run_command._make_reader = FakeReader
+    from signboard.cli import app
+
+    app()

@@ -1,0 +1,545 @@
+"""`signboard run` as a person meets it: what goes where, what bad input says, and that no work is ever lost."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import cli_fake
+import numpy as np
+import pytest
+from PIL import ExifTags, Image
+from typer.testing import CliRunner
+
+from signboard.cli import app
+from signboard.commands import run as run_command
+from signboard.commands.inputs import find_photos
+from signboard.commands.progress import Progress, duration, speed
+from signboard.errors import WeightsError
+from signboard.output import jsonl
+
+FAKE = [sys.executable, str(Path(cli_fake.__file__))]
+
+
+@pytest.fixture(autouse=True)
+def fake_reader(monkeypatch: pytest.MonkeyPatch) -> None:
+    cli_fake.FakeReader.made = []
+    monkeypatch.setattr(run_command, "_make_reader", cli_fake.FakeReader)
+
+
+def photo(path: Path, size: tuple[int, int] = (64, 48), **options: Any) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", size, (90, 120, 150)).save(path, **options)
+    return path
+
+
+def call(*arguments: str | Path, stdin: str | bytes | None = None) -> Any:
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments], input=stdin, catch_exceptions=False)
+    assert "Traceback" not in result.stderr
+    return result
+
+
+def rows(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def sources(path: Path) -> list[str]:
+    return [row["source"] for row in rows(path)]
+
+
+@pytest.fixture
+def street(tmp_path: Path) -> Path:
+    """A folder as surveys have them: subfolders, other files, hidden files, bad photos between good ones."""
+    folder = tmp_path / "photos"
+    for name in ("b.jpg", "a.png", "sub/z.JPG", "sub/deep/y.webp", "wall.bmp", "थाना.tiff"):
+        kind = {"kind": "JPEG"} if name.endswith("JPG") else {}
+        photo(folder / name, **({"format": kind["kind"]} if kind else {}))
+    data = io.BytesIO()
+    Image.effect_noise((200, 200), 90).convert("RGB").save(data, "JPEG")
+    (folder / "cut.jpg").write_bytes(data.getvalue()[:9000])
+    (folder / "empty.jpg").touch()
+    (folder / "no picture.jpg").write_text("hello")
+    photo(folder / "dot.png", (1, 1))
+    photo(folder / ".hidden.jpg")
+    photo(folder / ".trash" / "c.jpg")
+    (folder / "notes.txt").write_text("not a photo")
+    return folder
+
+
+ORDER = ["a.png", "b.jpg", "cut.jpg", "dot.png", "empty.jpg", "no picture.jpg", "sub/deep/y.webp", "sub/z.JPG",
+         "wall.bmp", "थाना.tiff"]  # fmt: skip
+BAD = ["cut.jpg", "dot.png", "empty.jpg", "no picture.jpg"]
+
+
+# One photo ------------------------------------------------------------------------------------------------------------
+
+
+def test_the_text_goes_to_standard_output_and_nothing_else(tmp_path: Path) -> None:
+    result = call("run", photo(tmp_path / "stop.jpg"))
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "stop\n", "")
+
+
+def test_no_text_is_said_on_standard_error(tmp_path: Path) -> None:
+    path = photo(tmp_path / "wall.jpg")
+    assert call("run", path).stderr == f"signboard: {path}: no text found\n"
+    result = call("run", path, "--quiet")
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "", "")
+
+
+def test_warnings_are_said(tmp_path: Path) -> None:
+    path = photo(tmp_path / "small.jpg")
+    assert call("run", path).stderr == f"signboard: {path}: text may be too small\n"
+
+
+def test_json_is_the_whole_result(tmp_path: Path) -> None:
+    path = photo(tmp_path / "stop.jpg")
+    result = call("run", path, "--json")
+    assert result.stdout.count("\n") == 1
+    reading = jsonl.from_dict(json.loads(result.stdout))
+    assert reading.source == str(path) and reading.text == "stop" and reading.words[0].confidence == 0.9
+
+
+def test_options_reach_the_reader(tmp_path: Path) -> None:
+    path = photo(tmp_path / "doubt.jpg")
+    assert call("run", path).stdout == "doubt\n"
+    assert call("run", path, "--min-confidence", "0.5").stdout == ""
+    call("run", path, "--device", "cuda:1", "--precision", "bf16", "--detection-threshold", "0.4", "--translate")
+    assert cli_fake.FakeReader.made[-1] == {
+        "device": "cuda:1", "min_confidence": None, "detection_threshold": 0.4, "precision": "bf16", "translate": True
+    }  # fmt: skip
+
+
+def test_exif_rotated_photos_are_read_and_annotated_upright(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    path = photo(tmp_path / "side.jpg", (64, 48), exif=exif)
+    result = call("run", path, "--json", "--annotate", tmp_path / "out.png")
+    row = json.loads(result.stdout)
+    assert (row["width"], row["height"]) == (48, 64)
+    assert Image.open(tmp_path / "out.png").size == (48, 64)
+
+
+@pytest.mark.parametrize("name", ["out.jpg", "out.png"])
+def test_annotate_one_photo(name: str, tmp_path: Path) -> None:
+    path = photo(tmp_path / "stop.jpg", (200, 150))
+    assert call("run", path, "--annotate", tmp_path / name).exit_code == 0
+    drawn = np.array(Image.open(tmp_path / name).convert("RGB")).astype(int)
+    assert drawn.shape == (150, 200, 3) and (abs(drawn - [90, 120, 150]).sum(axis=2) > 100).sum() > 50
+
+
+def test_version() -> None:
+    result = call("--version")
+    assert result.exit_code == 0 and result.stdout.startswith("signboard ")
+
+
+# Bad input: one line on standard error, exit code 1 -------------------------------------------------------------------
+
+
+def test_each_bad_photo_is_one_line(street: Path, tmp_path: Path) -> None:
+    (tmp_path / "pipe").mkdir()
+    for path in [*(street / name for name in BAD), tmp_path / "gone.jpg", tmp_path / ("x" * 300 + ".jpg")]:
+        result = call("run", path)
+        assert (result.exit_code, result.stdout) == (1, ""), path
+        assert result.stderr.count("\n") == 1 and path.name in result.stderr and result.stderr.startswith("signboard: ")
+
+
+def test_a_decompression_bomb_is_one_line(tmp_path: Path) -> None:
+    # In a process of its own: a warning of Pillow's must not come out as a second line.
+    path = tmp_path / "bomb.png"
+    Image.new("1", (20_000, 10_000)).save(path)
+    done = subprocess.run([*FAKE, "run", str(path)], capture_output=True, text=True, timeout=180, check=False)
+    assert done.returncode == 1 and done.stdout == ""
+    assert done.stderr.count("\n") == 1 and "megapixels" in done.stderr
+
+
+def test_heic_without_its_package_says_how_to_install_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    photo(tmp_path / "in" / "a.jpg")
+    (tmp_path / "in" / "b.HEIC").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(100))
+    result = call("run", tmp_path / "in")
+    assert result.exit_code == 1 and "pip install 'signboard[heic]'" in result.stderr
+    assert "1 read, 0 empty, 1 failed" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--device", "tpu"], "--device tpu"),
+        (["--precision", "int8"], "--precision int8"),
+        (["--batch-size", "0"], "--batch-size 0"),
+        (["--batch-size", "many"], "--batch-size many"),
+        (["--format", "yaml"], "must be one of jsonl, csv"),
+        (["--format", "csv", "--json"], "exclude each other"),
+        (["--format", "parquet"], "--output FILE"),
+        (["--resume"], "--resume needs"),
+        (["--output", "{}/out.jsonl", "--resume", "--overwrite"], "exclude each other"),
+        (["--output", "{}/out.docx"], "stands for no format"),
+        (["--output", "{}/no/such/out.jsonl"], "does not exist"),
+        (["--annotate", "{}/no/such/out.jpg"], "does not exist"),
+        (["--html", "{}/no/such/out.html"], "does not exist"),
+        (["--output", "{}", "--format", "jsonl"], "is a folder"),
+        (["--output", "{}/stop.jpg", "--format", "jsonl", "--overwrite"], "is one of the photos"),
+        (["--html", "{}/stop.jpg", "--overwrite"], "is one of the photos"),
+        (["--annotate", "{}/stop.jpg"], "is one of the photos"),
+        (["--annotate", "{}"], "write over the photo"),
+        (["--output", "{}/link.jsonl", "--overwrite"], "is one of the photos"),
+        (["--min-confidence", "1.5"], "min-confidence"),
+        (["--no-such-option"], "no-such-option"),
+    ],
+)
+def test_commands_that_make_no_sense_end_with_2(arguments: list[str], words: str, tmp_path: Path) -> None:
+    path = photo(tmp_path / "stop.jpg")
+    before = path.read_bytes()
+    (tmp_path / "link.jsonl").symlink_to(path)
+    result = call("run", path, *(argument.format(tmp_path) for argument in arguments))
+    assert result.exit_code == 2 and words in result.stderr and result.stdout == ""
+    assert path.read_bytes() == before and not cli_fake.FakeReader.made
+
+
+def test_nothing_to_read(tmp_path: Path) -> None:
+    result = call("run", tmp_path)
+    assert result.exit_code == 2 and "nothing to read" in result.stderr
+    assert call("run").exit_code == 2
+
+
+def test_weights_that_cannot_be_loaded_are_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(**_: Any) -> None:
+        raise WeightsError("weights/detector.safetensors: does not match its card")
+
+    monkeypatch.setattr(run_command, "_make_reader", broken)
+    result = call("run", photo(tmp_path / "a.jpg"))
+    assert (
+        result.exit_code == 2 and result.stderr == "signboard: weights/detector.safetensors: does not match its card\n"
+    )
+
+
+# Many photos ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_folder_is_read_in_order_each_photo_once_bad_ones_too(street: Path, tmp_path: Path) -> None:
+    output = tmp_path / "signs.jsonl"
+    result = call("run", street, "--output", output)
+    assert result.exit_code == 1 and result.stdout == ""
+    assert sources(output) == [str(street / name) for name in ORDER]
+    assert [row["source"] for row in rows(output) if row["error"]] == [str(street / name) for name in BAD]
+    assert [row["text"] for row in rows(output) if not row["error"]] == ["a", "b", "y", "z", "", "थाना"]
+    lines = result.stderr.splitlines()
+    assert len(lines) == 5 and lines[-1].startswith("5 read, 1 empty, 4 failed, ") and lines[-1].endswith(" photos/s")
+
+
+def test_text_of_several_photos_stands_under_their_names(tmp_path: Path) -> None:
+    one, two = photo(tmp_path / "one.jpg"), photo(tmp_path / "wall.jpg")
+    result = call("run", one, tmp_path / "gone.jpg", two)
+    assert result.exit_code == 1 and result.stdout == f"== {one} ==\none\n\n== {two} ==\n(no text)\n"
+    assert "gone.jpg: no such file" in result.stderr
+
+
+def test_inputs_of_every_kind(street: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(street)
+    listed = b"b.jpg\r\n\nsub/z.JPG\n./a.png\n"
+    found = list(find_photos(["*.png", "-", "sub", "a.png", "**/*.webp", "none*.jpg"], stdin_lines=io.BytesIO(listed)))
+    assert [(item.path, item.error is None) for item in found] == [
+        ("a.png", True), ("dot.png", True), ("b.jpg", True), ("sub/z.JPG", True), ("sub/deep/y.webp", True),
+        ("none*.jpg", False),
+    ]  # fmt: skip
+    assert [item.path for item in find_photos([".", "b.jpg"], recursive=False)] == [
+        f"./{name}" for name in ORDER if "/" not in name
+    ]
+    assert call("run", "-", stdin=listed).stdout.count("==") == 6
+
+
+def test_a_file_whose_name_looks_like_a_pattern_is_a_file(tmp_path: Path) -> None:
+    path = photo(tmp_path / "a[1]*.jpg")
+    photo(tmp_path / "a1.jpg")
+    assert [item.path for item in find_photos([str(path)])] == [str(path)]
+
+
+def test_links_in_circles_and_to_other_folders(street: Path) -> None:
+    (street / "sub" / "up").symlink_to(street)
+    (street / "self.jpg").symlink_to(street / "self.jpg")
+    (street / "again").symlink_to(street / "sub")
+    found = [os.path.relpath(item.path, street) for item in find_photos([str(street)])]
+    assert len(found) == len(ORDER) + 1 and "self.jpg" in found
+    assert sum(name.endswith("z.JPG") for name in found) == 1
+    result = call("run", street / "self.jpg")
+    assert result.exit_code == 1 and result.stderr.count("\n") == 1
+
+
+def test_folders_that_cannot_be_entered_are_failures(street: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scandir = os.scandir
+
+    def refuse(path: Any) -> Any:
+        # Not with chmod: the tests may run as root, which may enter everything.
+        if str(path).endswith("sub"):
+            raise PermissionError(13, "Permission denied")
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    (failed,) = [item for item in find_photos([str(street)]) if item.error]
+    assert failed.path.endswith("sub") and failed.error == "folder, cannot be read, permission denied"
+    result = call("run", street, "--json")
+    assert result.exit_code == 1 and "sub: folder, cannot be read, permission denied" in result.stderr
+    assert sum(json.loads(line)["error"] is not None for line in result.stdout.splitlines()) == 5
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names that are no text are a matter of Linux")
+def test_names_that_are_no_text(tmp_path: Path) -> None:
+    path = os.fsencode(tmp_path) + b"/caf\xe9.jpg"
+    with open(path, "wb") as file:  # noqa: PTH123 - a path of bytes
+        Image.new("RGB", (32, 32)).save(file, "JPEG")
+    result = call("run", tmp_path, "--json")
+    assert result.exit_code == 0
+    assert os.fsencode(json.loads(result.stdout)["source"]) == path
+    assert call("run", tmp_path, "--output", tmp_path / "a.csv").exit_code == 0
+
+
+def test_annotated_pictures_keep_their_folders(street: Path, tmp_path: Path) -> None:
+    photo(street / "b.png")
+    folder = street / "drawn"
+    result = call("run", street, "--annotate", folder, "--output", tmp_path / "a.jsonl")
+    assert result.exit_code == 1
+    made = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+    assert made == ["a.png", "b.jpg", "b.png", "sub/deep/y.webp", "sub/z.JPG", "wall.jpg", "थाना.jpg"]
+    # A second run does not read them as photos.
+    call("run", street, "--annotate", folder, "--output", tmp_path / "b.jsonl")
+    assert sources(tmp_path / "b.jsonl") == sources(tmp_path / "a.jsonl")
+    assert call("run", street, "--annotate", tmp_path / "one.jpg").exit_code == 2
+
+
+def test_alto_is_one_file_a_photo(street: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "alto"
+    assert call("run", street, "--format", "alto", "--output", folder).exit_code == 1
+    made = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+    assert made == sorted(str(Path(name).with_suffix(".xml")) for name in ORDER)
+    assert call("run", street, "--format", "alto", "--output", folder).exit_code == 2
+    (folder / "b.xml").unlink()
+    result = call("run", street, "--format", "alto", "--output", folder, "--resume")
+    assert (folder / "b.xml").exists() and "1 read, 0 empty, 0 failed" in result.stderr
+    assert call("run", street, "--output", tmp_path / "all.xml").exit_code == 2
+    assert call("run", street / "a.png", "--output", tmp_path / "one.xml").exit_code == 0
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.txt", "a.hocr", "a.geojson", "a.parquet"])
+def test_every_format_by_its_ending(name: str, street: Path, tmp_path: Path) -> None:
+    if name.endswith("parquet"):
+        pytest.importorskip("pyarrow", reason="the extra parquet is not installed")
+    assert call("run", street, "--output", tmp_path / name).exit_code == 1
+    data = (tmp_path / name).read_bytes()
+    assert len(data) > 300
+    if not name.endswith("parquet"):
+        assert "थाना" in data.decode() and "cut.jpg" in data.decode()
+
+
+def test_positions_are_kept_only_when_asked(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif.get_ifd(ExifTags.IFD.GPSInfo).update({1: "N", 2: (28.0, 36.0, 50.0), 3: "E", 4: (77.0, 12.0, 32.4)})
+    path = photo(tmp_path / "stop.jpg", exif=exif)
+    assert "gps" not in call("run", path, "--json").stdout
+    assert json.loads(call("run", path, "--json", "--with-position").stdout)["metadata"]["gps"]["latitude"] > 28
+    place = json.loads(call("run", path, "--format", "geojson").stdout)["features"][0]["geometry"]
+    assert place["coordinates"] == pytest.approx([77.209, 28.613889], abs=1e-5)
+    call("run", path, "--annotate", tmp_path / "drawn.jpg")
+    assert not Image.open(tmp_path / "drawn.jpg").getexif()
+
+
+def test_the_report(street: Path, tmp_path: Path) -> None:
+    result = call("run", street, "--html", tmp_path / "report.html", "--output", tmp_path / "a.jsonl")
+    assert result.exit_code == 1
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert page.count("<article") == 10 and page.count("data:image/jpeg;base64,") == 6 and page.endswith("</html>\n")
+
+
+def test_convert(street: Path, tmp_path: Path) -> None:
+    rows_path = tmp_path / "signs.jsonl"
+    call("run", street, "--output", rows_path)
+    call("run", street, "--output", tmp_path / "direct.csv")
+    assert call("convert", rows_path, "--output", tmp_path / "converted.csv").exit_code == 0
+    assert (tmp_path / "converted.csv").read_bytes() == (tmp_path / "direct.csv").read_bytes()
+    assert "== " in call("convert", rows_path).stdout
+    assert call("convert", rows_path, "--output", tmp_path / "alto", "--format", "alto").exit_code == 0
+    assert call("convert", rows_path, "--output", rows_path).exit_code == 2
+    assert call("convert", tmp_path / "gone.jsonl").exit_code == 2
+    assert call("convert", tmp_path / "direct.csv").exit_code == 2
+
+
+# Never lose work ------------------------------------------------------------------------------------------------------
+
+
+def test_resume_skips_what_is_there(street: Path, tmp_path: Path) -> None:
+    output = tmp_path / "signs.jsonl"
+    call("run", street / "b.jpg", street / "cut.jpg", "--output", output)
+    assert call("run", street, "--output", output).exit_code == 2  # neither --resume nor --overwrite
+    result = call("run", street, "--output", output, "--resume")
+    assert result.exit_code == 1 and "; 2 were there already" in result.stderr
+    assert sorted(sources(output)) == sorted(str(street / name) for name in ORDER)
+    made = len(cli_fake.FakeReader.made)
+    result = call("run", street, "--output", output, "--resume")
+    assert result.exit_code == 0 and "0 read, 0 empty, 0 failed" in result.stderr and "10 were there" in result.stderr
+    assert len(cli_fake.FakeReader.made) == made  # the networks are not loaded for nothing
+    assert call("run", street, "--output", output, "--overwrite").exit_code == 1
+    assert sources(output) == [str(street / name) for name in ORDER]
+
+
+def test_resume_onto_another_format_is_refused(street: Path, tmp_path: Path) -> None:
+    call("run", street, "--output", tmp_path / "a.csv")
+    before = (tmp_path / "a.csv").read_bytes()
+    result = call("run", street, "--output", tmp_path / "a.csv", "--format", "jsonl", "--resume")
+    assert result.exit_code == 2 and "cannot go on" in result.stderr and result.stderr.count("\n") == 1
+    assert (tmp_path / "a.csv").read_bytes() == before
+
+
+def test_resume_of_rows_and_report_together(street: Path, tmp_path: Path) -> None:
+    output, report = tmp_path / "a.jsonl", tmp_path / "a.html"
+    call("run", street, "--output", output, "--html", report)
+    whole = (output.read_bytes(), report.read_bytes())
+    output.write_bytes(b"".join(output.read_bytes().splitlines(keepends=True)[:4]) + b'{"schema":"signb')
+    call("run", street, "--output", output, "--html", report, "--resume")
+    assert (output.read_bytes(), report.read_bytes()) == whole
+
+
+def start(arguments: Sequence[str | Path], delay: float = 0.0, **options: Any) -> subprocess.Popen[bytes]:
+    environment = os.environ | {"SIGNBOARD_FAKE_DELAY": str(delay)}
+    command = [*FAKE, *(str(argument) for argument in arguments)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, **options)
+
+
+def wait_for_rows(path: Path, count: int, process: subprocess.Popen[bytes]) -> None:
+    end = time.monotonic() + 120
+    while time.monotonic() < end and process.poll() is None:
+        if path.exists() and path.read_bytes().count(b"\n") >= count:
+            return
+        time.sleep(0.01)
+    raise AssertionError(f"no {count} rows: {process.communicate()}")
+
+
+@pytest.fixture
+def many(tmp_path: Path) -> Path:
+    for number in range(60):
+        photo(tmp_path / "many" / f"{number:03}.jpg", (32, 32))
+    return tmp_path / "many"
+
+
+def finish(process: subprocess.Popen[bytes]) -> tuple[int, str]:
+    _, errors = process.communicate(timeout=120)
+    text = errors.decode("utf-8", "replace")
+    assert "Traceback" not in text and "Exception ignored" not in text, text
+    return process.returncode, text
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no kill -9 here")
+def test_kill_9_then_resume_loses_and_doubles_nothing(many: Path, tmp_path: Path) -> None:
+    output = tmp_path / "signs.jsonl"
+    arguments = ["run", many, "--output", output]
+    for rows_then in (5, 25):
+        resume = ["--resume"] if output.exists() else []
+        process = start([*arguments, *resume], delay=0.02)
+        wait_for_rows(output, rows_then, process)
+        process.kill()
+        process.communicate()
+        # The kernel writes a row whole or not at all in practice: half of one is what a crash of the machine leaves.
+        with output.open("ab") as file:
+            file.write(b'{"schema":"signboard/1","source":"half')
+    code, errors = finish(start([*arguments, "--resume"]))
+    assert code == 0 and "were there already" in errors
+    assert sources(output) == [str(path) for path in sorted(many.iterdir())]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are another matter there")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signals_finish_the_photo_in_hand(number: signal.Signals, many: Path, tmp_path: Path) -> None:
+    output = tmp_path / "signs.jsonl"
+    process = start(["run", many, "--output", output], delay=0.05)
+    wait_for_rows(output, 3, process)
+    process.send_signal(number)
+    code, errors = finish(process)
+    assert code == 128 + number and errors.count("\n") == 1
+    done = len(sources(output))
+    assert 3 <= done < 60 and f"interrupted after {done} photos, {60 - done} left" in errors and "--resume" in errors
+    code, _ = finish(start(["run", many, "--output", output, "--resume"]))
+    assert code == 0 and len(sources(output)) == 60 == len(set(sources(output)))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="locks are another matter there")
+def test_two_runs_onto_one_file(many: Path, tmp_path: Path) -> None:
+    output = tmp_path / "signs.jsonl"
+    first = start(["run", many, "--output", output], delay=0.1)
+    wait_for_rows(output, 1, first)
+    for option in ("--resume", "--overwrite"):
+        code, errors = finish(start(["run", many, "--output", output, option]))
+        assert code == 2 and "another run is writing to it" in errors and errors.count("\n") == 1
+    first.send_signal(signal.SIGINT)
+    finish(first)
+    assert len(sources(output)) == len(set(sources(output)))
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_a_full_disk_is_one_line(many: Path) -> None:
+    code, errors = finish(start(["run", many, "--output", "/dev/full", "--format", "jsonl"]))
+    assert code == 1 and errors == "signboard: /dev/full: disk full\n"
+    with Path("/dev/full").open("wb") as full:
+        command = [*FAKE, "run", str(many), "--json"]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, timeout=120, check=False)
+    assert done.returncode == 1 and b"disk full" in done.stderr and b"Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes are another matter there")
+def test_a_reader_that_goes_away_is_no_error(many: Path) -> None:
+    process = start(["run", many, "--json"], delay=0.02)
+    assert process.stdout is not None and process.stderr is not None
+    process.stdout.readline()
+    process.stdout.close()
+    errors = process.stderr.read()
+    process.stderr.close()
+    assert process.wait(timeout=120) == 1 and errors == b""
+
+
+# Start-up and progress ------------------------------------------------------------------------------------------------
+
+
+def test_help_imports_no_network_library() -> None:
+    code = (
+        "import sys; sys.argv = ['signboard', '--help']\n"
+        "from signboard.cli import app\n"
+        "try:\n    app()\nexcept SystemExit:\n    pass\n"
+        "print([name for name in ('torch', 'numpy', 'PIL', 'cv2', 'pydantic') if name in sys.modules], file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
+    assert "run" in done.stdout and "convert" in done.stdout and done.stderr == "[]\n"
+
+
+def test_run_works_with_sockets_disabled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import socket
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise AssertionError("the network was asked for")
+
+    monkeypatch.setattr(socket, "socket", refuse)
+    monkeypatch.setattr(socket, "create_connection", refuse)
+    assert call("run", photo(tmp_path / "stop.jpg")).stdout == "stop\n"
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_progress_says_rate_and_time_left() -> None:
+    stream = Terminal()
+    progress = Progress(2, shown=True, stream=stream)
+    progress.step()
+    progress.step()
+    text = stream.getvalue()
+    assert "1/2" in text and "2/2" in text and "photos/s" in text and "left" in text
+    silent = Terminal()
+    Progress(2, shown=False, stream=silent).step()
+    assert silent.getvalue() == ""
+    assert [duration(seconds) for seconds in (0, 59.4, 60, 3599, 7380)] == ["0 s", "59 s", "1:00", "59:59", "2:03:00"]
+    assert [speed(rate) for rate in (0.123, 4.56, 123.4)] == ["0.12", "4.6", "123"]

@@ -149,9 +149,12 @@ def polygons_from_map(
     polygons: list[FloatArray] = []
     scores: list[float] = []
     for contour in contours:
-        # Contours run through pixel centres; half a pixel on each side belongs to the kernel too.
+        # Contours run through pixel centres; half a pixel on each side belongs to the kernel too. Not so along slanted
+        # edges, where the outermost of the stairs' pixels already make up for it.
         points = contour[:, 0].astype(np.float32) + 0.5
-        quad = grow_quad(bounding_quad(points), 0.5)
+        quad = bounding_quad(points)
+        edge = quad[1] - quad[0]
+        quad = grow_quad(quad, 0.5 * (1.0 - abs(float(np.sin(2.0 * np.arctan2(edge[1], edge[0]))))))
         side = min(float(np.linalg.norm(quad[1] - quad[0])), float(np.linalg.norm(quad[3] - quad[0])))
         if side < min_size:
             continue

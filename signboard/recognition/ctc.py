@@ -55,3 +55,27 @@ def ctc_loss(logits: Tensor, targets: Tensor, lengths: Tensor) -> Tensor:
     frames = torch.full((logits.shape[0],), logits.shape[1], dtype=torch.long)
     losses = F.ctc_loss(log_probabilities, targets, frames, lengths, blank=0, reduction="none", zero_infinity=True)
     return (losses / lengths.to(losses.device).clamp(min=1)).mean()
+
+
+def flat_start_loss(logits: Tensor, targets: Tensor, lengths: Tensor) -> Tensor:
+    """Cross-entropy at the frames where characters would stand if all were equally wide.
+
+    CTC alone begins with a long plateau, until the network stumbles on an alignment. Letters of a word are nearly evenly
+    spaced, so this rough alignment is a good teacher for the first steps (the "flat start" of speech recognisers, Young
+    et al., "The HTK Book").
+
+    Args:
+        logits, targets, lengths: as for `ctc_loss`. Words with more characters than frames are left out.
+    """
+    frames = logits.shape[1]
+    rows, columns, keep = [], [], []
+    for row, length in enumerate(lengths.tolist()):
+        centres = (torch.arange(length) + 0.5) * frames / max(length, 1)
+        columns.append(centres.long())
+        rows.append(torch.full((length,), row))
+        keep.append(torch.full((length,), length <= frames))
+    mask = torch.cat(keep)
+    if not bool(mask.any()):
+        return logits.sum() * 0.0
+    picked = logits[torch.cat(rows)[mask].to(logits.device), torch.cat(columns)[mask].to(logits.device)]
+    return F.cross_entropy(picked.float(), targets[mask.to(targets.device)])

@@ -75,15 +75,23 @@ class DetectorDataOptions(StrictModel):
 
 
 class DetectorTrainConfig(TrainConfig):
-    """A run of `scripts/train_detector.py`."""
+    """A run of `scripts/train_detector.py`.
+
+    Attributes:
+        data, live_synthesis: photos, each source with its weight, and the weight of synthetic scenes beside them.
+        fonts: the folder of typefaces that the synthesis draws with (see `scripts/fetch_fonts.py`).
+        side: the longer side, pixels, of photos at validation and inference.
+    """
 
     backbone: str = "resnet18"
     width: float = Field(0.5, gt=0)
     neck: int = Field(64, gt=0, multiple_of=8)
     picture: DetectorDataOptions = DetectorDataOptions()  # type: ignore[call-arg]
-    data: list[DataConfig] = Field(min_length=1)
+    data: list[DataConfig] = []
     validation: list[DataConfig] = []
     validation_limit: int = Field(100, gt=0)
+    fonts: Path | None = None
+    live_synthesis: float = Field(0.0, ge=0)
     side: int = Field(1280, gt=0)
 
 
@@ -93,9 +101,14 @@ class RecognizerTrainConfig(TrainConfig):
     Attributes:
         height: rows of a crop, pixels.
         max_width: columns of the widest crop; wider ones are squeezed.
-        devanagari: share of words in Devanagari among the real ones.
-        exclude: texts (sets of words, one folder each with its split) that must not be trained on.
-        synthetic: folders made by `scripts/make_synthetic.py words`, read like any other data.
+        data: word sets, each with its weight; also the folders that `scripts/make_synthetic.py words` writes.
+        scenes: photos that words are cut from, with some of their surroundings.
+        exclude: word sets whose texts must not be trained on.
+        live_synthesis: weight of words that are made while training, beside those of `data` and `scenes`.
+        fonts: the folder of typefaces that the synthesis draws with (see `scripts/fetch_fonts.py`).
+        synthetic_words: make so many different words, keep them in memory (about 25 kB each and worker) and draw from
+            them; 0 makes every word anew, which needs more processor time than a narrow network's own training.
+        flat_start_steps: steps over which the flat start fades out (see `recognition.ctc.flat_start_loss`).
     """
 
     backbone: str = "resnet18"
@@ -111,6 +124,8 @@ class RecognizerTrainConfig(TrainConfig):
     validation_limit: int = Field(1000, gt=0)
     fonts: Path | None = None
     live_synthesis: float = Field(0.0, ge=0)
+    synthetic_words: int = Field(0, ge=0)
+    flat_start_steps: int = Field(0, ge=0)
 
 
 T = TypeVar("T", bound=TrainConfig)

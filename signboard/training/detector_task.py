@@ -16,7 +16,7 @@ from signboard.detection.detector import MEAN, STD, Detector
 from signboard.detection.loss import detection_loss
 from signboard.detection.maps import make_targets
 from signboard.detection.network import DetectorConfig, DetectorNetwork
-from signboard.errors import DataError
+from signboard.errors import ConfigError, DataError
 from signboard.geometry import FloatArray, ImageArray
 from signboard.training.adapters import SceneSample, load_scenes, read_rgb
 from signboard.training.config import DetectorTrainConfig
@@ -27,10 +27,15 @@ from signboard.weights import load_card, load_state
 class SceneBatches:
     """Batches of augmented crops with target maps; batch `index` depends on (seed, index) alone."""
 
-    def __init__(self, sources: list[tuple[list[SceneSample], float]], config: DetectorTrainConfig) -> None:
+    def __init__(
+        self, sources: list[tuple[list[SceneSample], float]], config: DetectorTrainConfig, synthesizer: Any = None
+    ) -> None:
         self.samples = [samples for samples, _ in sources]
-        weights = np.array([weight for _, weight in sources], np.float64)
+        weights = np.array([w for _, w in sources] + [config.live_synthesis if synthesizer is not None else 0.0])
+        if weights.sum() <= 0:
+            raise ConfigError("data, live_synthesis: nothing to train on")
         self.weights = weights / weights.sum()
+        self.synthesizer = synthesizer
         self.seed = config.seed
         self.batch_size = config.batch_size
         self.size = config.picture.size
@@ -46,10 +51,15 @@ class SceneBatches:
 
     def item(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
         """One augmented crop and its maps."""
-        source = self.samples[rng.choice(len(self.samples), p=self.weights)]
-        sample = source[rng.integers(len(source))]
-        image, polygons = self._crop(read_rgb(sample), [w.polygon for w in sample.words], rng)
-        ignore = [w.ignore for w in sample.words]
+        which = int(rng.choice(len(self.weights), p=self.weights))
+        if which == len(self.samples):
+            scene = self.synthesizer.scene(int(rng.integers(2**40)), 640)
+            image, polygons = self._crop(scene.image, [w.polygon for w in scene.words], rng)
+            ignore = [False] * len(polygons)
+        else:
+            sample = self.samples[which][rng.integers(len(self.samples[which]))]
+            image, polygons = self._crop(read_rgb(sample), [w.polygon for w in sample.words], rng)
+            ignore = [w.ignore for w in sample.words]
         image = self._colours(image, rng)
         t = make_targets(polygons, ignore, self.size, self.size)
         return {
@@ -131,6 +141,19 @@ class SceneBatches:
         return np.ascontiguousarray(self._augment(image=image)["image"])
 
 
+def make_synthesizer(fonts: Path | None, seed: int) -> Any:
+    """The synthesis with the typefaces in the folder `fonts`.
+
+    Raises:
+        ConfigError: no folder is named.
+    """
+    if fonts is None:
+        raise ConfigError("fonts: live_synthesis needs the folder of typefaces (see scripts/fetch_fonts.py)")
+    from signboard.synthesis import FontLibrary, Synthesizer
+
+    return Synthesizer(FontLibrary.from_folder(fonts), seed=seed)
+
+
 def load_sources(config: DetectorTrainConfig) -> list[tuple[list[SceneSample], float]]:
     """The training photos of every source and the source's weight.
 
@@ -155,7 +178,7 @@ class DetectorTask:
     def __init__(self, config: DetectorTrainConfig) -> None:
         self.config = config
         self.sources = load_sources(config)
-        self.source = SceneBatches(self.sources, config)
+        self.source = SceneBatches(self.sources, config, make_synthesizer(config.fonts, config.seed) if config.live_synthesis else None)
         self.model: nn.Module = DetectorNetwork(DetectorConfig(config.backbone, config.width, config.neck))
         if config.start_from is not None:
             self.model.load_state_dict(load_state(config.start_from, load_card(config.start_from, "detector")))
@@ -168,6 +191,8 @@ class DetectorTask:
             words = sum(len(s.words) for s in samples)
             ignored = sum(w.ignore for s in samples for w in s.words)
             lines.append(f"{item.path.name}: {len(samples)} photos, {words} words ({ignored} don't-care), weight {weight:g}")
+        if self.config.live_synthesis:
+            lines.append(f"synthetic scenes from {self.config.fonts}, weight {self.config.live_synthesis:g}")
         lines += [f"validation {name}: {len(samples)} photos" for name, samples in self.validation]
         return "\n".join(lines)
 

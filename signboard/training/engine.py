@@ -212,6 +212,8 @@ def train(task: Task, config: TrainConfig, *, resume: bool = False, log: Callabl
         ema.state = state["ema"]
         step, seen, spent, best = state["step"], state["seen"], state["spent"], state["best"]
         torch.set_rng_state(state["rng"].cpu())
+        if device.type == "cuda" and state.get("cuda_rng") is not None:
+            torch.cuda.set_rng_state(state["cuda_rng"].cpu(), device)
         say(f"resumed at step {step} of {config.steps}")
     (output / "config.json").write_text(config.model_dump_json(indent=2) + "\n", encoding="utf-8")
 
@@ -243,6 +245,7 @@ def train(task: Task, config: TrainConfig, *, resume: bool = False, log: Callabl
                     "model": model.state_dict(), "optimizer": optimizer.state_dict(), "scaler": scaler.state_dict(),
                     "ema": ema.state, "step": step, "seen": seen, "spent": spent, "best": best,
                     "rng": torch.get_rng_state(),
+                    "cuda_rng": torch.cuda.get_rng_state(device) if device.type == "cuda" else None,
                 },
                 temporary,
             )  # fmt: skip
@@ -269,6 +272,8 @@ def train(task: Task, config: TrainConfig, *, resume: bool = False, log: Callabl
         prefetch_factor=config.prefetch if config.workers else None,
         pin_memory=device.type == "cuda",
         worker_init_fn=_quiet_worker,
+        # Its own random numbers: starting an iterator draws one, and must not shift the run's own.
+        generator=torch.Generator().manual_seed(config.seed),
     )
     figures: dict[str, Any] = {}
     totals: dict[str, float] = {}
@@ -285,6 +290,7 @@ def train(task: Task, config: TrainConfig, *, resume: bool = False, log: Callabl
                 waited += time.monotonic() - t0
                 skip = 0
             batch = batches.pop(0)
+            batch["step"] = step
             if step == 0 and rank == 0:
                 task.save_pictures(output / "samples", batch)
             rate = learning_rate(step, config)

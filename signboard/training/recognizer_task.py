@@ -17,11 +17,12 @@ from torch import Tensor, nn
 from signboard.errors import ConfigError, DataError
 from signboard.geometry import FloatArray, ImageArray, text_quad, text_size
 from signboard.recognition.charset import Charset, normalize, script_of
-from signboard.recognition.ctc import ctc_loss
+from signboard.recognition.ctc import ctc_loss, flat_start_loss
 from signboard.recognition.network import RecognizerConfig, RecognizerNetwork
 from signboard.recognition.recognizer import Recognizer, crop_width, normalize_crops
 from signboard.training.adapters import WordSample, load_scenes, load_words, read_rgb
 from signboard.training.config import RecognizerTrainConfig
+from signboard.training.detector_task import make_synthesizer
 from signboard.training.engine import Batch
 from signboard.weights import load_card, load_state
 
@@ -91,6 +92,8 @@ class WordBatches:
             raise ConfigError("data, scenes, live_synthesis: nothing to train on")
         self.weights = weights / weights.sum()
         self.synthesizer = synthesizer
+        self.repeat_after = config.synthetic_words
+        self._made: dict[int, tuple[ImageArray, str]] = {}
         self.seed = config.seed
         self.batch_size = config.batch_size
         self.batches_per_pool = batches_per_pool
@@ -135,12 +138,22 @@ class WordBatches:
         if which < len(self.sources):
             crop = self.sources[which][rng.integers(len(self.sources[which]))]
             return crop.image, crop.quad, crop.text, True
+        if self.repeat_after:
+            index = int(rng.integers(self.repeat_after))
+            if index not in self._made:
+                self._made[index] = self._make(index)
+            image, text = self._made[index]
+        else:
+            image, text = self._make(index)
+        whole = whole_crop(image, text)
+        return whole.image, whole.quad, text, False
+
+    def _make(self, index: int) -> tuple[ImageArray, str]:
         for attempt in range(20):
             made = self.synthesizer.crop(index + attempt * 1_000_003)
             text = normalize(made.text)
             if text and not self.charset.missing(text):
-                whole = whole_crop(made.image, text)
-                return whole.image, whole.quad, text, False
+                return whole_crop(made.image, text).image, text
         raise DataError("the synthesis makes no text that the charset covers")
 
     def _render(
@@ -231,11 +244,7 @@ class RecognizerTask:
             self._add(sources, f"{item.path.name} (cut from photos)", cut, item.weight)
         synthesizer = None
         if config.live_synthesis > 0:
-            if config.fonts is None:
-                raise ConfigError("fonts: live_synthesis needs the folder of typefaces (see scripts/fetch_fonts.py)")
-            from signboard.synthesis import FontLibrary, Synthesizer
-
-            synthesizer = Synthesizer(FontLibrary.from_folder(config.fonts), seed=config.seed)
+            synthesizer = make_synthesizer(config.fonts, config.seed)
             self.report.append(f"synthesis from {config.fonts}, weight {config.live_synthesis:g}")
         if self.skipped:
             self.report.append("left out: " + ", ".join(f"{n} {why}" for why, n in sorted(self.skipped.items())))
@@ -294,12 +303,15 @@ class RecognizerTask:
         return "\n".join(lines)
 
     def loss(self, model: nn.Module, batch: Batch, device: torch.device) -> dict[str, Tensor]:
-        """CTC loss, and a third of the auxiliary head's."""
+        """CTC loss, a third of the auxiliary head's, and in the first steps the flat start's, fading out."""
         logits, early = model(normalize_crops(batch["image"].to(device, non_blocking=True)))
         target, length = batch["target"].to(device), batch["length"]
         main = ctc_loss(logits, target, length)
-        aux = ctc_loss(early, target, length)
-        return {"loss": main + 0.3 * aux, "ctc": main.detach()}
+        loss = main + 0.3 * ctc_loss(early, target, length)
+        flat = max(0.0, 1.0 - batch["step"] / self.config.flat_start_steps) if self.config.flat_start_steps else 0.0
+        if flat > 0:
+            loss = loss + flat * (flat_start_loss(logits, target, length) + flat_start_loss(early, target, length))
+        return {"loss": loss, "ctc": main.detach()}
 
     def validate(self, model: nn.Module, device: torch.device) -> dict[str, float]:
         """Word accuracy of every validation set, and by script where there are several; the mean of the sets is the score."""

@@ -1,0 +1,251 @@
+"""The whole chain: photos in, readings out. The only place that knows all the stages."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import torch
+
+from signboard.detection import Detections, Detector
+from signboard.errors import PhotoError, SignboardError
+from signboard.geometry import FloatArray, ImageArray, order_quad, rectify, rotate_polygon_start, text_size
+from signboard.layout import arrange
+from signboard.photo import Photo, PhotoSource, load_photo, printable
+from signboard.reading import Line, Reading, Sign, Word
+from signboard.recognition import Recognizer, script_of
+
+# Crops taller than this many times their width may hold text that runs up or down.
+_TALL = 1.5
+# A reading less sure than this is tried upside down too.
+_UNSURE = 0.3
+# Photos are decoded at no more than this side where their format allows it: words keep more pixels than are read.
+_DECODE_SIDE = 2560
+
+A = TypeVar("A")
+B = TypeVar("B")
+
+
+def choose_device(name: str) -> torch.device:
+    """"auto" is CUDA where there is one, else Apple's MPS, else the CPU.
+
+    Raises:
+        SignboardError: the device asked for is not there.
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise SignboardError(f"device {name!r}: use auto, cpu, cuda or mps") from None
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise SignboardError(f"device {name!r}: no CUDA device is available; use --device cpu")
+    if device.type == "mps" and not torch.backends.mps.is_available():
+        raise SignboardError(f"device {name!r}: no MPS device is available; use --device cpu")
+    return device
+
+
+def _precision(name: str, device: torch.device) -> torch.dtype:
+    names = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+    if name == "auto":
+        return torch.float16 if device.type == "cuda" else torch.float32
+    if name not in names:
+        raise SignboardError(f"precision {name!r}: use auto, {', '.join(names)}")
+    return names[name]
+
+
+def _halving(work: Callable[[Sequence[A]], list[B]], items: Sequence[A]) -> list[B]:
+    """`work(items)`; when the device has too little memory for all of them at once, in halves."""
+    try:
+        return work(items)
+    except torch.OutOfMemoryError:
+        if len(items) < 2:
+            raise
+    torch.cuda.empty_cache()
+    middle = len(items) // 2
+    return _halving(work, items[:middle]) + _halving(work, items[middle:])
+
+
+class Reader:
+    """Reads signs on photos. Immutable after construction; safe to share between threads.
+
+    Args:
+        device: "auto", "cpu", "cuda", "cuda:1", "mps".
+        min_confidence: words read with less confidence (0 to 1) are left out. None takes the value on the recogniser's card.
+        detection_threshold: least mean probability (0 to 1) of a word's region; the card's value by default.
+        precision: "auto" (half precision on CUDA), "fp32", "fp16" or "bf16".
+        detector, recognizer: loaded models, or paths to their cards; the shipped ones by default.
+        translate: also say the Hindi lines in Latin letters and in English.
+
+    Raises:
+        SignboardError: an option that cannot be met, or weights that cannot be loaded.
+    """
+
+    def __init__(
+        self,
+        *,
+        device: str = "auto",
+        min_confidence: float | None = None,
+        detection_threshold: float | None = None,
+        precision: str = "auto",
+        detector: Detector | str | Path | None = None,
+        recognizer: Recognizer | str | Path | None = None,
+        translate: bool = False,
+    ) -> None:
+        for name, value in (("min_confidence", min_confidence), ("detection_threshold", detection_threshold)):
+            if value is not None and not 0.0 <= value <= 1.0:
+                raise SignboardError(f"{name}: must be between 0 and 1, not {value}")
+        where = choose_device(device)
+        dtype = _precision(precision, where)
+        if not isinstance(detector, Detector):
+            detector = Detector.load(detector, device=where, dtype=dtype, box_threshold=detection_threshold)
+        if not isinstance(recognizer, Recognizer):
+            recognizer = Recognizer.load(recognizer, device=where, dtype=dtype)
+        self.device = where
+        self.detector = detector
+        self.recognizer = recognizer
+        self.min_confidence = (
+            min_confidence if min_confidence is not None else float(recognizer.card.get("min_confidence", 0.0))
+        )
+        self.translate = translate
+
+    def read(self, photo: PhotoSource) -> Reading:
+        """What is written on one photo.
+
+        Args:
+            photo: a path, the bytes of an image file, a Pillow image, or an array (H, W, 3) uint8 RGB.
+
+        Raises:
+            PhotoError: the photo cannot be opened.
+        """
+        return self._read_opened([load_photo(photo, decode_side=_DECODE_SIDE)])[0]
+
+    def read_many(
+        self,
+        photos: Iterable[PhotoSource],
+        *,
+        batch_size: int | Literal["auto"] = "auto",
+        workers: int | None = None,
+    ) -> Iterator[Reading]:
+        """Readings of many photos, in their order, as a stream: at most a few batches of photos are in memory.
+
+        A photo that cannot be opened gives a `Reading` with its `error`; it never stops the others.
+
+        Args:
+            photos: as for `read`; drawn from as needed.
+            batch_size: photos whose words are found and read together; "auto" picks by device.
+            workers: threads that decode photos ahead; by default as many as there are cores, at most eight.
+        """
+        if batch_size != "auto" and batch_size < 1:
+            raise SignboardError(f"batch_size: must be at least 1, not {batch_size}")
+        size = (32 if self.device.type == "cuda" else 4) if batch_size == "auto" else batch_size
+        threads = min(os.cpu_count() or 1, 8) if workers is None else max(1, workers)
+        return self._stream(iter(photos), size, threads)
+
+    def _stream(self, photos: Iterator[PhotoSource], size: int, threads: int) -> Iterator[Reading]:
+        with ThreadPoolExecutor(threads, thread_name_prefix="signboard-decode") as pool:
+            waiting: deque[Future[Photo | Reading]] = deque()
+            try:
+                while True:
+                    for photo in itertools.islice(photos, 2 * size - len(waiting)):
+                        waiting.append(pool.submit(_open, photo))
+                    if not waiting:
+                        return
+                    window = [waiting.popleft().result() for _ in range(min(size, len(waiting)))]
+                    opened = self._read_opened([p for p in window if isinstance(p, Photo)])
+                    readings = iter(opened)
+                    for item in window:
+                        yield item if isinstance(item, Reading) else next(readings)
+            finally:
+                for future in waiting:
+                    future.cancel()
+
+    def detect(self, pixels: ImageArray) -> Detections:
+        """Word polygons and scores on one photo (H, W, 3) uint8 RGB; nothing is read."""
+        return self.detector.detect([pixels])[0]
+
+    def _read_opened(self, photos: list[Photo]) -> list[Reading]:
+        """Readings of opened photos: one detection pass a shape, one flat list of crops for the recogniser."""
+        found = _halving(lambda part: self.detector.detect([p.pixels for p in part]), photos)
+        polygons = [(photo, polygon) for photo, d in zip(photos, found, strict=True) for polygon in d.polygons]
+        words = iter(self._read_words([p.pixels for p, _ in polygons], [polygon for _, polygon in polygons]))
+        readings = []
+        for photo, detections in zip(photos, found, strict=True):
+            kept = []
+            for score in detections.scores:
+                text, confidence, polygon, rotation = next(words)
+                if confidence < self.min_confidence:
+                    continue
+                points = tuple((round(float(x) / photo.scale, 1), round(float(y) / photo.scale, 1)) for x, y in polygon)
+                kept.append(Word(text, points, round(confidence, 4), round(score, 4), script_of(text), rotation))
+            signs = arrange(kept)
+            if self.translate:
+                signs = _translate(signs)
+            readings.append(
+                Reading(
+                    source=printable(photo.source), width=photo.width, height=photo.height, signs=signs,
+                    metadata=photo.metadata,
+                )  # fmt: skip
+            )
+        return readings
+
+    def _read_words(
+        self, pictures: Sequence[ImageArray], polygons: Sequence[FloatArray]
+    ) -> list[tuple[str, float, FloatArray, int]]:
+        """(text, confidence, polygon from the text's top-left, rotation) of every word, in the order of `polygons`."""
+        height = self.recognizer.height
+        upright = [order_quad(p) if len(p) == 4 else p for p in polygons]
+        jobs: list[tuple[int, int]] = []  # (word, rotation)
+        for i, polygon in enumerate(upright):
+            width, tall = text_size(polygon)
+            jobs += [(i, r) for r in ((0, 90, 270) if tall > _TALL * width else (0,))]
+        best: dict[int, tuple[float, str, int]] = {}
+
+        def attempt(some: list[tuple[int, int]]) -> None:
+            crops = [rectify(pictures[i], rotate_polygon_start(upright[i], r), height) for i, r in some]
+            for (i, r), (text, confidence) in zip(some, _halving(self.recognizer.read_crops, crops), strict=True):
+                if i not in best or confidence > best[i][0]:
+                    best[i] = (confidence, text, r)
+
+        attempt(jobs)
+        attempt([(i, 180) for i, (confidence, _, r) in best.items() if confidence < _UNSURE and r == 0])
+        return [
+            (best[i][1], best[i][0], rotate_polygon_start(polygon, best[i][2]), best[i][2])
+            for i, polygon in enumerate(upright)
+        ]
+
+
+def _open(photo: PhotoSource) -> Photo | Reading:
+    """The opened photo, or the reading that says why it could not be opened."""
+    name = os.fspath(photo) if isinstance(photo, str | os.PathLike) else ""
+    try:
+        return load_photo(photo, decode_side=_DECODE_SIDE)
+    except PhotoError as error:
+        return Reading(source=printable(str(name)), width=0, height=0, error=str(error))
+
+
+def _translate(signs: tuple[Sign, ...]) -> tuple[Sign, ...]:
+    """`signs` with `romanized` and `translation` filled in for the lines that hold Hindi."""
+    from signboard.translation import translate_lines
+
+    result = []
+    for sign in signs:
+        lines: list[Line] = []
+        for line, said in zip(sign.lines, translate_lines([line.text for line in sign.lines]), strict=True):
+            lines.append(replace(line, romanized=said.romanized, translation=said.english) if said is not None else line)
+        result.append(replace(sign, lines=tuple(lines)))
+    return tuple(result)
+
+
+def read(photo: PhotoSource, **options: Any) -> Reading:
+    """`Reader(**options).read(photo)`: for a single photo. Make a `Reader` and keep it to read more than one."""
+    return Reader(**options).read(photo)
+
+
+__all__ = ["Reader", "choose_device", "read"]

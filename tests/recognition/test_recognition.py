@@ -1,0 +1,130 @@
+"""The recogniser: charset and visual order round-trip, CTC decoding by hand, batches equal singles, one batch overfits."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from signboard.backbones import BACKBONES
+from signboard.recognition import Charset, Recognizer, RecognizerConfig, RecognizerNetwork, script_of
+from signboard.recognition.charset import DEFAULT_CHARACTERS, DEVANAGARI, normalize, to_logical, to_visual
+from signboard.recognition.ctc import ctc_loss, greedy_decode
+from signboard.recognition.recognizer import WIDTHS, crop_width
+
+CONSONANTS = [c for c in DEVANAGARI if "\u0915" <= c <= "\u0939"]
+CLUSTERS = st.lists(st.sampled_from(CONSONANTS), min_size=1, max_size=3).map("\u094d".join)
+AKSHARAS = st.tuples(CLUSTERS, st.sampled_from(["", "ा", "ि", "ी", "ु", "े", "ो", "ं", "िं", "्"])).map("".join)
+
+
+@given(st.lists(st.one_of(AKSHARAS, st.sampled_from(list("aZ9 -।अइ"))), max_size=10).map("".join))
+def test_visual_order_round_trips(text: str) -> None:
+    text = normalize(text)
+    assert to_logical(to_visual(text)) == text
+
+
+def test_the_vowel_sign_i_stands_left_of_its_cluster() -> None:
+    assert to_visual("हिन्दी") == "िहन्दी"
+    assert to_visual("शक्ति") == "शिक्त"
+    assert to_visual("राष्ट्रिय") == "रािष्ट्रय"
+    assert to_visual("फ़िल्म") == "ि" + unicodedata.normalize("NFC", "फ़") + "ल्म"
+
+
+def test_the_charset_has_no_doubles_and_is_nfc() -> None:
+    assert len(set(DEFAULT_CHARACTERS)) == len(DEFAULT_CHARACTERS)
+    assert all(unicodedata.normalize("NFC", c) == c for c in DEFAULT_CHARACTERS)
+    assert not Charset().missing("Straße N° 5, ₹450/- शर्मा मिष्ठान्न भंडार ॐ ९८७६ । ळ ऱ ॲ Ça Ÿ Œuvre ÑÁ")
+
+
+@given(st.text(alphabet=DEFAULT_CHARACTERS.replace("\u093f", ""), max_size=20))
+def test_encoding_round_trips(text: str) -> None:
+    charset = Charset()
+    assert charset.decode(charset.encode(text)) == normalize(text)
+
+
+def test_a_charset_with_doubles_is_refused_and_missing_characters_are_named() -> None:
+    with pytest.raises(ValueError, match="more than once"):
+        Charset("abca")
+    assert Charset("abc").missing("cab d") == {" ", "d"}
+
+
+@pytest.mark.parametrize(
+    ("text", "script"),
+    [("दिल्ली", "devanagari"), ("Delhi", "latin"), ("011-23", "digits"), ("A-१", "latin"), ("दिल्ली-Delhi", "mixed"), ("!!", "other"), ("", "other"), ("९८", "digits")],
+)
+def test_scripts(text: str, script: str) -> None:
+    assert script_of(text) == script
+
+
+def test_greedy_decoding_by_hand() -> None:
+    charset = Charset("ab")
+    best = np.array([[0, 1, 1, 0, 1, 2], [0, 0, 0, 0, 0, 0]])
+    probability = np.array([[0.9, 0.5, 0.8, 0.7, 0.6, 0.9], [0.99] * 6], np.float32)
+    (text, confidence), empty = greedy_decode(best, probability, charset)
+    assert text == "aab"
+    assert confidence == pytest.approx(0.8 * 0.6 * 0.9)
+    assert empty == ("", 0.0)
+
+
+def test_ctc_loss_equals_the_probability_of_all_alignments() -> None:
+    """Two frames, target "a": the alignments are aa, -a, a-."""
+    p = torch.tensor([[[0.2, 0.5, 0.3], [0.6, 0.3, 0.1]]])
+    expected = -np.log(0.5 * 0.3 + 0.2 * 0.3 + 0.5 * 0.6)
+    assert float(ctc_loss(p.log(), torch.tensor([1]), torch.tensor([1]))) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("name", sorted(set(BACKBONES) - {"resnet50", "resnet101", "resnet152", "vgg19", "resnet34"}))
+@pytest.mark.parametrize("height", [32, 48])
+def test_every_family_keeps_the_width(name: str, height: int) -> None:
+    network = RecognizerNetwork(RecognizerConfig(backbone=name, width=0.125, mixer=32, mixer_layers=1, height=height)).train()
+    logits, early = network(torch.randn(2, 3, height, 96))
+    assert network.frame_width == 4
+    assert logits.shape == (2, 24, len(DEFAULT_CHARACTERS) + 1)
+    assert early is not None and early.shape == logits.shape
+    logits.mean().backward()
+    first = next(p for p in network.backbone.parameters() if p.ndim == 4)
+    assert first.grad is not None and float(first.grad.abs().sum()) > 0
+
+
+def test_crops_together_equal_crops_alone_in_any_order() -> None:
+    torch.manual_seed(0)
+    recognizer = Recognizer(RecognizerNetwork(RecognizerConfig(width=0.125, mixer=32, mixer_layers=1)))
+    rng = np.random.default_rng(0)
+    crops = [rng.integers(0, 256, (int(h), int(w), 3), dtype=np.uint8) for h, w in rng.integers(10, 200, (12, 2))]
+    together = recognizer.read_crops(crops)
+    alone = [recognizer.read_crops([crop])[0] for crop in crops]
+    backwards = recognizer.read_crops(crops[::-1])[::-1]
+    for a, b, c in zip(together, alone, backwards, strict=True):
+        assert a[0] == b[0] == c[0]
+        assert a[1] == pytest.approx(b[1], abs=1e-4) and a[1] == pytest.approx(c[1], abs=1e-4)
+        assert (a[0] == "") == (a[1] == 0.0)
+    assert recognizer.read_crops([]) == []
+
+
+@given(st.integers(1, 3000), st.integers(1, 3000))
+def test_widths_are_few(height: int, width: int) -> None:
+    assert crop_width(height, width, 32, 512) in [w for w in WIDTHS if w <= 512]
+
+
+def test_one_batch_overfits() -> None:
+    torch.manual_seed(0)
+    charset = Charset("abc")
+    network = RecognizerNetwork(RecognizerConfig(width=0.125, mixer=32, mixer_layers=1, characters="abc")).train()
+    words = ["ab", "ca", "bb", "cab"]
+    rng = np.random.default_rng(0)
+    x = torch.from_numpy(rng.normal(0, 1, (4, 3, 32, 48)).astype(np.float32))
+    target = torch.tensor([c for w in words for c in charset.encode(w)])
+    length = torch.tensor([len(w) for w in words])
+    optimizer = torch.optim.AdamW(network.parameters(), 3e-3)
+    for _ in range(80):
+        logits, early = network(x)
+        loss = ctc_loss(logits, target, length) + ctc_loss(early, target, length)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    probability, best = torch.softmax(logits.detach(), -1).max(-1)
+    assert [t for t, _ in greedy_decode(best.numpy(), probability.numpy(), charset)] == words

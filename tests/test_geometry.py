@@ -1,0 +1,107 @@
+"""Geometry: shrink then grow is near the identity, crops keep what they cut, orders are what they say."""
+
+from __future__ import annotations
+
+import math
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from signboard.geometry import (
+    bounding_quad,
+    clockwise,
+    grow_quad,
+    order_quad,
+    polygon_area,
+    rectify,
+    rotate_polygon_start,
+    shrink_polygon,
+    text_size,
+    unshrink_distance,
+)
+
+
+def rectangle(cx: float, cy: float, width: float, height: float, degrees: float = 0.0) -> np.ndarray:
+    a = math.radians(degrees)
+    turn = np.array([[math.cos(a), -math.sin(a)], [math.sin(a), math.cos(a)]])
+    corners = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * [width / 2, height / 2]
+    return (corners @ turn.T + [cx, cy]).astype(np.float32)
+
+
+def overlap(a: np.ndarray, b: np.ndarray, size: int = 800) -> float:
+    masks = []
+    for polygon in (a, b):
+        mask = np.zeros((size, size), np.uint8)
+        cv2.fillPoly(mask, [np.round(polygon).astype(np.int32)], 1)
+        masks.append(mask.astype(bool))
+    return float((masks[0] & masks[1]).sum() / (masks[0] | masks[1]).sum())
+
+
+@given(st.floats(20, 300), st.floats(10, 80), st.floats(-44, 44), st.sampled_from([0.3, 0.4, 0.6]))
+def test_growing_undoes_shrinking(width: float, height: float, degrees: float, ratio: float) -> None:
+    word = rectangle(400, 400, width, height, degrees)
+    kernels = shrink_polygon(word, ratio)
+    assert len(kernels) == 1
+    kernel = bounding_quad(kernels[0])
+    assert abs(polygon_area(kernel)) < abs(polygon_area(word))
+    back = grow_quad(kernel, unshrink_distance(kernel, ratio))
+    assert text_size(back) == pytest.approx(text_size(order_quad(word)), abs=0.5)
+    assert overlap(back, word) > 0.9
+
+
+@given(st.floats(-44, 44), st.integers(0, 3), st.booleans())
+def test_a_quad_starts_at_its_top_left_whatever_its_order(degrees: float, start: int, backwards: bool) -> None:
+    word = rectangle(300, 200, 120, 40, degrees)
+    mixed = np.roll(word, start, axis=0)
+    if backwards:
+        mixed = mixed[::-1]
+    np.testing.assert_allclose(order_quad(mixed), word, atol=1e-3)
+    assert polygon_area(clockwise(mixed)) > 0
+
+
+def test_a_crop_of_an_upright_box_is_the_pixels_inside() -> None:
+    image = np.random.default_rng(0).integers(0, 256, (60, 90, 3), dtype=np.uint8)
+    box = np.array([[10, 20], [74, 20], [74, 52], [10, 52]], np.float32)
+    assert np.abs(rectify(image, box, 32).astype(int) - image[20:52, 10:74].astype(int)).max() <= 1
+
+
+@pytest.mark.parametrize("rotation", [0, 90, 180, 270])
+def test_a_turned_word_is_cut_upright(rotation: int) -> None:
+    upright = np.zeros((32, 96, 3), np.uint8)
+    upright[:16, :48] = (255, 0, 0)
+    upright[16:, 48:] = (0, 255, 0)
+    photo = np.full((200, 200, 3), 90, np.uint8)
+    turned = np.rot90(upright, -(rotation // 90)).copy()  # the photo shows the word turned clockwise
+    height, width = turned.shape[:2]
+    photo[40 : 40 + height, 50 : 50 + width] = turned
+    quad = np.array([[50, 40], [50 + width, 40], [50 + width, 40 + height], [50, 40 + height]], np.float32)
+    crop = rectify(photo, rotate_polygon_start(quad, rotation), 32)
+    assert crop.shape == upright.shape
+    assert np.abs(crop.astype(int) - upright.astype(int)).mean() < 3
+
+
+def test_a_curved_word_is_unrolled() -> None:
+    """A ring segment painted in three radial bands comes out as three straight stripes."""
+    photo = np.zeros((400, 400, 3), np.uint8)
+    y, x = np.mgrid[0:400, 0:400] + 0.5
+    radius = np.hypot(x - 200, y - 300)
+    for i in range(3):
+        photo[(radius >= 140 + 20 * i) & (radius < 160 + 20 * i), 2 - i] = 250
+    angles = np.radians(np.linspace(-140, -40, 9))
+    outer = np.stack([200 + 200 * np.cos(angles), 300 + 200 * np.sin(angles)], axis=1)
+    inner = np.stack([200 + 140 * np.cos(angles), 300 + 140 * np.sin(angles)], axis=1)
+    crop = rectify(photo, np.concatenate([outer, inner[::-1]]).astype(np.float32), 30)
+    assert crop.shape[1] > 100
+    for i in range(3):  # the outermost band is the top stripe
+        assert crop[10 * i + 4 : 10 * i + 6, 3:-3, i].mean() > 230
+
+
+def test_a_crop_beyond_the_photo_repeats_its_border() -> None:
+    photo = np.full((40, 40, 3), 77, np.uint8)
+    crop = rectify(photo, np.array([[-30, -10], [60, -10], [60, 50], [-30, 50]], np.float32), 32)
+    assert (crop == 77).all()
+    outside = rectify(photo, np.array([[100, 100], [160, 100], [160, 120], [100, 120]], np.float32), 32)
+    assert outside.shape == (32, 96, 3)

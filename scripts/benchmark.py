@@ -77,21 +77,27 @@ class StageClock:
         return timed
 
     def install(self, stages: dict[str, tuple[str, ...]]) -> None:
-        """Time every function of every stage from now on.
-
-        Raises:
-            LookupError: a function is not there; the table of stages must follow the reader.
-        """
+        """Time every function of every stage from now on; a LookupError names one that is not there."""
         for stage, places in stages.items():
             for place in places:
-                module_name, _, attribute = place.partition(":")
-                *path, name = attribute.split(".")
-                try:
-                    owner = functools.reduce(getattr, path, importlib.import_module(module_name))
-                    function = getattr(owner, name)
-                except (ImportError, AttributeError):
-                    raise LookupError(f"stage {stage}: there is no {place}; bring STAGES up to date") from None
-                setattr(owner, name, self.wrap(stage, function))
+                owner, name = find_function(stage, place)
+                setattr(owner, name, self.wrap(stage, getattr(owner, name)))
+
+
+def find_function(stage: str, place: str) -> tuple[Any, str]:
+    """What holds the function at "module:attribute", and the function's name in it.
+
+    Raises:
+        LookupError: it is not there; the table of stages must follow the reader.
+    """
+    module_name, _, attribute = place.partition(":")
+    *path, name = attribute.split(".")
+    try:
+        owner = functools.reduce(getattr, path, importlib.import_module(module_name))
+        getattr(owner, name)
+    except (ImportError, AttributeError):
+        raise LookupError(f"stage {stage}: there is no {place}; bring STAGES up to date") from None
+    return owner, name
 
 
 def make_reader(options: dict[str, Any]) -> Any:
@@ -101,7 +107,7 @@ def make_reader(options: dict[str, Any]) -> Any:
     torch.set_num_threads(options["threads"])
     from signboard.reader import Reader
 
-    return Reader(device=options["device"], precision=options["precision"])
+    return Reader(device=options["device"], precision=options["precision"], **options["weights"])
 
 
 def measure_stages(options: dict[str, Any]) -> dict[str, Any]:
@@ -131,9 +137,10 @@ def measure_stages(options: dict[str, Any]) -> dict[str, Any]:
 
 def row_writer(path: Path) -> Any:
     """A writer of JSON lines into `path`, as `signboard run` opens it."""
-    from signboard.output import formats
+    from signboard.output import jsonl
+    from signboard.output.sink import FileSink
 
-    return formats.to_path("jsonl", path, {}, resume=False, overwrite=True, position=False)
+    return FileSink(jsonl.FORMAT, path, overwrite=True)
 
 
 def measure_batch(options: dict[str, Any]) -> dict[str, Any]:
@@ -319,7 +326,9 @@ def measure_peers(options: dict[str, Any]) -> dict[str, Any]:
     """Accuracy and seconds a photo of every system, with the ratio to the first of them."""
     import compare
 
-    workers = compare.start_workers(options["systems"], options["threads"], options["pythons"], {})
+    workers = compare.start_workers(
+        options["systems"], options["threads"], options["pythons"], {"weights": options["weights"]}
+    )
     if not workers:
         raise RuntimeError("none of the systems is installed here")
     try:
@@ -418,6 +427,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--soak-photos", type=int, default=2000)
     parser.add_argument("--systems", default="signboard,rapidocr,tesseract", help="for peers, separated by commas")
     parser.add_argument("--python", action="append", default=[], metavar="SYSTEM=PATH", help="interpreter of a system")
+    parser.add_argument("--weights-detector", help="card, instead of the shipped one; not for startup")
+    parser.add_argument("--weights-recognizer", help="card, instead of the shipped one; not for startup")
     parser.add_argument("--json", type=Path, help="write all figures here")
     parser.add_argument("--child", choices=tuple(CHILD_PARTS), help=argparse.SUPPRESS)
     args = parser.parse_args(arguments)
@@ -437,7 +448,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     missing = [photo for photo in photos if not Path(photo).is_file()]
     if missing:
         parser.error(f"{missing[0]}: no such photo")
+    weights = {"detector": args.weights_detector, "recognizer": args.weights_recognizer}
     options = {
+        "weights": {key: value for key, value in weights.items() if value},
         "photos": photos,
         "sets": [str(path) for path in args.sets],
         "split": args.split,

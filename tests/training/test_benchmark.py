@@ -10,6 +10,8 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
+from signboard.reading import Reading
+
 SCRIPT = Path(__file__).parents[2] / "scripts" / "benchmark.py"
 
 
@@ -63,6 +65,20 @@ def test_stage_clock_names_what_is_not_there(benchmark: ModuleType, monkeypatch:
     assert "work" in clock.seconds
     with pytest.raises(LookupError, match=r"stage play: there is no some_module:Thing\.play"):
         clock.install({"play": ("some_module:Thing.play",)})
+
+
+def test_stages_are_those_of_the_reader(benchmark: ModuleType) -> None:
+    for stage, places in benchmark.STAGES.items():
+        for place in places:
+            owner, name = benchmark.find_function(stage, place)
+            assert callable(getattr(owner, name))
+
+
+def test_row_writer(benchmark: ModuleType, tmp_path: Path) -> None:
+    writer = benchmark.row_writer(tmp_path / "rows.jsonl")
+    writer.write(Reading("a.jpg", 4, 3))
+    writer.close()
+    assert '"a.jpg"' in (tmp_path / "rows.jsonl").read_text(encoding="utf-8")
 
 
 def test_covered(benchmark: ModuleType) -> None:

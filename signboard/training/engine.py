@@ -286,7 +286,12 @@ def train(task: Task, config: TrainConfig, *, resume: bool = False, log: Callabl
         while step < config.steps and not stop.asked:
             if not batches:
                 t0 = time.monotonic()
-                batches = list(next(pools))[skip:]
+                try:
+                    batches = list(next(pools))[skip:]
+                except RuntimeError:
+                    if stop.asked:  # whoever asked us to stop stopped the worker processes too
+                        break
+                    raise
                 waited += time.monotonic() - t0
                 skip = 0
             batch = batches.pop(0)

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Installs the typefaces of data/fonts.tsv into a folder, for synthesis: npm and PyPI packages, and Debian's if present.
+"""Installs the typefaces of data/fonts.tsv into a folder, for synthesis: from npm and PyPI, and Debian's if present.
 
-Each face becomes one TTF/OTF file `<family>/<family>-<subset>-<weight>-<style>.ttf`. The web subsets (woff2) are unpacked
-to TTF because FreeType would otherwise decompress the file again each time a worker opens it.
+Each face becomes one file `<family>/<family>-<subset>-<weight>-<style>.ttf`. The web subsets (woff2) are unpacked to
+TTF because FreeType would otherwise decompress the file again each time a worker opens it.
 """
 
 from __future__ import annotations
@@ -113,9 +113,14 @@ def install(row: FontRow, archive: Path, destination: Path) -> int:
 
 
 def download(rows: list[FontRow], folder: Path) -> dict[str, Path]:
-    """Downloads the npm and PyPI packages of `rows` into `folder`; package name -> archive. Missing ones are left out."""
-    archives: dict[str, Path] = {}
+    """Downloads the packages of `rows` into `folder` unless they are there; package -> archive, less missing ones."""
+
+    def archive(row: FontRow) -> Path:
+        return folder / f"{row.package.lstrip('@').replace('/', '-')}-{row.version}.tgz"
+
     npm = [row for row in rows if row.registry == "npm"]
+    archives = {row.package: archive(row) for row in npm if archive(row).exists()}
+    npm = [row for row in npm if row.package not in archives]
     if npm and shutil.which("npm") is None:
         print("npm is not installed: its packages are skipped", file=sys.stderr)
         npm = []
@@ -126,9 +131,8 @@ def download(rows: list[FontRow], folder: Path) -> dict[str, Path]:
             for spec in specs:  # one missing package fails the whole call
                 subprocess.run(["npm", "pack", "--silent", spec], cwd=folder, capture_output=True)
         for row in part:
-            name = folder / f"{row.package.lstrip('@').replace('/', '-')}-{row.version}.tgz"
-            if name.exists():
-                archives[row.package] = name
+            if archive(row).exists():
+                archives[row.package] = archive(row)
         print(f"\rdownloaded {min(start + 8, len(npm))}/{len(npm)} npm packages", end="", file=sys.stderr)
     print(file=sys.stderr)
     for row in rows:

@@ -1,4 +1,4 @@
-"""Sign boards: several lines laid out on a ground with borders, bands, logos and arrows, in the board's own flat frame."""
+"""Sign boards: lines laid out on a ground with borders, bands, logos and arrows, in the board's own flat frame."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import NDArray
 
 from .fonts import Face, FontLibrary
 from .lettering import (
@@ -26,7 +25,7 @@ from .lettering import (
     set_words,
     stretch,
 )
-from .lexicon import Lexicon, script_of
+from .lexicon import Lexicon
 from .textures import cut, pictures
 from .words import arch_map, arch_points, ground
 
@@ -37,7 +36,7 @@ _SIZES = (16, 24, 36, 54, 80, 120)
 class FlatWord:
     """A word on a board: `polygon` (2k, 2) float64 in board pixels, clockwise from the text's top-left; its text."""
 
-    polygon: NDArray[np.float64]
+    polygon: np.ndarray
     text: str
 
 
@@ -90,7 +89,7 @@ class _Typesetter:
         self.faces.clear()
 
 
-def _box_polygon(box: NDArray[np.float32], pad: float) -> NDArray[np.float64]:
+def _box_polygon(box: np.ndarray, pad: float) -> np.ndarray:
     x0, y0, x1, y1 = box + np.array([-pad, -pad, pad, pad])
     return np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]], np.float64)
 
@@ -206,11 +205,11 @@ def lay_out(
     gap = max(gap, min(2.0, spare / (len(placed) + 1)))
     y = y0 + (spare - gap * (len(placed) - 1)) / 2
     result = []
-    for line in placed:
-        free = width - line.mask.shape[1]
+    for item in placed:
+        free = width - item.mask.shape[1]
         x = x0 + (free / 2 if aligned < 0.65 else 0 if aligned < 0.9 else rng.uniform(0, max(free, 0)))
-        result.append(_moved(line, round(x), round(y)))
-        y += line.mask.shape[0] + gap
+        result.append(_moved(item, round(x), round(y)))
+        y += item.mask.shape[0] + gap
     return result
 
 
@@ -269,10 +268,10 @@ def draw_arrow(rng: Generator, image: Image, center: tuple[int, int], size: int,
     angle = float(rng.integers(8)) * np.pi / 4 if rng.random() < 0.4 else float(rng.integers(4)) * np.pi / 2
     thick = rng.uniform(0.1, 0.2)
     head = rng.uniform(0.22, 0.38)
-    shape = np.array(
-        [[-0.5, -thick / 2], [0.5 - head, -thick / 2], [0.5 - head, -head], [0.5, 0], [0.5 - head, head]]
-        + [[0.5 - head, thick / 2], [-0.5, thick / 2]]
-    )
+    half, neck = thick / 2, 0.5 - head
+    upper = [(-0.5, -half), (neck, -half), (neck, -head)]
+    lower = [(neck, head), (neck, half), (-0.5, half)]
+    shape = np.array([*upper, (0.5, 0.0), *lower])
     cos, sin = np.cos(angle), np.sin(angle)
     points = shape @ np.array([[cos, sin], [-sin, cos]]) * size + np.array(center)
     cv2.fillPoly(image, [points.astype(np.int32)], tuple(int(c) for c in np.clip(color, 0, 255)), cv2.LINE_AA)
@@ -337,7 +336,7 @@ def make_board(
     texts = texts[:most]
     if aspect > 5:
         texts = texts[: 1 + int(rng.random() < 0.3)]
-    if rng.random() < 0.12 and height > 120:  # a notice or a price list: many small lines
+    if rng.random() < 0.16 and height > 120:  # a notice or a price list: many small lines
         script = "devanagari" if rng.random() < devanagari else "latin"
         texts += [lexicon.line(rng, script) for _ in range(int(rng.integers(2, 7)))]
 
@@ -402,7 +401,3 @@ def wall_text(
     texts = lexicon.board(rng, devanagari)[: max(1, int(height / 30))]
     styles = _styles(rng, wall, fill, len(texts), night=False, plain=0.4)
     return lay_out(rng, _Typesetter(rng, fonts), texts, (0, 0, width, height), styles)
-
-
-def script_label(text: str) -> str:
-    return script_of(text) if text else ""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import NDArray
 
 from .textures import SIZE, noise_bank
 
-Image = NDArray[np.uint8]
+Image = np.ndarray  # (H, W, 3) uint8
+_RAMP = np.linspace(0, 1, 256)
 
 
 def light(image: Image, rng: Generator, *, amount: float = 1.0) -> Image:
@@ -29,7 +31,7 @@ def light(image: Image, rng: Generator, *, amount: float = 1.0) -> Image:
     tile = np.clip(gain * 128, 0, 255).astype(np.uint8)
     image = cv2.multiply(image, cv2.merge((tile, tile, tile)), scale=1 / 128)
     if rng.random() < 0.08:
-        spot = np.zeros((height, width), np.uint8)
+        spot: np.ndarray = np.zeros((height, width), np.uint8)
         center = (int(rng.integers(0, width)), int(rng.integers(0, height)))
         axes = (max(2, int(height * rng.uniform(0.3, 1.2))), max(2, int(height * rng.uniform(0.2, 0.6))))
         cv2.ellipse(spot, center, axes, float(rng.uniform(0, 180)), 0, 360, float(rng.uniform(40, 120)), -1)
@@ -58,16 +60,13 @@ def motion(image: Image, rng: Generator, length: float) -> Image:
 
 def exposure(image: Image, rng: Generator, *, amount: float = 1.0) -> Image:
     """Gain, offset, gamma and a colour cast as one look-up table a channel, with floor and ceiling left apart."""
-    contrast = float(np.clip(1.0 - amount * abs(rng.normal(0, 0.22)), 0.35, 1.0))
-    gain = float(np.clip(1 + amount * rng.normal(-0.08, 0.2), 0.45, 1.22))
-    gamma = float(np.exp(amount * rng.normal(0, 0.22)))
-    ramp = np.linspace(0, 1, 256) ** gamma
+    contrast = max(1.0 - amount * abs(rng.normal(0, 0.22)), 0.35)
+    gain = min(max(1 + amount * rng.normal(-0.08, 0.2), 0.45), 1.22)
+    gamma = math.exp(amount * rng.normal(0, 0.22))
     lift = rng.uniform(0, 1 - contrast)
-    tables = []
-    for cast in 1 + amount * rng.normal(0, 0.05, 3):
-        tables.append(np.clip((ramp * contrast + lift) * 255 * gain * cast, 0, 255))
-    table = np.stack(tables, axis=1).astype(np.uint8)[None]  # (1, 256, 3)
-    return cv2.LUT(image, table)
+    ramp = _RAMP**gamma * (contrast * 255 * gain) + lift * 255 * gain
+    table = ramp[None, :, None] * (1 + amount * rng.normal(0, 0.05, 3))  # (1, 256, 3)
+    return cv2.LUT(image, np.minimum(table, 255).astype(np.uint8))
 
 
 def saturate(image: Image, factor: float) -> Image:
@@ -93,7 +92,8 @@ def noise(image: Image, rng: Generator, sigma: float) -> Image:
 def jpeg(image: Image, quality: int) -> Image:
     """A round through JPEG with chroma subsampling."""
     ok, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return cv2.imdecode(data, cv2.IMREAD_COLOR) if ok else image
+    decoded = cv2.imdecode(data, cv2.IMREAD_COLOR) if ok else None
+    return image if decoded is None else decoded
 
 
 def sharpen(image: Image, amount: float) -> Image:
@@ -108,7 +108,7 @@ def camera(image: Image, rng: Generator, letter: float, *, hard: float = 0.6, vi
         image: (H, W, 3) uint8.
         letter: letter height, pixels; blur is measured by it.
         hard: share of pictures that are visibly damaged.
-        visibility: 0 to 1, how well the letters stand out now; faint letters are damaged less, so that they stay legible.
+        visibility: 0 to 1, how well the letters stand out now; faint letters are damaged less, to stay legible.
     """
     harsh = rng.random() < hard * (0.5 + 0.5 * visibility)
     if harsh:

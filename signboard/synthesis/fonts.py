@@ -124,9 +124,9 @@ def _inspect(path: Path) -> dict[str, object] | None:
         chars -= set(DEVANAGARI)
     for native, arabic in zip("२४५६९", "24569", strict=True):  # faces that draw 5 where ५ is asked for
         first, second = _bitmap(font, native), _bitmap(font, arabic)
-        if native in chars and arabic in chars and first is not None and second is not None:
-            if _same_shape(first, second) > 0.85:
-                chars -= set(DEVANAGARI_DIGITS)
+        both = native in chars and arabic in chars and first is not None and second is not None
+        if both and _same_shape(first, second) > 0.85:  # type: ignore[arg-type]
+            chars -= set(DEVANAGARI_DIGITS)
     latin = set(LATIN_LETTERS) <= chars
     if not latin and not {"क", "म", "ि", "्"} <= chars and "₹" not in chars:
         return None

@@ -7,16 +7,15 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import NDArray
 from PIL import Image as PILImage
 
 from .fonts import Face, open_font
 from .lexicon import clusters
-from .textures import cut, masks, surfaces
+from .textures import cut, flat_image, masks, surfaces
 
-Image = NDArray[np.uint8]
-Mask = NDArray[np.uint8]
-Color = NDArray[np.float32]
+Image = np.ndarray  # (H, W, 3) uint8
+Mask = np.ndarray  # (H, W) uint8
+Color = np.ndarray  # (3,) float32
 Runs = list[tuple[str, Face]]
 
 
@@ -31,7 +30,7 @@ class TextMask:
     """
 
     mask: Mask
-    boxes: NDArray[np.float32]
+    boxes: np.ndarray
     baseline: int
 
 
@@ -116,7 +115,7 @@ def stretch(text: TextMask, scale_x: float, scale_y: float, slant: float, embold
         matrix = np.array([[scale_x, -slant * scale_y, offset], [0, scale_y, 0]], np.float64)
         mask = cv2.warpAffine(mask, matrix, (out_w, out_h), flags=cv2.INTER_LINEAR)
     boxes = text.boxes * np.array([scale_x, scale_y, scale_x, scale_y], np.float32)
-    # A row y moves right by slant * (out_h - y) (right lean) or |slant| * y (left lean): the box takes both of its ends.
+    # Row y moves right by slant * (out_h - y) (right lean) or |slant| * y (left lean): the box takes both ends.
     near, far = (boxes[:, 3], boxes[:, 1]) if slant > 0 else (boxes[:, 1], boxes[:, 3])
     base = extra if slant > 0 else 0.0
     boxes[:, 0] += base - slant * near
@@ -337,13 +336,8 @@ def _grow(mask: Mask, radius: float) -> Mask:
 
 def _paint(image: Image, color: Color | Image, mask: Mask, opacity: float = 1.0) -> Image:
     """Blends `color`, a colour (3,) or an image (H, W, 3), over `image` where `mask` (H, W) covers."""
-    weight = mask.astype(np.float32)
-    weight *= opacity / 255.0
-    if color.ndim == 1:
-        layer = np.empty_like(image)
-        layer[:] = np.clip(color, 0, 255).astype(np.uint8)
-    else:
-        layer = color.astype(np.uint8, copy=False)
+    weight = np.multiply(mask, np.float32(opacity / 255.0), dtype=np.float32)
+    layer = flat_image(color, *mask.shape) if color.ndim == 1 else color.astype(np.uint8, copy=False)
     return cv2.blendLinear(layer, image, weight, 1.0 - weight)
 
 
@@ -353,12 +347,12 @@ def _led(image: Image, mask: Mask, style: Style, height: float, rng: Generator) 
     small = cv2.resize(
         mask, (max(1, round(mask.shape[1] / pitch)), max(1, round(mask.shape[0] / pitch))), interpolation=cv2.INTER_AREA
     )
-    lit = np.where(small > 105, 255, 0).astype(np.uint8)
+    lit: np.ndarray = np.where(small > 105, 255, 0).astype(np.uint8)
     cell = 6
     dot = np.zeros((cell, cell), np.uint8)
     cv2.circle(dot, (cell // 2, cell // 2), 2, 255, -1, cv2.LINE_AA)
-    big = np.kron(lit // 255, dot)
-    off = np.kron(np.ones_like(lit), dot)
+    big: np.ndarray = np.kron(lit // 255, dot)
+    off: np.ndarray = np.kron(np.ones_like(lit), dot)
     shape = (mask.shape[1], mask.shape[0])
     big, off = (cv2.resize(m, shape, interpolation=cv2.INTER_AREA) for m in (big, off))
     image = _paint(image, np.clip(style.fill * 0.15 + 12, 0, 255).astype(np.float32), off, 0.5)
@@ -440,9 +434,7 @@ def paint(image: Image, mask: Mask, style: Style, height: float, rng: Generator)
         fill = np.broadcast_to(bands[phase.astype(int) % len(bands)], (rows, columns, 3)).astype(np.uint8)
     if style.texture is not None or style.emboss:
         if fill.ndim == 1:
-            flat = np.empty_like(image)
-            flat[:] = np.clip(fill, 0, 255).astype(np.uint8)
-            fill = flat
+            fill = flat_image(fill, rows, columns)
         if style.texture is not None:
             fill = cv2.multiply(fill, cut(surfaces()[style.texture], rng, columns, rows), scale=1 / 110)
         if style.emboss:

@@ -12,11 +12,14 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.random import Generator
 
 from signboard.errors import DataError
+
+_T = TypeVar("_T")
 
 DEFAULT_FOLDER = Path(__file__).resolve().parents[2] / "data" / "lexicon"
 
@@ -26,6 +29,8 @@ PUNCTUATION = "!\"#$%&'()*+,-./:;<=>?@[\\]_`{|}~–—‘’“”…•·°₹�
 ACCENTED = "ÀÂÄÆÇÈÉÊËÎÏÔÖÙÛÜŸŒÁÍÑÓÚàâäæçèéêëîïôöùûüÿœáíñóúß"
 DEVANAGARI_DIGITS = "०१२३४५६७८९"
 DEVANAGARI = "ँंःअआइईउऊऋऍऎएऐऑऒओऔकखगघङचछजझञटठडढणतथदधनऩपफबभमयरऱलळऴवशषसह़ऽािीुूृॄॅॆेैॉॊोौ्ॐॠॢ।॥०१२३४५६७८९॰ॲ"
+# Letters of random strings; marks that look like another one when nothing explains them are left out.
+_RANDOM_POOL = LATIN_LETTERS * 6 + DIGITS * 8 + "".join(c for c in PUNCTUATION if c not in "·`—×‘…_|~") + ACCENTED
 # What a synthetic sign may hold: a label outside this set is never made.
 CHARACTERS = frozenset(DIGITS + LATIN_LETTERS + PUNCTUATION + ACCENTED + DEVANAGARI + " ")
 
@@ -180,7 +185,7 @@ def _number(rng: Generator, digits: int, *, first: str = "123456789") -> str:
     return first[int(rng.integers(len(first)))] + tail
 
 
-def _pick(rng: Generator, items: Sequence[str]) -> str:
+def _pick(rng: Generator, items: Sequence[_T]) -> _T:
     return items[int(rng.integers(len(items)))]
 
 
@@ -363,8 +368,7 @@ class Lexicon:
         elif kind < 0.955:
             return self._address(rng)
         elif kind < 0.975:
-            pool = LATIN_LETTERS * 6 + DIGITS * 8 + PUNCTUATION + ACCENTED
-            return "".join(pool[i] for i in rng.integers(0, len(pool), int(rng.integers(2, 9))))
+            return "".join(_RANDOM_POOL[i] for i in rng.integers(0, len(_RANDOM_POOL), int(rng.integers(2, 9))))
         else:
             joint = _pick(rng, ("-", "&", "/", "'n'", "-"))
             text = f"{self._english_list.draw(rng)}{joint}{self._english_list.draw(rng)}"
@@ -421,7 +425,8 @@ class Lexicon:
         elif kind < 0.78:
             text = _pick(rng, self.places)[0 if hindi else 1]
             if rng.random() < 0.4:
-                text += f" {_number(rng, int(rng.integers(1, 4)))} {_pick(rng, ('कि.मी.', 'किमी') if hindi else ('km', 'KM'))}"
+                unit = _pick(rng, ("कि.मी.", "किमी") if hindi else ("km", "KM"))
+                text += f" {_number(rng, int(rng.integers(1, 4)))} {unit}"
         else:
             text = self.phrase(rng, script, int(rng.integers(1, 4)))
         if not hindi:
@@ -431,7 +436,7 @@ class Lexicon:
         return " ".join(kept) or self.word(rng, script)
 
     def board(self, rng: Generator, devanagari: float = 0.5) -> list[str]:
-        """Lines of one sign, the first the most important: a bilingual sign, a shop board, a notice or a direction sign."""
+        """Lines of one sign, the first the most important: bilingual sign, shop board, notice, directions."""
         kind = rng.random()
         main = "devanagari" if rng.random() < devanagari else "latin"
         if kind < 0.3:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import NDArray
 
 from . import degrade
 from .boards import Board, FlatLine, make_board, wall_text
@@ -42,7 +41,7 @@ class SceneWord:
         script: "latin", "devanagari", "digits", "mixed", or "" without text.
     """
 
-    polygon: NDArray[np.float32]
+    polygon: np.ndarray
     text: str
     script: str
 
@@ -174,6 +173,13 @@ def homography(
     return cv2.getPerspectiveTransform(flat.astype(np.float32), corners.astype(np.float32))
 
 
+def _indexed(matrix: np.ndarray, x0: int, y0: int) -> np.ndarray:
+    """`matrix` for OpenCV's warps into a window at (x0, y0): they put pixel centres at whole numbers, not at .5."""
+    before = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]], np.float64)
+    after = np.array([[1, 0, -x0 - 0.5], [0, 1, -y0 - 0.5], [0, 0, 1]], np.float64)
+    return after @ matrix @ before
+
+
 def _apply(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
     return cv2.perspectiveTransform(points[None].astype(np.float64), matrix)[0]
 
@@ -185,7 +191,7 @@ def _bounds(points: np.ndarray, size: int, pad: int = 2) -> tuple[int, int, int,
 
 
 def _label(polygon: np.ndarray, text: str, size: int) -> SceneWord | None:
-    """The word as a label of the scene: clipped at the border, without text when cut or too small, None when outside."""
+    """The word as a label: clipped at the border, without text when cut or too small, None when outside."""
     clipped = np.clip(polygon, 0, size)
     area = abs(cv2.contourArea(polygon.astype(np.float32)))
     visible = abs(cv2.contourArea(clipped.astype(np.float32)))
@@ -206,12 +212,11 @@ def _place_board(rng: Generator, image: Image, board: Board, matrix: np.ndarray)
     x0, y0, x1, y1 = _bounds(corners, size, pad=10)
     if x1 - x0 < 8 or y1 - y0 < 8:
         return []
-    shift = np.array([[1, 0, -x0], [0, 1, -y0], [0, 0, 1]], np.float64)
-    local = shift @ matrix
+    local = _indexed(matrix, x0, y0)
     area = (x1 - x0, y1 - y0)
     window = np.ascontiguousarray(image[y0:y1, x0:x1])
     cover = np.zeros((area[1], area[0]), np.uint8)
-    flat = (corners - [x0, y0]) * 16
+    flat = (corners - [x0 + 0.5, y0 + 0.5]) * 16
     cv2.fillConvexPoly(cover, np.round(flat).astype(np.int32), 255, cv2.LINE_AA, 4)
     if rng.random() < 0.6:
         offset = rng.uniform(-7, 7, 2)
@@ -234,7 +239,7 @@ def _place_line(rng: Generator, image: Image, line: FlatLine, matrix: np.ndarray
     x0, y0, x1, y1 = _bounds(corners, size, pad=pad)
     if x1 - x0 < 8 or y1 - y0 < 8:
         return []
-    local = np.array([[1, 0, -x0], [0, 1, -y0], [0, 0, 1]], np.float64) @ matrix_line
+    local = _indexed(matrix_line, x0, y0)
     mask = cv2.warpPerspective(line.mask, local, (x1 - x0, y1 - y0), flags=cv2.INTER_LINEAR)
     window = np.ascontiguousarray(image[y0:y1, x0:x1])
     image[y0:y1, x0:x1] = paint(window, mask, line.style, line.letter, rng)

@@ -10,9 +10,8 @@ from functools import lru_cache
 import cv2
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import NDArray
 
-Image = NDArray[np.uint8]
+Image = np.ndarray  # (H, W, 3) uint8
 SIZE = 512
 
 
@@ -178,7 +177,7 @@ def pictures() -> dict[str, tuple[Image, ...]]:
 
 
 @lru_cache(maxsize=1)
-def noise_bank() -> tuple[NDArray[np.int8], ...]:
+def noise_bank() -> tuple[np.ndarray, ...]:
     """Sensor noise of unit deviation 32: white colour noise, white grey noise, coarse chroma noise; (SIZE, SIZE, 3)."""
     rng = np.random.default_rng(20242)
     color = rng.standard_normal((SIZE, SIZE, 3))
@@ -189,7 +188,7 @@ def noise_bank() -> tuple[NDArray[np.int8], ...]:
 
 
 @lru_cache(maxsize=1)
-def masks() -> tuple[NDArray[np.float32], ...]:
+def masks() -> tuple[np.ndarray, ...]:
     """Fractal fields of zero mean and unit deviation, (SIZE, SIZE) float32, for wear, stains and uneven light."""
     rng = np.random.default_rng(20243)
     return (
@@ -216,6 +215,15 @@ def cut(tile: np.ndarray, rng: Generator, width: int, height: int, *, zoom: floa
     return np.ascontiguousarray(window)
 
 
+def flat_image(color: np.ndarray, height: int, width: int) -> Image:
+    """One colour (3,) as a (height, width, 3) uint8 picture, written row by row because NumPy fills triples slowly."""
+    row = np.empty((width, 3), np.uint8)
+    row[:] = np.minimum(np.maximum(color, 0), 255)
+    image = np.empty((height, width, 3), np.uint8)
+    image[:] = row
+    return image
+
+
 def surface(
     rng: Generator, color: np.ndarray, width: int, height: int, *, name: str, strength: float = 1.0, zoom: float = 1.0
 ) -> Image:
@@ -223,6 +231,4 @@ def surface(
     tile = cut(surfaces()[name], rng, width, height, zoom=zoom)
     if strength != 1.0:
         tile = cv2.addWeighted(tile, strength, tile, 0.0, 128.0 * (1.0 - strength))
-    plain = np.empty((height, width, 3), np.uint8)
-    plain[:] = np.clip(color, 0, 255).astype(np.uint8)
-    return cv2.multiply(plain, tile, scale=1.0 / 128.0)
+    return cv2.multiply(flat_image(color, height, width), tile, scale=1.0 / 128.0)

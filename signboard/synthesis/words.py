@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import NDArray
 
 from . import degrade
 from .fonts import Face, FontLibrary
@@ -28,7 +28,7 @@ from .lettering import (
 from .lexicon import Lexicon, clusters, script_of
 from .textures import cut, pictures, surface
 
-Image = NDArray[np.uint8]
+Image = np.ndarray  # (H, W, 3) uint8
 
 # Surfaces behind lettering and how often: (name, weight, strength range).
 _GROUNDS: tuple[tuple[str, float, float, float], ...] = (
@@ -52,7 +52,7 @@ _GROUNDS: tuple[tuple[str, float, float, float], ...] = (
     ("spots", 2, 0.5, 1.1),
 )
 # Lettering is set at one of these sizes (pixels per em), so that opened fonts can be kept.
-_SIZES = (24, 32, 42, 56, 76)
+_SIZES = (26, 42, 68)
 _GROUND_WEIGHTS = np.cumsum([row[1] for row in _GROUNDS])
 
 
@@ -119,7 +119,7 @@ def vary_shape(rng: Generator, text: TextMask, em: int, *, devanagari: bool) -> 
     return stretch(text, float(scale_x), 1.0, float(slant), bold)
 
 
-def arch_map(width: int, height: int, bend: float) -> tuple[NDArray[np.float32], NDArray[np.float32], float]:
+def arch_map(width: int, height: int, bend: float) -> tuple[np.ndarray, np.ndarray, float]:
     """Remap tables that put a strip (height, width) on a circle whose arc spans `bend` radians (> 0: middle up).
 
     Returns:
@@ -201,7 +201,7 @@ def render_crop(
     native = any("\u0900" <= c <= "\u097f" for c in text)
 
     # The crop's height in the photo: mostly 20 to 90 pixels, letters a little less.
-    height = float(np.clip(np.exp(rng.normal(np.log(42), 0.5)), 13 if not native else 16, 96))
+    height = min(max(42.0 * math.exp(rng.normal(0.0, 0.5)), 16.0 if native else 13.0), 96.0)
     em = _SIZES[int(np.searchsorted(_SIZES[:-1], height * 1.1))]
     night = rng.random() < options.night
     tracking = 0.0
@@ -228,7 +228,7 @@ def render_crop(
     detail = letter * (0.62 if native else 0.9)  # what blur is measured by: Devanagari has finer parts
 
     # The word's canvas, with room for what peeks in and for the detector's imprecision.
-    margin = int(letter * 0.4) + 4
+    margin = int(letter * 0.32) + 3
     canvas = cv2.copyMakeBorder(mask, margin, margin, margin, margin, cv2.BORDER_CONSTANT)
     full_h, full_w = canvas.shape
     _add_neighbours(rng, fonts, lexicon, canvas, runs[0][1], em, margin, script, options)
@@ -263,7 +263,7 @@ def render_crop(
     scale = image.shape[0] / max(1.0, ink_h)
     if rng.random() < 0.45:
         image = degrade.light(image, rng)
-    visibility = 1.0 if night else float(np.clip(contrast(board, style.fill) / 100.0, 0.25, 1.0))
+    visibility = 1.0 if night else min(max(contrast(board, style.fill) / 100.0, 0.25), 1.0)
     image = degrade.camera(image, rng, detail * min(1.0, scale), hard=options.hard, visibility=visibility)
     out_h = image.shape[0]
     if out_h < 24 or rng.random() < 0.08:
@@ -290,7 +290,7 @@ def _add_neighbours(
     rng: Generator,
     fonts: FontLibrary,
     lexicon: Lexicon,
-    canvas: NDArray[np.uint8],
+    canvas: np.ndarray,
     face: Face,
     em: int,
     margin: int,
@@ -300,37 +300,38 @@ def _add_neighbours(
     """Draws parts of other words into the margins of `canvas`, in place."""
     full_h, full_w = canvas.shape
     script = "latin" if script in ("mixed", "digits") else script
-    near = rng.random() < options.neighbours
-    for side in (-1, 1):
-        if not near or rng.random() < 0.4:
-            continue
-        runs = fonts.runs(rng, _fragment(rng, lexicon, script, 2), face=face)
-        other = set_words([runs], em, gap=0) if runs else None
-        if other is None:
-            continue
-        gap = int(em * rng.uniform(0.12, 0.32))
-        height, width = other.mask.shape
-        y = margin + int(rng.integers(-2, 3)) + max(0, (full_h - 2 * margin - height) // 2)
-        x = margin - gap - width if side < 0 else full_w - margin + gap
-        _stamp(canvas, other.mask, x, y)
+    ink = canvas[margin : full_h - margin, margin : full_w - margin].copy()
+    ink_h, ink_w = ink.shape
+    if rng.random() < options.neighbours:
+        for side in (-1, 1):
+            if rng.random() < 0.4:
+                continue
+            gap = int(em * rng.uniform(0.12, 0.32))
+            if rng.random() < 0.7:  # a slice of the word itself stands for a neighbour's letter: nothing to set
+                width = min(ink_w, margin)
+                start = int(rng.integers(0, ink_w - width + 1))
+                piece, y = ink[:, start : start + width], margin
+            else:
+                runs = fonts.runs(rng, _fragment(rng, lexicon, script, 1), face=face)
+                other = set_words([runs], em, gap=0) if runs else None
+                if other is None:
+                    continue
+                piece, y = other.mask, margin + (ink_h - other.mask.shape[0]) // 2
+            _stamp(canvas, piece, margin - gap - piece.shape[1] if side < 0 else full_w - margin + gap, y)
     if rng.random() < options.lines:
+        # Of the line above only feet are seen, of the line below only heads: the word itself, moved along, will do.
         side = -1 if rng.random() < 0.5 else 1
-        size = int(em * rng.uniform(0.6, 1.3))
-        words = []
-        for _ in range(1 + int(full_w > 3 * em)):
-            runs = fonts.runs(rng, lexicon.word(rng, script), face=face)
-            if runs:
-                words.append(runs)
-        other = set_words(words, size, gap=size * 0.3) if words else None
-        if other is not None:
-            gap = int(em * rng.uniform(0.06, 0.3))
-            height, width = other.mask.shape
-            x = int(rng.integers(min(0, full_w - width), max(1, full_w - width + 1)))
-            y = margin - gap - height if side < 0 else full_h - margin + gap
-            _stamp(canvas, other.mask, x, y)
+        scale = float(rng.uniform(0.75, 1.3))
+        piece = cv2.resize(
+            ink, (max(2, int(ink_w * scale)), max(2, int(ink_h * scale))), interpolation=cv2.INTER_LINEAR
+        )
+        piece = np.roll(piece, int(rng.integers(0, piece.shape[1])), axis=1)
+        gap = int(em * rng.uniform(0.06, 0.28))
+        x = int(rng.integers(0, max(1, full_w // 2))) if rng.random() < 0.3 else int(rng.integers(-margin, 1))
+        _stamp(canvas, piece, x, margin - gap - piece.shape[0] if side < 0 else full_h - margin + gap)
 
 
-def _stamp(canvas: NDArray[np.uint8], mask: NDArray[np.uint8], x: int, y: int) -> None:
+def _stamp(canvas: np.ndarray, mask: np.ndarray, x: int, y: int) -> None:
     """Adds `mask` to `canvas` at (x, y), clipped at the border."""
     height, width = canvas.shape
     x0, y0 = max(0, x), max(0, y)
@@ -384,14 +385,13 @@ def _cut_out(
     quad += rng.normal(0, 0.018 * size, (4, 2))
     center = quad.mean(0)
     kind = rng.random()
-    # An upright box around a turned word is what data sets with axis-aligned boxes hold; else only a small error is left.
+    # Data sets with axis-aligned boxes hold upright boxes around turned words; else only a small error is left.
     upright = kind > 0.86
     slope = size / max(1.0, right - left)
-    limit = min(np.rad2deg(np.arctan(0.55 * slope)), 14.0) if upright else np.rad2deg(np.arctan(0.16 * slope))
-    angle = float(np.clip(rng.normal(0, 5.0 if upright else 1.5), -limit, limit))
+    limit = min(math.degrees(math.atan(0.55 * slope)), 14.0) if upright else math.degrees(math.atan(0.16 * slope))
+    angle = min(max(rng.normal(0, 5.0 if upright else 1.5), -limit), limit)
     if abs(angle) > 0.3:
-        turn = np.deg2rad(angle)
-        cos, sin = np.cos(turn), np.sin(turn)
+        cos, sin = math.cos(math.radians(angle)), math.sin(math.radians(angle))
         if upright:
             grow = abs(sin) * (right - left) / max(1.0, bottom - top)
             quad = center + (quad - center) * np.array([1.0, 1.0 + grow])
@@ -400,12 +400,11 @@ def _cut_out(
         quad[:, 1] += np.array([-1, 1, -1, 1]) * rng.normal(0, 0.03) * size
     if rng.random() < 0.2:
         quad[:, 0] += np.array([1, 1, -1, -1]) * rng.normal(0, 0.08) * size
-    ratio = (np.linalg.norm(quad[1] - quad[0]) + np.linalg.norm(quad[2] - quad[3])) / (
-        np.linalg.norm(quad[3] - quad[0]) + np.linalg.norm(quad[2] - quad[1])
-    )
-    out_h = int(np.clip(round(height * (bottom - top) / size), 12, 100))
-    squeeze = float(np.exp(rng.normal(0, 0.07)))
-    out_w = int(np.clip(round(out_h * ratio * squeeze), 8, 1200))
+    edges = np.hypot(*(np.roll(quad, -1, axis=0) - quad).T)  # top, right, bottom, left
+    ratio = float((edges[0] + edges[2]) / (edges[1] + edges[3]))
+    out_h = min(max(round(height * (bottom - top) / size), 12), 100)
+    squeeze = math.exp(rng.normal(0, 0.07))
+    out_w = min(max(round(out_h * ratio * squeeze), 8), 1200)
     scale = out_h / max(1.0, bottom - top)
     if scale < 0.8:
         image = cv2.GaussianBlur(image, (0, 0), 0.42 / scale)

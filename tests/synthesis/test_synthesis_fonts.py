@@ -1,0 +1,81 @@
+"""Typefaces: what they can draw, the index file, and the choice of faces for a text."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from signboard.errors import DataError
+from signboard.synthesis import FontLibrary
+from signboard.synthesis.fonts import open_font
+
+
+def test_chosen_runs_cover_the_text(fonts: FontLibrary) -> None:
+    rng = np.random.default_rng(0)
+    for text in ("SHARMA", "विद्यालय", "मो.98765", "WAIT-गीता", "१२३"):
+        for _ in range(10):
+            runs = fonts.runs(rng, text)
+            assert runs is not None
+            assert "".join(part for part, _ in runs) == text
+            assert all(set(part) <= face.chars for part, face in runs)
+
+
+def test_text_that_no_face_draws_gives_none(fonts: FontLibrary) -> None:
+    assert fonts.runs(np.random.default_rng(0), "日本") is None
+
+
+def test_glyphs_that_are_promised_have_ink(fonts: FontLibrary) -> None:
+    for face in fonts.faces:
+        font = open_font(face.path, 40)
+        empty = font.getmask("\U000f1234", mode="L")
+        for char in sorted(face.chars - {" "})[::7]:
+            mask = font.getmask(char, mode="L")
+            assert mask.getbbox() is not None, (face.path, char)
+            assert bytes(mask) != bytes(empty), (face.path, char)
+
+
+def test_devanagari_is_shaped(fonts: FontLibrary) -> None:
+    """A conjunct is narrower than its parts with a visible virama: raqm is at work and the face joins."""
+    for face in fonts.faces:
+        if "क" in face.chars:
+            font = open_font(face.path, 40)
+            assert font.getlength("र्क") < font.getlength("क") * 1.3
+            assert font.getlength("ट्र") < font.getlength("टर")
+
+
+def test_index_is_read_again_and_follows_changes(font_folder: Path, fonts: FontLibrary) -> None:
+    index = font_folder / ".signboard-fonts.json"
+    saved = json.loads(index.read_text(encoding="utf-8"))
+    name = sorted(saved["faces"])[0]
+    saved["faces"][name]["weight"] = 123
+    index.write_text(json.dumps(saved), encoding="utf-8")
+    again = FontLibrary.from_folder(font_folder)
+    assert any(face.weight == 123 for face in again.faces)
+    saved["stamps"][name] = [1, 1]  # the file changed since: it is looked at again
+    index.write_text(json.dumps(saved), encoding="utf-8")
+    fresh = FontLibrary.from_folder(font_folder)
+    assert {face.path: face.weight for face in fresh.faces} == {face.path: face.weight for face in fonts.faces}
+
+
+def test_library_can_be_pickled(fonts: FontLibrary) -> None:
+    copy = pickle.loads(pickle.dumps(fonts))
+    assert copy.faces == fonts.faces
+    assert copy.families("latin") == fonts.families("latin")
+
+
+def test_empty_folder_says_what_to_run(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="fetch_fonts"):
+        FontLibrary.from_folder(tmp_path)
+
+
+def test_a_broken_font_is_left_out(tmp_path: Path, font_folder: Path) -> None:
+    good = sorted(font_folder.glob("*.ttf"))[0]
+    (tmp_path / good.name).write_bytes(good.read_bytes())
+    (tmp_path / "broken.ttf").write_bytes(good.read_bytes()[:200])
+    (tmp_path / "empty.ttf").write_bytes(b"")
+    library = FontLibrary.from_folder(tmp_path)
+    assert [Path(face.path).name for face in library.faces] == [good.name]

@@ -264,7 +264,9 @@ class Translator:
             own = _own_english(piece, spelled)
             sentence = Sentence(piece, spelled)
             english = own or sentence.english()
-            out += english if own else upper_first(english)
+            # A comma or a colon does not start a sentence, but names keep their capitals.
+            starts = not out.rstrip(" ") or out.rstrip(" ")[-1] in ".!?|\n([)]-"
+            out += english if own or not starts else upper_first(english)
             for unit in piece:
                 if own and unit.kind != "latin":
                     parts.append(Part(unit.text, "", "kept", 0.9))

@@ -41,7 +41,9 @@ _FIXED = {"ॐ": "om", "डॉ": "dr", "डा": "da"}
 
 #: A run of Devanagari letters and signs (no digits, no danda), joiners inside it included.
 WORD = re.compile(r"[ऀ-ॣॱ-ॿ\u200c\u200d]+")
-_INITIALS = re.compile(r"(?:[ऀ-ॣ]{1,7}[.॰]\s?){1,}[ऀ-ॣ]{1,7}[.॰]?")
+_NAMES = "|".join(sorted(_LETTER_NAMES, key=len, reverse=True))
+# Two letters or more; the last may lack its dot when no more word follows: एम.डी
+_INITIALS = re.compile(rf"(?<![ऀ-ॿ])(?:{_NAMES})[.॰](?:\s?(?:{_NAMES})[.॰])*(?:(?:{_NAMES})(?![ऀ-ॣ]))?")
 
 
 def clean(text: str) -> str:

@@ -1,0 +1,225 @@
+"""Sentence patterns, sources and confidences, texts that must pass unharmed, and lines matched with their English."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from signboard.translation import Translation, Translator, romanize, translate, translate_lines
+from signboard.translation.bilingual import similarity
+
+PHRASES = [
+    row.split("\t")
+    for name in ("sign_phrases.tsv", "sign_phrases_later.tsv")
+    for row in (Path(__file__).parent / name).read_text(encoding="utf-8").splitlines()
+    if not row.startswith("#")
+]
+
+
+@pytest.mark.parametrize(
+    ("hindi", "english"),
+    [
+        # X निषेध, X मना है
+        ("प्रवेश निषेध", "No entry"),
+        ("अनाधिकृत प्रवेश निषेध", "No unauthorised entry"),
+        ("ट्रकों का प्रवेश निषेध", "No entry for trucks"),
+        ("यहाँ तैरना मना है", "No swimming here"),
+        ("यहाँ नहाना मना है", "Bathing here is prohibited"),
+        ("दीवार पर थूकना सख्त मना है", "Spitting on the wall is strictly prohibited"),
+        ("शराब पीना दंडनीय अपराध है", "Drinking alcohol is a punishable offence"),
+        # commands
+        ("पुल पर न रुकें", "Do not stop on the bridge"),
+        ("कृपया लिफ्ट का प्रयोग न करें", "Please do not use the lift"),
+        ("कृपया हाथ धोएं", "Please wash your hands"),
+        ("बंदरों से सावधान रहें", "Beware of monkeys"),
+        ("मोबाइल बंद रखिए", "Keep the mobile switched off"),
+        ("हेलमेट पहनें, सुरक्षित रहें", "Wear a helmet, stay safe"),
+        # statements
+        ("आगे पुल है", "Bridge ahead"),
+        ("आगे सड़क बंद है", "Road closed ahead"),
+        ("हेलमेट अनिवार्य है", "Helmet is compulsory"),
+        ("रविवार को दुकान बंद रहेगी", "Shop will be closed on Sunday"),
+        ("यहाँ घड़ियां रिपेयर की जाती हैं", "Watches are repaired here"),
+        ("यहाँ किताबें मिलती हैं", "Books available here"),
+        # X का Y, postpositions, names, word order
+        ("शर्मा मिष्ठान भंडार", "Sharma Sweet Shop"),
+        ("महात्मा गांधी मार्ग", "Mahatma Gandhi Road"),
+        ("मोहन की दुकान", "Mohan's shop"),
+        ("फूलों की दुकान", "Flowers shop"),
+        ("लकड़ी का फर्नीचर", "Wood furniture"),
+        ("बच्चों के लिए पार्क", "Park for children"),
+        ("महिला अस्पताल", "Women's hospital"),
+        ("बिहार सरकार", "Government of Bihar"),
+        ("कार्यालय जिलाधिकारी", "Office of the District Magistrate"),
+        ("केवल पुरुषों के लिए", "For men only"),
+        ("पार्किंग केवल ग्राहकों के लिए", "Parking for customers only"),
+        ("सुबह 9 बजे से शाम 6 बजे तक", "From 9 am to 6 pm"),
+        ("शाम 4 से 6 बजे", "4 to 6 pm"),
+        ("बुधवार को अवकाश", "Holiday on Wednesday"),
+        ("लखनऊ 120 कि.मी.", "Lucknow 120 km"),
+        ("लखनऊ १२० कि0मी0", "Lucknow 120 km"),
+        ("मो०: ९८७६५", "Mob.: 98765"),
+        ("जूते-चप्पल बाहर उतारें", "Take off footwear outside"),
+        # a word that may be a name
+        ("विकास", "Development"),
+        ("विकास शर्मा", "Name5 Sharma"),
+        ("विकास स्टोर", "Name5 Store"),
+        ("डॉ. आनंद", "Dr. Name4"),
+        ("लाल मिर्च", "Red chilli"),
+        # initials and unknown words
+        ("एस. के. गुप्ता", "S. K. Gupta"),
+        ("पोलायकलां 12 कि.मी.", "Name9 12 km"),
+        ("ॐ", "Om"),
+    ],
+)
+def test_patterns(stub_translator: Translator, hindi: str, english: str) -> None:
+    assert stub_translator.translate(hindi).english == english
+
+
+def test_sources_and_confidence(stub_translator: Translator) -> None:
+    parts = stub_translator.translate("पोलायकलां की दुकान न. 12 OPEN").parts
+    assert [(p.text, p.source) for p in parts] == [
+        ("पोलायकलां", "transliterated"),
+        ("की", "pattern"),
+        ("दुकान", "glossary"),
+        ("न.", "glossary"),
+        ("12", "kept"),
+        ("OPEN", "kept"),
+    ]
+    known, unknown = stub_translator.translate("रेलवे स्टेशन"), stub_translator.translate("पोलायकलां")
+    assert known.confidence > 0.9 > 0.6 > unknown.confidence > 0
+    assert all(0 <= p.confidence <= 1 for p in parts)
+
+
+def test_negation_is_never_lost(stub_translator: Translator) -> None:
+    """The one mistake that a warning may not have: every न, मत, मना, निषेध, वर्जित leaves a word of prohibition."""
+    for hindi, english, _ in PHRASES:
+        words = hindi.split()
+        if {"न", "मत", "नहीं", "मना", "निषेध", "वर्जित"} & set(words):
+            said = stub_translator.translate(hindi).english.lower()
+            assert any(w in said.split() for w in ("no", "not", "prohibited")), (hindi, said)
+            assert any(w in english.lower().split() for w in ("no", "not", "prohibited")), english
+
+
+@pytest.mark.parametrize(
+    "text", ["", "   ", "\n", "Hello, World", "12:30", "پاکستان", "தமிழ் நாடு", "😀👍", "a" * 10_000, "\u200d"]
+)
+def test_text_without_devanagari_is_unharmed(stub_translator: Translator, text: str) -> None:
+    result = stub_translator.translate(text)
+    assert (result.english, result.text) == (text, text)
+    assert result.confidence == (1.0 if text.strip() else 0.0)
+    assert all(part.source == "kept" for part in result.parts)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "क" * 10_000,
+        "सड़क " * 2_000,
+        "प्रवेश निषेध। " * 700,
+        "्", "़", "ा ि ी", "।", "॥", "०", "न", "का", "है", "में", "मना है", "से तक", "न न न", "कृपया", "(", "का का का",
+        "😀 दिल्ली 😀", "Aदिल्लीB", "दिल्ली\x00", "\ufeffदिल्ली", "दिल्ली دہلی டெல்லி Delhi",
+    ],
+)  # fmt: skip
+def test_odd_text_does_not_raise(stub_translator: Translator, text: str) -> None:
+    result = stub_translator.translate(text)
+    assert isinstance(result.english, str) and 0 <= result.confidence <= 1
+    assert "~" not in result.english
+
+
+def test_other_scripts_beside_hindi_stay(stub_translator: Translator) -> None:
+    assert stub_translator.translate("😀 दिल्ली دہلی டெல்லி").english == "😀 Delhi دہلی டெல்லி"
+
+
+def test_many_equals_one_by_one_and_threads_agree() -> None:
+    texts = [row[0] for row in PHRASES[::8]] + ["", "abc", "पोलायकलां"]
+    translator = Translator()
+    alone = [translator.translate(text) for text in texts]
+    with ThreadPoolExecutor(4) as pool:
+        threaded = list(pool.map(translator.translate, texts))
+    # Confidences of one network pass may differ in the last bit with the words beside them.
+    assert [t.english for t in translator.translate_many(texts)] == [t.english for t in alone]
+    assert [(t.english, t.confidence) for t in threaded] == [(t.english, t.confidence) for t in alone]
+
+
+def test_results_are_frozen() -> None:
+    with pytest.raises(AttributeError):
+        translate("प्रवेश").english = "x"  # type: ignore[misc]
+
+
+def test_module_functions() -> None:
+    from signboard import translate as exported
+
+    assert exported("प्रवेश निषेध").english == "No entry"
+    result = translate("शर्मा मिष्ठान भंडार")
+    assert (result.english, result.romanized) == ("Sharma Sweet Shop", "sharma mishthan bhandar")
+    assert romanize("शर्मा मिष्ठान भंडार") == "sharma mishthan bhandar"
+
+
+def test_long_sentences_go_to_the_model_only_when_the_glossary_is_lost(stub_translator: Translator) -> None:
+    asked: list[str] = []
+
+    def model(sentence: str) -> str | None:
+        asked.append(sentence)
+        return "From the model"
+
+    translator = Translator(transliterator=stub_translator.transliterator, long_sentences=model)
+    lost = "झमाझम टपटप खटखट फटफट गटगट सटासट खड़े होकर चलें"
+    result = translator.translate(lost)
+    assert (result.english, result.parts[0].source, asked) == ("From the model", "model", [lost])
+    assert translator.translate("यहाँ गाड़ी खड़ी करना मना है").parts[0].source != "model"
+    nothing = Translator(transliterator=stub_translator.transliterator, long_sentences=lambda sentence: None)
+    assert nothing.translate(lost) == stub_translator.translate(lost)
+
+
+# Bilingual signs ----------------------------------------------------------------------------------------------------
+
+
+def _matched(lines: list[str]) -> list[int | str | None]:
+    return [t if t is None else "new" if t.matched_line is None else t.matched_line for t in translate_lines(lines)]
+
+
+def test_lines_take_the_signs_own_english() -> None:
+    results = translate_lines(["राजीव चौक", "RAJIV CHOWK", "प्रवेश निषेध"])
+    first, latin, last = results
+    assert isinstance(first, Translation) and isinstance(last, Translation) and latin is None
+    assert (first.english, first.matched_line) == ("RAJIV CHOWK", 1)
+    assert [p.source for p in first.parts] == ["kept"]
+    assert first.romanized == "rajiv chauk"
+    assert (last.english, last.matched_line) == ("No entry", None)
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        (["प्रवेश निषेध", "NO ENTRY"], [1, None]),
+        (["NO ENTRY", "प्रवेश निषेध"], [None, 0]),
+        (["भारतीय स्टेट बैंक", "शाखा दिल्ली", "State Bank of India", "Delhi Branch"], [2, 3, None, None]),
+        (["कश्मीरी गेट", "Kashmere Gate"], [1, None]),
+        (["पोलायकलां 12 कि.मी.", "Polaykalan 12 km"], [1, None]),
+        (["प्रवेश निषेध", "OPEN 24 HOURS"], ["new", None]),
+        (["आगरा 20", "Mathura 50"], ["new", None]),
+        (["प्रवेश निषेध", "प्रवेश निषेध", "No Entry"], ["new", 2, None]),
+        (["Hello", "World"], [None, None]),
+        (["", "दिल्ली", "123"], [None, "new", None]),
+        ([], []),
+    ],
+)
+def test_matching_of_lines(lines: list[str], expected: list[int | str | None]) -> None:
+    assert _matched(lines) == expected
+
+
+def test_one_line_in_both_scripts() -> None:
+    result = translate("मंडी हाउस MANDI HOUSE")
+    assert result.english == "MANDI HOUSE"
+    assert {p.source for p in result.parts} == {"kept"}
+    assert translate("मंडी हाउस PARKING").english == "Mandi House PARKING"
+
+
+def test_similarity_is_bounded_and_ordered() -> None:
+    sayings = [("Rajiv Chowk", "rajiv chauk"), ("Metro Station", "metro station")]
+    full = similarity(sayings, "Rajiv Chowk Metro Station")
+    half = similarity(sayings, "Metro Station Gate Parking")
+    assert full == 1.0 > half > 0 == similarity(sayings, "State Bank") == similarity([], "x") == similarity(sayings, "")

@@ -1,0 +1,124 @@
+"""The whole chain on untrained, tiny networks: streams, order, bad files, batches, threads."""
+
+from __future__ import annotations
+
+import concurrent.futures
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from signboard import Reader, Reading
+from signboard.detection import Detector, DetectorConfig, DetectorNetwork
+from signboard.errors import PhotoError, SignboardError
+from signboard.recognition import Recognizer, RecognizerConfig, RecognizerNetwork
+
+
+@pytest.fixture(scope="module")
+def reader() -> Reader:
+    """A reader whose networks know nothing but find and read something everywhere."""
+    torch.manual_seed(1)
+    detector = Detector(DetectorNetwork(DetectorConfig(width=0.125, neck=16)), side=160, threshold=0.12, box_threshold=0.0)
+    recognizer = Recognizer(RecognizerNetwork(RecognizerConfig(width=0.125, mixer=32, mixer_layers=1)))
+    return Reader(device="cpu", detector=detector, recognizer=recognizer)
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    folder = tmp_path_factory.mktemp("photos")
+    rng = np.random.default_rng(0)
+    paths = []
+    for i, (width, height) in enumerate([(160, 120), (120, 160), (160, 120), (300, 100), (90, 90)]):
+        blocks = rng.integers(0, 256, (height // 10, width // 10, 3), dtype=np.uint8)
+        paths.append(folder / f"{i}.png")
+        Image.fromarray(blocks).resize((width, height), Image.Resampling.NEAREST).save(paths[-1])
+    return paths
+
+
+def _same(a: Reading, b: Reading) -> bool:
+    return [w.text for w in a.words] == [w.text for w in b.words] and all(
+        np.allclose(v.polygon, w.polygon, atol=0.6) and abs(v.confidence - w.confidence) < 1e-3
+        for v, w in zip(a.words, b.words, strict=True)
+    )
+
+
+def test_batches_equal_singles_in_any_order(reader: Reader, photos: list[Path]) -> None:
+    singles = [reader.read(p) for p in photos]
+    assert sum(len(r.words) for r in singles) > 5
+    for size in (1, 2, 8):
+        together = list(reader.read_many(photos, batch_size=size))
+        assert [r.source for r in together] == [str(p) for p in photos]
+        assert all(_same(a, b) for a, b in zip(singles, together, strict=True))
+    backwards = list(reader.read_many(reversed(photos)))[::-1]
+    assert all(_same(a, b) for a, b in zip(singles, backwards, strict=True))
+
+
+def test_a_bad_file_is_a_result_in_its_place(reader: Reader, photos: list[Path], tmp_path: Path) -> None:
+    empty = tmp_path / "empty.jpg"
+    empty.touch()
+    readings = list(reader.read_many([photos[0], empty, tmp_path / "absent.jpg", photos[1]]))
+    assert [r.error is None for r in readings] == [True, False, False, True]
+    assert "empty.jpg" in str(readings[1].error) and "absent.jpg" in str(readings[2].error)
+    with pytest.raises(PhotoError, match=r"empty\.jpg"):
+        reader.read(empty)
+
+
+def test_reading_many_is_a_stream(reader: Reader, photos: list[Path]) -> None:
+    drawn = 0
+
+    def endless():  # type: ignore[no-untyped-def]
+        nonlocal drawn
+        while True:
+            drawn += 1
+            yield photos[drawn % len(photos)]
+
+    stream = reader.read_many(endless(), batch_size=2)
+    for _ in range(6):
+        next(stream)
+    assert drawn <= 12
+    stream.close()  # type: ignore[attr-defined]
+
+
+def test_threads_share_a_reader(reader: Reader, photos: list[Path]) -> None:
+    alone = [reader.read(p) for p in photos]
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        shared = list(pool.map(reader.read, photos * 2))
+    assert all(_same(a, b) for a, b in zip(alone * 2, shared, strict=True))
+
+
+def test_words_are_plain_numbers_inside_the_photo(reader: Reader, photos: list[Path]) -> None:
+    reading = reader.read(photos[3])
+    assert (reading.width, reading.height) == (300, 100)
+    for word in reading.words:
+        assert all(type(v) is float for point in word.polygon for v in point)
+        assert all(0 <= x <= 300 and 0 <= y <= 100 for x, y in word.polygon)
+        assert 0 <= word.confidence <= 1 and 0 <= word.detection_score <= 1
+        assert (word.confidence == 0) == (word.text == "")
+
+
+def test_arrays_bytes_and_pictures_read_alike(reader: Reader, photos: list[Path]) -> None:
+    path = photos[0]
+    with Image.open(path) as picture:
+        forms = [path, str(path), path.read_bytes(), picture.convert("RGB"), np.asarray(picture.convert("RGB"))]
+    readings = [reader.read(form) for form in forms]
+    assert all(_same(readings[0], r) for r in readings[1:])
+
+
+def test_bad_options_are_said(reader: Reader) -> None:
+    with pytest.raises(SignboardError, match="min_confidence"):
+        Reader(min_confidence=1.5)
+    with pytest.raises(SignboardError, match="device 'tpu'"):
+        Reader(device="tpu")
+    with pytest.raises(SignboardError, match="precision"):
+        Reader(device="cpu", precision="int3")
+    with pytest.raises(SignboardError, match="batch_size"):
+        reader.read_many([], batch_size=0)
+    if not torch.cuda.is_available():
+        with pytest.raises(SignboardError, match="no CUDA"):
+            Reader(device="cuda")
+
+
+def test_nothing_to_read_gives_nothing(reader: Reader) -> None:
+    assert list(reader.read_many([])) == []

@@ -114,7 +114,7 @@ def camera(image: Image, rng: Generator, letter: float, *, hard: float = 0.6, vi
     if harsh:
         kind = rng.random()
         if kind < 0.5:
-            image = defocus(image, float(rng.uniform(0.3, 0.35 + 0.052 * letter * visibility)))
+            image = defocus(image, float(rng.uniform(0.3, 0.35 + 0.047 * letter * visibility)))
         elif kind < 0.65:
             image = motion(image, rng, float(rng.uniform(0.05, 0.15)) * letter * visibility)
         elif kind < 0.8:
@@ -122,8 +122,8 @@ def camera(image: Image, rng: Generator, letter: float, *, hard: float = 0.6, vi
     elif rng.random() < 0.5:
         image = defocus(image, float(rng.uniform(0.2, 0.7)))
     image = exposure(image, rng, amount=(1.0 if harsh else 0.5) * visibility)
-    if rng.random() < 0.35:
-        image = saturate(image, float(rng.uniform(0.0, 1.15)))
+    if rng.random() < 0.5:
+        image = saturate(image, float(rng.uniform(0.1, 1.05)))
     if rng.random() < 0.5:
         image = noise(image, rng, float(min(rng.exponential(4.0 if harsh else 1.5), 14.0)) * visibility)
     if rng.random() < 0.6:

@@ -18,7 +18,7 @@ from signboard.errors import DataError
 from .lexicon import CHARACTERS, DEVANAGARI, DEVANAGARI_DIGITS, DIGITS, LATIN_LETTERS
 
 _INDEX_NAME = ".signboard-fonts.json"
-_INDEX_VERSION = 6
+_INDEX_VERSION = 7
 _SUFFIXES = {".ttf", ".otf", ".woff2"}
 # Faces in which words of capitals alone are hard to read, and faces that real signs show seldom.
 _HANDS = (
@@ -36,6 +36,8 @@ _UNICASE = ("amaticsc", "cinzel", "monoton", "marcellussc", "rocksalt", "playfai
 
 # Faces whose Devanagari has glyphs drawn wrong, seen on a sheet of conjuncts.
 _DEFECTIVE = frozenset({"Samanata", "samanata", "Alkatra", "Dekko", "Kurale", "FreeSans", "FreeSerif"})
+# Faces that draw 5 where ५ is asked for; their Devanagari files alone do not tell, having no 5 to compare with.
+_ARABIC_DIGITS = frozenset({"Hind", "Khand", "Poppins", "Rajdhani", "Rozha", "Sarpanch", "Teko"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +124,9 @@ def _inspect(path: Path) -> dict[str, object] | None:
         chars.add(char)
     if "क" in chars and (not shaped or not _joins(font) or str(family).split()[0] in _DEFECTIVE):
         chars -= set(DEVANAGARI)
-    for native, arabic in zip("२४५६९", "24569", strict=True):  # faces that draw 5 where ५ is asked for
+    if str(family).split()[0] in _ARABIC_DIGITS:
+        chars -= set(DEVANAGARI_DIGITS)
+    for native, arabic in zip("२४५६९", "24569", strict=True):
         first, second = _bitmap(font, native), _bitmap(font, arabic)
         both = native in chars and arabic in chars and first is not None and second is not None
         if both and _same_shape(first, second) > 0.85:  # type: ignore[arg-type]

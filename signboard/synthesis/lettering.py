@@ -126,6 +126,19 @@ def stretch(text: TextMask, scale_x: float, scale_y: float, slant: float, embold
     return TextMask(mask, boxes, round(text.baseline * scale_y) + pad)
 
 
+def wobble(rng: Generator, mask: Mask, amount: float) -> Mask:
+    """Brush lettering by hand: every stroke moved a little, smoothly along the word, by about `amount` pixels."""
+    height, width = mask.shape
+    cells = (2, max(2, width // max(1, height // 2)))
+    shift = [
+        cv2.resize(rng.normal(0, amount, cells).astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
+        for _ in range(2)
+    ]
+    map_x = np.arange(width, dtype=np.float32)[None] + shift[0]
+    map_y = np.arange(height, dtype=np.float32)[:, None] + shift[1]
+    return cv2.remap(mask, map_x, map_y, cv2.INTER_LINEAR)
+
+
 # Colours ---------------------------------------------------------------------------------------------------------
 
 # Board colours as painted, printed and reflective signs have them; each with the letter colours that go with it.
@@ -436,7 +449,8 @@ def paint(image: Image, mask: Mask, style: Style, height: float, rng: Generator)
         if fill.ndim == 1:
             fill = flat_image(fill, rows, columns)
         if style.texture is not None:
-            fill = cv2.multiply(fill, cut(surfaces()[style.texture], rng, columns, rows), scale=1 / 110)
+            grain = cv2.addWeighted(cut(surfaces()[style.texture], rng, columns, rows), 0.7, fill, 0.0, 0.3 * 128)
+            fill = cv2.multiply(fill, grain, scale=1 / 128)
         if style.emboss:
             soft = cv2.GaussianBlur(mask, (0, 0), max(0.7, 0.035 * height)).astype(np.int16)
             step = max(1, round(0.035 * height))

@@ -300,8 +300,8 @@ class Lexicon:
         pairs_en = [pair[1] for pair in self.places + self.bilingual]
         hindi_lists = lists["hindi_trades"] + lists["hindi_names"] + lists["hindi_signs"] + lists["hindi_notices"]
         english_lists = lists["english_trades"] + lists["english_names"] + lists["english_signs"]
-        self._hindi_common = _frequent("hi", 30000, 0.35)
-        self._english_common = _frequent("en", 60000, 0.35)
+        self._hindi_common = _frequent("hi", 30000, 0.45)
+        self._english_common = _frequent("en", 60000, 0.45)
         self._hindi_list = _Table.of(sorted(set(_words(hindi_lists + pairs_hi))))
         self._english_list = _Table.of(sorted(set(_words(english_lists + lists["english_notices"] + pairs_en))))
         self._marathi = _Table.of(sorted(set(_words(lists["marathi_nepali"]))))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -24,6 +24,7 @@ from .lettering import (
     sample_style,
     set_words,
     stretch,
+    wobble,
 )
 from .lexicon import Lexicon, clusters, script_of
 from .textures import cut, pictures, surface
@@ -93,7 +94,12 @@ class CropOptions:
     arched: float = 0.05
     phrases: float = 0.03
     night: float = 0.035
-    low_contrast: float = 0.12
+    low_contrast: float = 0.1
+
+
+# A crop whose brightness deviates less than this (grey levels) can hardly be read: another is made in its place.
+_FAINTEST = 9.0
+_GENTLE = CropOptions(hard=0.0, low_contrast=0.0, plain=1.0, night=0.0)
 
 
 def ground(rng: Generator, color: np.ndarray, width: int, height: int) -> Image:
@@ -114,6 +120,8 @@ def vary_shape(rng: Generator, text: TextMask, em: int, *, devanagari: bool) -> 
         slant = rng.uniform(0.08, 0.3) * (1 if rng.random() < 0.85 else -1)
     elif kind < 0.48:
         bold = max(1, round(em * rng.uniform(0.008, 0.02 if devanagari else 0.03)))
+    elif kind < 0.58:
+        return replace(text, mask=wobble(rng, text.mask, em * float(rng.uniform(0.01, 0.03))))
     if scale_x == 1.0 and slant == 0.0 and bold == 0:
         return text
     return stretch(text, float(scale_x), 1.0, float(slant), bold)
@@ -219,7 +227,7 @@ def render_crop(
         )
     line = vary_shape(rng, line, em, devanagari=native)
     mask = line.mask
-    if rng.random() < options.arched and mask.shape[1] > 1.6 * mask.shape[0]:
+    if rng.random() < options.arched and height > 26 and 1.6 < mask.shape[1] / mask.shape[0] < 6:
         bend = float(rng.uniform(0.25, 0.9)) * (1 if rng.random() < 0.7 else -1)
         map_x, map_y, _ = arch_map(mask.shape[1], mask.shape[0], bend)
         mask = cv2.remap(mask, map_x, map_y, cv2.INTER_LINEAR)
@@ -265,6 +273,8 @@ def render_crop(
         image = degrade.light(image, rng)
     visibility = 1.0 if night else min(max(contrast(board, style.fill) / 100.0, 0.25), 1.0)
     image = degrade.camera(image, rng, detail * min(1.0, scale), hard=options.hard, visibility=visibility)
+    if float(cv2.meanStdDev(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY))[1][0, 0]) < _FAINTEST:
+        return render_crop(rng, fonts, lexicon, devanagari=devanagari, options=_GENTLE)
     out_h = image.shape[0]
     if out_h < 24 or rng.random() < 0.08:
         target = max(24.0, out_h * rng.uniform(1.0, 1.6))

@@ -58,8 +58,8 @@ def translate_command(
 def _records(texts: list[str], scheme: Scheme, n_best: int) -> Iterator[dict[str, Any]]:
     """One JSON-ready dict a text, in order; imports the network library at the first."""
     from signboard.translation import to_iso15919
-    from signboard.translation.transliteration import WORD, romanizable
     from signboard.translation.translator import default_translator
+    from signboard.translation.transliteration import WORD, romanizable
 
     translator = default_translator()
     for text in _lines(texts):

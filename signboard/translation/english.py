@@ -13,7 +13,8 @@ _PARTICIPLES = {
 _PLURALS = {
     "man": "men", "cloth": "clothes", "men": "men", "woman": "women", "child": "children", "foot": "feet",
     "tooth": "teeth", "thief": "thieves", "life": "lives", "fish": "fish", "potato": "potatoes",
-    "tomato": "tomatoes", "mango": "mangoes", "washerman": "washermen", "craftsman": "craftsmen", "salesman": "salesmen",
+    "tomato": "tomatoes", "mango": "mangoes", "washerman": "washermen", "craftsman": "craftsmen",
+    "salesman": "salesmen",
 }  # fmt: skip
 #: Words that English counts by the piece or not at all: they stay as they are.
 _UNCOUNTED = {

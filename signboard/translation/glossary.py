@@ -95,7 +95,10 @@ _CONSONANT_END = re.compile("[क-ह]\u093c?$")
 
 def noun_forms(hindi: str) -> Iterable[tuple[str, str]]:
     """(form's spelling, "plural" or "oblique") of a noun by its ending; forms that the language lacks do no harm."""
-    if hindi.endswith("ा"):
+    if hindi.endswith("आं"):
+        yield hindi[:-2] + "एं", "oblique"
+        yield hindi[:-2] + "ओं", "plural"
+    elif hindi.endswith("ा"):
         stem = hindi[:-1]
         yield stem + "े", "oblique"
         for end in ("ों", "ाएं", "ाओं"):

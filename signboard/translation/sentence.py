@@ -373,6 +373,15 @@ class Sentence:
                 rest = [u for u in rest if u is not negative]
             return " ".join(filter(None, (first.out, copula.out, "not" if negative else "", self._phrase(rest))))
         copula.source = "pattern"
+        denied = [u for u in units if u.lemma == "नहीं"]
+        if denied:
+            units = [u for u in units if u.lemma != "नहीं"]
+            copula.out = "are not" if copula.lemma == "हैं" else "is not"
+            denied[0].source, denied[0].out = "pattern", "not"
+            if units and units[-1].kind == "adjective" and len(units) > 1:
+                units[-1].out = units[-1].english
+                return f"{self._phrase(units[:-1])} {copula.out} {units[-1].out}"
+            return f"{self._phrase(units)} {copula.out} there" if units else "not"
         last = units[-1]
         fact = last.lemma in _PREDICATES or (last.kind == "adjective" and last.lemma not in _STANDS_ALONE)
         if fact and len(units) > 1 and units[-2].kind in ("noun", "unknown", "name"):

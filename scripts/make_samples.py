@@ -14,7 +14,11 @@ FONT = ROOT / "signboard" / "output" / "fonts" / "Mukta-SemiBold.ttf"
 # name: (board colour, letter colour, lines of (text, size in pixels))
 SIGNS = {
     "station": ((245, 200, 20), (20, 20, 20), [("नई दिल्ली", 150), ("NEW DELHI", 110)]),
-    "shop": ((170, 25, 30), (255, 245, 225), [("शर्मा मिष्ठान भंडार", 120), ("SHARMA SWEETS", 90), ("Phone 98765 43210", 60)]),
+    "shop": (
+        (170, 25, 30),
+        (255, 245, 225),
+        [("शर्मा मिष्ठान भंडार", 120), ("SHARMA SWEETS", 90), ("Phone 98765 43210", 60)],
+    ),
     "road": ((0, 95, 60), (250, 250, 250), [("महात्मा गांधी मार्ग", 110), ("Mahatma Gandhi Road", 90)]),
 }
 
@@ -32,12 +36,14 @@ def draw(name: str, seed: int) -> Image.Image:
         pen.text((board.width / 2, y + size * 0.72), text, font=font, fill=letter_colour, anchor="mm")
         y += size * 1.45
     wall = np.full((960, 1280, 3), (176, 168, 155), np.float32)
-    wall += cv2.resize(rng.normal(0, 14, (60, 80, 1)).astype(np.float32), (1280, 960), interpolation=cv2.INTER_CUBIC)[..., None]
+    wall += cv2.resize(rng.normal(0, 14, (60, 80, 1)).astype(np.float32), (1280, 960), interpolation=cv2.INTER_CUBIC)[
+        ..., None
+    ]
     for row in range(0, 960, 60):
         wall[row : row + 2] -= 22
     corners = np.array([[0, 0], [board.width, 0], [board.width, board.height], [0, board.height]], np.float32)
     x0, y0 = (1280 - board.width) / 2, (960 - board.height) / 2
-    target = (corners + [x0, y0] + rng.uniform(-30, 30, (4, 2))).astype(np.float32)
+    target = (corners + np.array([x0, y0]) + rng.uniform(-30, 30, (4, 2))).astype(np.float32)
     matrix = cv2.getPerspectiveTransform(corners, target)
     pixels = np.asarray(board, np.float32)
     laid = cv2.warpPerspective(pixels, matrix, (1280, 960), flags=cv2.INTER_LINEAR)

@@ -1,4 +1,6 @@
-"""Train the detector: `python scripts/train_detector.py --config configs/detector.yaml [--set KEY=VALUE] [--resume]`.
+"""Train the detector.
+
+One process: `python scripts/train_detector.py --config configs/detector.yaml [--set KEY=VALUE] [--resume]`.
 
 Several GPUs: `torchrun --nproc-per-node 4 scripts/train_detector.py --config ...`.
 """

@@ -1,4 +1,6 @@
-"""Train the recognizer: `python scripts/train_recognizer.py --config configs/recognizer.yaml [--set KEY=VALUE] [--resume]`.
+"""Train the recogniser.
+
+One process: `python scripts/train_recognizer.py --config configs/recognizer.yaml [--set KEY=VALUE] [--resume]`.
 
 Several GPUs: `torchrun --nproc-per-node 4 scripts/train_recognizer.py --config ...`.
 """

@@ -52,7 +52,7 @@ def order_quad(quad: FloatArray) -> FloatArray:
 
 
 def offset_polygon(polygon: FloatArray, distance: float) -> list[FloatArray]:
-    """`polygon` (N, 2) grown by `distance` pixels (shrunk if negative), corners kept: a list, as it may split or vanish.
+    """`polygon` (N, 2) grown by `distance` pixels (shrunk if negative): a list, as it may split or vanish.
 
     Source: Vatti clipping as used by Liao et al., "Real-time Scene Text Detection with Differentiable Binarization".
     """
@@ -63,7 +63,7 @@ def offset_polygon(polygon: FloatArray, distance: float) -> list[FloatArray]:
 
 
 def shrink_distance(polygon: FloatArray, ratio: float) -> float:
-    """How far, in pixels, `polygon` is shrunk for a shrink `ratio` in (0, 1): A (1 - r^2) / L (DB paper, equation 10)."""
+    """How far, in pixels, `polygon` is shrunk for a `ratio` r in (0, 1): A (1 - r^2) / L (DB paper, equation 10)."""
     perimeter = polygon_perimeter(polygon)
     return abs(polygon_area(polygon)) * (1.0 - ratio * ratio) / perimeter if perimeter > 0 else 0.0
 
@@ -99,11 +99,11 @@ def grow_quad(quad: FloatArray, distance: float) -> FloatArray:
 
 def bounding_quad(points: FloatArray) -> FloatArray:
     """The smallest rectangle around `points` (N, 2), as an ordered quad (4, 2) float32 (see `order_quad`)."""
-    return order_quad(cv2.boxPoints(cv2.minAreaRect(np.asarray(points, dtype=np.float32))))
+    return order_quad(np.asarray(cv2.boxPoints(cv2.minAreaRect(np.asarray(points, dtype=np.float32))), np.float32))
 
 
 def text_quad(polygon: FloatArray) -> FloatArray:
-    """The quad (4, 2) that stands for `polygon`: itself if it has four points, else the smallest rectangle around it."""
+    """The quad (4, 2) that stands for `polygon`: itself if it has four points, else the rectangle around it."""
     polygon = np.asarray(polygon, dtype=np.float32)
     return polygon if len(polygon) == 4 else bounding_quad(polygon)
 
@@ -133,7 +133,7 @@ def _resample(path: FloatArray, count: int) -> FloatArray:
 
 
 def rotate_polygon_start(polygon: FloatArray, rotation: int) -> FloatArray:
-    """`polygon` whose crop reads upright after turning it `rotation` degrees counter-clockwise, started at the text's top-left.
+    """`polygon`, begun at the text's top-left when its crop must be turned `rotation` degrees counter-clockwise.
 
     `rotation` is 0, 90, 180 or 270. A curved polygon (more than four points) turned by 90 or 270 becomes its quad.
     """
@@ -145,13 +145,16 @@ def rotate_polygon_start(polygon: FloatArray, rotation: int) -> FloatArray:
     return np.roll(text_quad(polygon), -steps, axis=0)
 
 
-def rectify(image: ImageArray, polygon: FloatArray, height: int, *, max_width: int = 1024, min_width: int = 8) -> ImageArray:
+def rectify(
+    image: ImageArray, polygon: FloatArray, height: int, *, max_width: int = 1024, min_width: int = 8
+) -> ImageArray:
     """The text inside `polygon`, cut out and straightened.
 
     Args:
         image: (H, W, 3) uint8 RGB.
         polygon: (4, 2) for a perspective crop; (2k, 2) with k > 2 is unrolled along its two edges.
-        height: rows of the crop, pixels; its width follows from the text's proportions within `min_width` and `max_width`.
+        height: rows of the crop, pixels; its width follows from the text's proportions, between `min_width` and
+            `max_width`.
 
     Returns:
         (height, width, 3) uint8. What lies outside the image repeats its border.
@@ -175,7 +178,7 @@ def rectify(image: ImageArray, polygon: FloatArray, height: int, *, max_width: i
         factor = 1.25 / reduction
         small = (max(1, round(patch.shape[1] * factor)), max(1, round(patch.shape[0] * factor)))
         local = local * np.array([small[0] / patch.shape[1], small[1] / patch.shape[0]], dtype=np.float32)
-        patch = cv2.resize(patch, small, interpolation=cv2.INTER_AREA)
+        patch = cv2.resize(patch, small, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
 
     if len(local) == 4:
         target = np.array([[0, 0], [width, 0], [width, height], [0, height]], dtype=np.float32)
@@ -189,4 +192,5 @@ def rectify(image: ImageArray, polygon: FloatArray, height: int, *, max_width: i
     top, bottom = 0.5 * (top[1:] + top[:-1]), 0.5 * (bottom[1:] + bottom[:-1])  # column centres, (width, 2)
     down = ((np.arange(height, dtype=np.float32) + 0.5) / height)[:, None, None]
     grid = (top[None] * (1 - down) + bottom[None] * down - 0.5).astype(np.float32)  # (height, width, 2)
-    return cv2.remap(patch, grid, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).astype(np.uint8, copy=False)
+    x, y = np.ascontiguousarray(grid[..., 0]), np.ascontiguousarray(grid[..., 1])
+    return cv2.remap(patch, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).astype(np.uint8, copy=False)

@@ -33,7 +33,7 @@ B = TypeVar("B")
 
 
 def choose_device(name: str) -> torch.device:
-    """"auto" is CUDA where there is one, else Apple's MPS, else the CPU.
+    """ "auto" is CUDA where there is one, else Apple's MPS, else the CPU.
 
     Raises:
         SignboardError: the device asked for is not there.
@@ -77,7 +77,7 @@ class Reader:
 
     Args:
         device: "auto", "cpu", "cuda", "cuda:1", "mps".
-        min_confidence: words read with less confidence (0 to 1) are left out. None takes the value on the recogniser's card.
+        min_confidence: words read with less confidence (0 to 1) are left out; by default the recogniser's card says.
         detection_threshold: least mean probability (0 to 1) of a word's region; the card's value by default.
         precision: "auto" (half precision on CUDA), "fp32", "fp16" or "bf16".
         detector, recognizer: loaded models, or paths to their cards; the shipped ones by default.
@@ -189,9 +189,12 @@ class Reader:
                 signs = _translate(signs)
             readings.append(
                 Reading(
-                    source=printable(photo.source), width=photo.width, height=photo.height, signs=signs,
+                    source=printable(photo.source),
+                    width=photo.width,
+                    height=photo.height,
+                    signs=signs,
                     metadata=photo.metadata,
-                )  # fmt: skip
+                )
             )
         return readings
 
@@ -238,7 +241,9 @@ def _translate(signs: tuple[Sign, ...]) -> tuple[Sign, ...]:
     for sign in signs:
         lines: list[Line] = []
         for line, said in zip(sign.lines, translate_lines([line.text for line in sign.lines]), strict=True):
-            lines.append(replace(line, romanized=said.romanized, translation=said.english) if said is not None else line)
+            lines.append(
+                replace(line, romanized=said.romanized, translation=said.english) if said is not None else line
+            )
         result.append(replace(sign, lines=tuple(lines)))
     return tuple(result)
 

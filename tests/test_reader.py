@@ -20,7 +20,9 @@ from signboard.recognition import Recognizer, RecognizerConfig, RecognizerNetwor
 def reader() -> Reader:
     """A reader whose networks know nothing but find and read something everywhere."""
     torch.manual_seed(1)
-    detector = Detector(DetectorNetwork(DetectorConfig(width=0.125, neck=16)), side=160, threshold=0.12, box_threshold=0.0)
+    detector = Detector(
+        DetectorNetwork(DetectorConfig(width=0.125, neck=16)), side=160, threshold=0.12, box_threshold=0.0
+    )
     recognizer = Recognizer(RecognizerNetwork(RecognizerConfig(width=0.125, mixer=32, mixer_layers=1)))
     return Reader(device="cpu", detector=detector, recognizer=recognizer)
 

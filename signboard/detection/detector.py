@@ -77,7 +77,7 @@ class Detector:
         card: dict[str, Any] | None = None,
     ) -> None:
         self.device = torch.device(device)
-        self.network = network.eval().to(self.device, memory_format=torch.channels_last)
+        self.network = network.eval().to(self.device).to(memory_format=torch.channels_last)
         self.side = side
         self.threshold = threshold
         self.box_threshold = box_threshold
@@ -89,7 +89,7 @@ class Detector:
 
     @classmethod
     def load(cls, card_path: str | Path | None = None, **options: Any) -> Detector:
-        """The detector whose card is at `card_path`, the shipped one by default. `options` override the card's thresholds.
+        """The detector whose card is at `card_path`, the shipped one by default; `options` override its thresholds.
 
         Raises:
             WeightsError: card or weights missing, damaged, or of another architecture.
@@ -120,7 +120,7 @@ class Detector:
             photos: (H, W, 3) uint8 RGB each, any sizes; those that come to the same network size share a forward pass.
             side: another longer side than the detector's own.
         """
-        sizes = [network_size(*p.shape[:2], side=side or self.side) for p in photos]
+        sizes = [network_size(p.shape[0], p.shape[1], side=side or self.side) for p in photos]
         results: list[Detections | None] = [None] * len(photos)
         for size in sorted(set(sizes)):
             members = [i for i, s in enumerate(sizes) if s == size]

@@ -1,4 +1,4 @@
-"""The detector's loss: cross-entropy with hard-example mining, overlap of the binarised map, and the border's distance."""
+"""The detector's loss: cross-entropy with hard-example mining, overlap of the binarised map, the border map."""
 
 from __future__ import annotations
 

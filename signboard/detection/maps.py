@@ -1,6 +1,6 @@
 """From word polygons to the maps that the detector learns, and from its probability map back to polygons.
 
-NumPy and OpenCV only. Method: Liao et al., "Real-time Scene Text Detection with Differentiable Binarization", AAAI 2020.
+NumPy and OpenCV only. Method: Liao et al., "Real-time Scene Text Detection with Differentiable Binarization", 2020.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def _area(polygon: FloatArray) -> float:
 
 
 def _draw_border(polygon: FloatArray, distance: float, border: FloatArray, border_mask: FloatArray) -> None:
-    """Raise `border` to 1 on the outline of `polygon`, falling to 0 at `distance` pixels from it; mark the grown polygon."""
+    """Raise `border` to 1 on the outline of `polygon`, falling to 0 `distance` pixels from it; mark that band."""
     height, width = border.shape
     grown = offset_polygon(polygon, distance)
     if not grown:
@@ -140,7 +140,7 @@ def polygons_from_map(
         curved: give bent words a polygon of 14 points, 7 along the top and 7 back along the bottom.
 
     Returns:
-        polygons, each (4, 2) or (14, 2) float32 in the map's pixels, clockwise from the text's top-left, and a score each.
+        polygons, each (4, 2) or (14, 2) float32 in the map's pixels, clockwise from the text's top-left; a score each.
     """
     binary = (probability > threshold).astype(np.uint8)
     contours, _ = cv2.findContours(binary, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)
@@ -158,7 +158,7 @@ def polygons_from_map(
         side = min(float(np.linalg.norm(quad[1] - quad[0])), float(np.linalg.norm(quad[3] - quad[0])))
         if side < min_size:
             continue
-        score, fill, mask, origin = _score(probability, contour, quad)
+        score, fill, mask, origin = _score(probability, contour.astype(np.int32), quad)
         if score < box_threshold:
             continue
         if curved and fill < 0.72 and (bent := _bent_polygon(mask, origin, quad, shrink_ratio)) is not None:
@@ -184,7 +184,7 @@ def _score(
 def _bent_polygon(
     mask: NDArray[np.uint8], origin: tuple[int, int], quad: FloatArray, shrink_ratio: float, count: int = 7
 ) -> FloatArray | None:
-    """A polygon of 2 x `count` points that follows a bent kernel, grown back to the word; None if the kernel is no band."""
+    """A polygon of 2 x `count` points along a bent kernel, grown back to the word; None if the kernel is no band."""
     length = float(np.linalg.norm(quad[1] - quad[0]))
     depth = float(np.linalg.norm(quad[3] - quad[0]))
     if depth > length:  # bent vertical words: along the longer side
@@ -202,7 +202,7 @@ def _bent_polygon(
     at = np.flatnonzero(columns)
     top = np.interp(np.arange(width), at, flat.argmax(axis=0)[at])
     bottom = np.interp(np.arange(width), at, height - flat[::-1].argmax(axis=0)[at])
-    thickness = float(np.median((bottom - top)))
+    thickness = float(np.median(bottom - top))
     if thickness * 1.6 > depth:  # a thick blob with bites taken out of it is not a bent band
         return None
     # A parabola through the middle of the band is stiff enough to ignore notches, and follows an arch.

@@ -1,7 +1,7 @@
 """The characters that the recogniser knows, and the order in which it writes them.
 
-The network writes from left to right. Devanagari's vowel sign i (U+093F) is drawn left of the consonants that it follows
-in memory, so labels are brought to visual order before training and readings back to memory order after decoding.
+The network writes from left to right. Devanagari's vowel sign i (U+093F) is drawn left of the consonants that it
+follows in memory, so labels are brought to visual order before training and readings back to memory order after it.
 """
 
 from __future__ import annotations
@@ -15,10 +15,7 @@ DIGITS = "0123456789"
 PUNCTUATION = " !\"#$%&'()*+,-./:;<=>?@[\\]_`{|}~–—‘’“”…•·°₹€£§©®«»¡¿№×"
 ACCENTED = "ÀÂÄÆÇÈÉÊËÎÏÔÖÙÛÜŸŒÁÍÑÓÚàâäæçèéêëîïôöùûüÿœáíñóúß"
 # U+0958..U+095F are absent: NFC spells them as consonant and nukta.
-DEVANAGARI = (
-    "ऀँंःऄअआइईउऊऋऌऍऎएऐऑऒओऔकखगघङचछजझञटठडढणतथदधनऩपफबभमयरऱलळऴवशषसह"
-    "ऺऻ़ऽािीुूृॄॅॆेैॉॊोौ्ॎॏॐॖॗॠॡॢॣ।॥०१२३४५६७८९॰ॱॲॳॴॵॶॷॻॼॽॾॿ"
-)
+DEVANAGARI = "ऀँंःऄअआइईउऊऋऌऍऎएऐऑऒओऔकखगघङचछजझञटठडढणतथदधनऩपफबभमयरऱलळऴवशषसहऺऻ़ऽािीुूृॄॅॆेैॉॊोौ्ॎॏॐॖॗॠॡॢॣ।॥०१२३४५६७८९॰ॱॲॳॴॵॶॷॻॼॽॾॿ"
 DEFAULT_CHARACTERS = DIGITS + LATIN + PUNCTUATION + ACCENTED + DEVANAGARI
 
 _CONSONANT = "[\u0915-\u0939\u0958-\u095f\u0978-\u097f]"
@@ -80,7 +77,7 @@ class Charset:
 
 
 def script_of(text: str) -> str:
-    """"devanagari", "latin", "digits", "mixed" (letters of both) or "other", by the letters that `text` holds."""
+    """ "devanagari", "latin", "digits", "mixed" (letters of both) or "other", by the letters that `text` holds."""
     devanagari = any("\u0900" <= c <= "\u0963" or "\u0970" <= c <= "\u097f" for c in text)
     latin = any(c.isalpha() and unicodedata.name(c, "").startswith("LATIN") for c in text)
     if devanagari and latin:

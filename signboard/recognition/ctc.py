@@ -21,8 +21,8 @@ def greedy_decode(
         probability: (N, T) its probability.
 
     Returns:
-        (text, confidence) a row. The confidence is the product, over emitted characters, of the highest probability among
-        the character's frames; frames of the blank do not count, and empty text has confidence 0.
+        (text, confidence) a row. The confidence is the product, over emitted characters, of the highest probability
+        among the character's frames; frames of the blank do not count, and empty text has confidence 0.
     """
     readings = []
     for classes, scores in zip(best, probability, strict=True):
@@ -60,9 +60,9 @@ def ctc_loss(logits: Tensor, targets: Tensor, lengths: Tensor) -> Tensor:
 def flat_start_loss(logits: Tensor, targets: Tensor, lengths: Tensor) -> Tensor:
     """Cross-entropy at the frames where characters would stand if all were equally wide.
 
-    CTC alone begins with a long plateau, until the network stumbles on an alignment. Letters of a word are nearly evenly
-    spaced, so this rough alignment is a good teacher for the first steps (the "flat start" of speech recognisers, Young
-    et al., "The HTK Book").
+    CTC alone begins with a long plateau, until the network stumbles on an alignment. Letters of a word are nearly
+    evenly spaced, so this rough alignment is a good teacher for the first steps (the "flat start" of speech
+    recognisers: Young et al., "The HTK Book").
 
     Args:
         logits, targets, lengths: as for `ctc_loss`. Words with more characters than frames are left out.

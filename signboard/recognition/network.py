@@ -36,8 +36,8 @@ class RecognizerConfig:
 class MixerLayer(nn.Module):
     """A transformer layer, normalised first, with a depth-wise convolution that tells positions apart.
 
-    A convolution knows neighbours at any width (Chu et al. 2021, "Conditional positional encodings"), so words longer than
-    those of the training set are no surprise.
+    A convolution knows neighbours at any width (Chu et al. 2021, "Conditional positional encodings"), so words longer
+    than those of the training set are no surprise.
     """
 
     def __init__(self, channels: int, head_size: int = 32) -> None:

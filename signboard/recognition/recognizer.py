@@ -61,7 +61,7 @@ class Recognizer:
         card: dict[str, Any] | None = None,
     ) -> None:
         self.device = torch.device(device)
-        self.network = network.eval().to(self.device, memory_format=torch.channels_last)
+        self.network = network.eval().to(self.device).to(memory_format=torch.channels_last)
         self.height = network.config.height
         self.charset = Charset(network.config.characters)
         self.max_width = max_width
@@ -71,7 +71,7 @@ class Recognizer:
 
     @classmethod
     def load(cls, card_path: str | Path | None = None, **options: Any) -> Recognizer:
-        """The recogniser whose card is at `card_path`, the shipped one by default. `options` override the card's settings.
+        """The recogniser whose card is at `card_path`, the shipped one by default; `options` override its settings.
 
         Raises:
             WeightsError: card or weights missing, damaged, or of another architecture.
@@ -96,7 +96,7 @@ class Recognizer:
         results: list[tuple[str, float]] = [("", 0.0)] * len(crops)
         buckets: dict[int, list[int]] = defaultdict(list)
         for i, crop in enumerate(crops):
-            buckets[crop_width(*crop.shape[:2], self.height, self.max_width)].append(i)
+            buckets[crop_width(crop.shape[0], crop.shape[1], self.height, self.max_width)].append(i)
         for width, members in sorted(buckets.items()):
             size = max(1, self.batch_area // (width * self.height))
             for start in range(0, len(members), size):

@@ -21,7 +21,9 @@ def run_training(kind: type[T], make_task: Callable[[T], Any], arguments: list[s
     """Parse the command line, load the config, build the task and train it; errors are one line and exit code 1."""
     parser = argparse.ArgumentParser(description=sys.modules["__main__"].__doc__)
     parser.add_argument("--config", type=Path, required=True, help="YAML file of the run")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a key, e.g. steps=100")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="override a key, e.g. steps=100"
+    )
     parser.add_argument("--resume", action="store_true", help="go on from the run's last checkpoint")
     options = parser.parse_args(arguments)
     # Before OpenCV starts threads of its own: worker processes are forked, and would wait for threads they do not have.

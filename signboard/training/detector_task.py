@@ -96,13 +96,16 @@ class SceneBatches:
         place = linear @ (centre - np.array([width / 2, height / 2]))  # from the photo's centre, in target pixels
         place += rng.uniform(-0.35, 0.35, 2) * self.size
         room = np.maximum((extent - self.size) / 2, 0.0)
-        place = np.where(room > 0, np.clip(place, -room, room), np.clip(place, -(self.size - extent) / 2, (self.size - extent) / 2))
+        place = np.where(
+            room > 0, np.clip(place, -room, room), np.clip(place, -(self.size - extent) / 2, (self.size - extent) / 2)
+        )
         matrix = np.empty((2, 3))
         matrix[:, :2] = linear
         matrix[:, 2] = target - place - linear @ np.array([width / 2, height / 2])
         if scale < 0.6:  # average first: a warp samples, it does not average
             factor = scale / 0.8
-            image = cv2.resize(image, (max(1, round(width * factor)), max(1, round(height * factor))), interpolation=cv2.INTER_AREA)
+            small = (max(1, round(width * factor)), max(1, round(height * factor)))
+            image = cv2.resize(image, small, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
             ratio = np.array([image.shape[1] / width, image.shape[0] / height])
             warp = matrix.copy()
             warp[:, :2] = matrix[:, :2] / ratio
@@ -178,11 +181,15 @@ class DetectorTask:
     def __init__(self, config: DetectorTrainConfig) -> None:
         self.config = config
         self.sources = load_sources(config)
-        self.source = SceneBatches(self.sources, config, make_synthesizer(config.fonts, config.seed) if config.live_synthesis else None)
+        self.source = SceneBatches(
+            self.sources, config, make_synthesizer(config.fonts, config.seed) if config.live_synthesis else None
+        )
         self.model: nn.Module = DetectorNetwork(DetectorConfig(config.backbone, config.width, config.neck))
         if config.start_from is not None:
             self.model.load_state_dict(load_state(config.start_from, load_card(config.start_from, "detector")))
-        self.validation = [(v.path.name, load_scenes(v.path, v.split, v.form)[: config.validation_limit]) for v in config.validation]
+        self.validation = [
+            (v.path.name, load_scenes(v.path, v.split, v.form)[: config.validation_limit]) for v in config.validation
+        ]
 
     def describe(self) -> str:
         """Counts of the data, a line a source."""
@@ -190,7 +197,9 @@ class DetectorTask:
         for item, (samples, weight) in zip(self.config.data, self.sources, strict=True):
             words = sum(len(s.words) for s in samples)
             ignored = sum(w.ignore for s in samples for w in s.words)
-            lines.append(f"{item.path.name}: {len(samples)} photos, {words} words ({ignored} don't-care), weight {weight:g}")
+            lines.append(
+                f"{item.path.name}: {len(samples)} photos, {words} words ({ignored} don't-care), weight {weight:g}"
+            )
         if self.config.live_synthesis:
             lines.append(f"synthetic scenes from {self.config.fonts}, weight {self.config.live_synthesis:g}")
         lines += [f"validation {name}: {len(samples)} photos" for name, samples in self.validation]
@@ -215,7 +224,11 @@ class DetectorTask:
         figures: dict[str, float] = {}
         for name, samples in self.validation:
             score = score_detection(detector.detect, samples).detection
-            figures[f"{name}_p"], figures[f"{name}_r"], figures[f"{name}_h"] = score.precision, score.recall, score.h_mean
+            figures[f"{name}_p"], figures[f"{name}_r"], figures[f"{name}_h"] = (
+                score.precision,
+                score.recall,
+                score.h_mean,
+            )
         scores = [v for k, v in figures.items() if k.endswith("_h")]
         figures["score"] = float(np.mean(scores)) if scores else 0.0
         return figures

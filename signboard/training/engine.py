@@ -1,7 +1,7 @@
 """The training loop that both stages share: schedule, EMA, mixed precision, several GPUs, exact resume, logging.
 
-A run is a sequence of batches that depends on nothing but the seed: batch t is made from random numbers seeded by (seed,
-pool of t), so a run that is stopped and resumed sees the same data in the same order as one that never stopped.
+A run is a sequence of batches that depends on nothing but the seed: batch t is made from random numbers seeded by
+(seed, pool of t), so a run that is stopped and resumed sees the same data in the same order as one that never stopped.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ def learning_rate(step: int, config: TrainConfig) -> float:
 
 
 def pick_device(name: str) -> torch.device:
-    """"auto" -> CUDA, else Apple's MPS, else the CPU; any other name as torch knows it.
+    """ "auto" -> CUDA, else Apple's MPS, else the CPU; any other name as torch knows it.
 
     Raises:
         ConfigError: the device is not there.
@@ -150,7 +150,9 @@ class _Stop:
         self.asked = True
 
 
-def train(task: Task, config: TrainConfig, *, resume: bool = False, log: Callable[[str], None] | None = None) -> dict[str, Any]:
+def train(
+    task: Task, config: TrainConfig, *, resume: bool = False, log: Callable[[str], None] | None = None
+) -> dict[str, Any]:
     """Train `task` as `config` says, into the folder `config.output`.
 
     Writes there: `config.json`, `log.jsonl` (a row each `log_every` steps and each validation), `samples/` (pictures of
@@ -183,7 +185,7 @@ def train(task: Task, config: TrainConfig, *, resume: bool = False, log: Callabl
 
     output = Path(config.output)
     output.mkdir(parents=True, exist_ok=True)
-    model = task.model.to(device, memory_format=torch.channels_last)
+    model = task.model.to(device).to(memory_format=torch.channels_last)
     wrapped: nn.Module = model
     if world > 1:
         if device.type == "cuda":
@@ -233,8 +235,15 @@ def train(task: Task, config: TrainConfig, *, resume: bool = False, log: Callabl
         if rank == 0:
             keep = {k: v.detach().clone() for k, v in model.state_dict().items()}
             model.load_state_dict(ema.state)
-            training = {"steps": step, "samples": seen, "seconds": round(spent), "config": config.model_dump(mode="json")}
-            save_weights(output / f"{name}.json", model.state_dict(), {**task.card(model, figures), "training": training})
+            training = {
+                "steps": step,
+                "samples": seen,
+                "seconds": round(spent),
+                "config": config.model_dump(mode="json"),
+            }
+            save_weights(
+                output / f"{name}.json", model.state_dict(), {**task.card(model, figures), "training": training}
+            )
             model.load_state_dict(keep)
 
     def save_checkpoint() -> None:
@@ -320,16 +329,28 @@ def train(task: Task, config: TrainConfig, *, resume: bool = False, log: Callabl
             totals["norm"] = totals.get("norm", 0.0) + min(float(norm), 1e6)
             counted += 1
             if not math.isfinite(totals["loss"]):
-                raise SignboardError(f"the loss is not finite at step {step}; lower optimizer.learning_rate or look at the data")
+                raise SignboardError(
+                    f"the loss is not finite at step {step}; lower optimizer.learning_rate or look at the data"
+                )
             if step % config.log_every == 0:
                 seconds = time.monotonic() - began
                 spent += seconds
                 speed = window_seen / seconds
                 left = (config.steps - step) * seconds / counted
                 means = {k: round(v / counted, 4) for k, v in totals.items()}
-                write({"step": step, "samples": seen, "lr": rate, "per_second": round(speed, 1), "waiting": round(waited / seconds, 3), **means})
+                write(
+                    {
+                        "step": step,
+                        "samples": seen,
+                        "lr": rate,
+                        "per_second": round(speed, 1),
+                        "waiting": round(waited / seconds, 3),
+                        **means,
+                    }
+                )
                 text = " ".join(f"{k} {v:.3f}" for k, v in means.items())
-                say(f"step {step}/{config.steps} {text} lr {rate:.2e} {speed:.1f}/s waiting {waited / seconds:.0%} left {left / 60:.0f} min")
+                pace = f"{speed:.1f}/s waiting {waited / seconds:.0%} left {left / 60:.0f} min"
+                say(f"step {step}/{config.steps} {text} lr {rate:.2e} {pace}")
                 totals, counted, began, window_seen, waited = {}, 0, time.monotonic(), 0, 0.0
             if step % config.save_every == 0:
                 save_checkpoint()

@@ -1,4 +1,4 @@
-"""Training the recogniser: word crops from sets, from labelled photos and from the synthesis; the loss; the validation."""
+"""Training the recogniser: word crops from sets, labelled photos and the synthesis; the loss; the validation."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from signboard.errors import ConfigError, DataError
 from signboard.geometry import FloatArray, ImageArray, text_quad, text_size
-from signboard.recognition.charset import Charset, normalize, script_of
+from signboard.recognition.charset import DEFAULT_CHARACTERS, Charset, normalize, script_of
 from signboard.recognition.ctc import ctc_loss, flat_start_loss
 from signboard.recognition.network import RecognizerConfig, RecognizerNetwork
 from signboard.recognition.recognizer import Recognizer, crop_width, normalize_crops
@@ -33,7 +33,7 @@ MARGIN = 0.35
 
 @dataclass(frozen=True, slots=True)
 class Crop:
-    """A word with some of its surroundings: `image` (H, W, 3) uint8, `quad` (4, 2) of the word in it, `text`, `script`."""
+    """A word and some of its surroundings: `image` (H, W, 3) uint8, `quad` (4, 2) of the word in it, `text`, `script`."""
 
     image: ImageArray
     quad: FloatArray
@@ -54,7 +54,7 @@ def cut_with_margin(photo: ImageArray, polygon: FloatArray, text: str) -> Crop:
     if factor < 1.0:
         size = (max(2, round(patch.shape[1] * factor)), max(2, round(patch.shape[0] * factor)))
         quad = quad * np.array([size[0] / patch.shape[1], size[1] / patch.shape[0]], np.float32)
-        patch = cv2.resize(patch, size, interpolation=cv2.INTER_AREA)
+        patch = cv2.resize(patch, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
     return Crop(np.ascontiguousarray(patch), quad, text, script_of(text))
 
 
@@ -103,7 +103,7 @@ class WordBatches:
         self._augment: Any = None
 
     def pool(self, index: int) -> list[Batch]:
-        """`batches_per_pool` batches {"image" (B, height, W, 3) uint8, "target" concatenated, "length" (B,), "text"}."""
+        """Batches {"image" (B, height, W, 3) uint8, "target" concatenated, "length" (B,), "text"}, as many as a pool has."""
         count = self.batch_size * self.batches_per_pool
         items: list[tuple[ImageArray, FloatArray, str, bool]] = []
         for i in range(count):
@@ -118,8 +118,15 @@ class WordBatches:
             median = float(np.median([ratio[i] for i in part]))
             longest = max(len(self.charset.encode(items[i][2])) for i in part)
             width = crop_width(100, round(100 * median), self.height, self.max_width)
-            width = min(max(width, crop_width(self.height, 4 * longest + 8, self.height, self.max_width)), self.max_width)
-            images = [self._render(*items[i], width, np.random.default_rng([self.seed, index, int(i), 1])) for i in part]
+            width = min(
+                max(width, crop_width(self.height, 4 * longest + 8, self.height, self.max_width)), self.max_width
+            )
+            images = []
+            for i in part:
+                image, quad, _, real = items[i]
+                images.append(
+                    self._render(image, quad, real, width, np.random.default_rng([self.seed, index, int(i), 1]))
+                )
             codes = [self.charset.encode(items[i][2]) for i in part]
             batches.append(
                 {
@@ -157,7 +164,7 @@ class WordBatches:
         raise DataError("the synthesis makes no text that the charset covers")
 
     def _render(
-        self, image: ImageArray, quad: FloatArray, text: str, real: bool, width: int, rng: np.random.Generator
+        self, image: ImageArray, quad: FloatArray, real: bool, width: int, rng: np.random.Generator
     ) -> ImageArray:
         """The crop at the network's size, its corners moved as a detector would, its colours changed."""
         text_height = text_size(quad)[1]
@@ -167,7 +174,12 @@ class WordBatches:
         # Sides move outwards more than inwards (left, top, right, bottom), corners a little on their own.
         left, top, rightwards, bottom = rng.normal(0.04, loose, 4).clip(-0.08, MARGIN) * text_height
         corners = quad + np.stack(
-            [-right * left - down * top, right * rightwards - down * top, right * rightwards + down * bottom, -right * left + down * bottom]
+            [
+                -right * left - down * top,
+                right * rightwards - down * top,
+                right * rightwards + down * bottom,
+                -right * left + down * bottom,
+            ]
         )
         corners = corners + rng.normal(0, 0.03 * text_height, (4, 2))
         if rng.random() < 0.25:  # a detector's rectangle may lean
@@ -175,10 +187,13 @@ class WordBatches:
         target = np.array([[0, 0], [width, 0], [width, self.height], [0, self.height]], np.float32)
         if text_height > 1.6 * self.height:
             factor = 1.25 * self.height / text_height
-            image = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+            small = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+            image = small.astype(np.uint8, copy=False)
             corners = corners * factor
         matrix = cv2.getPerspectiveTransform(corners.astype(np.float32) - 0.5, target - 0.5)
-        crop = cv2.warpPerspective(image, matrix, (width, self.height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        crop = cv2.warpPerspective(
+            image, matrix, (width, self.height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        )
         return self._colours(crop, real, rng)
 
     def _colours(self, crop: Any, real: bool, rng: np.random.Generator) -> ImageArray:
@@ -203,7 +218,9 @@ class WordBatches:
                         A.GaussNoise(std_range=(0.02, 0.08), p=1),
                         A.ImageCompression(quality_range=(30, 80), p=1),
                         A.Downscale(scale_range=(0.5, 0.8), p=1),
-                        A.CoarseDropout(num_holes_range=(1, 2), hole_height_range=(0.1, 0.4), hole_width_range=(0.02, 0.06), p=1),
+                        A.CoarseDropout(
+                            num_holes_range=(1, 2), hole_height_range=(0.1, 0.4), hole_width_range=(0.02, 0.06), p=1
+                        ),
                     ],
                     p=1.0,
                 )
@@ -220,11 +237,9 @@ class RecognizerTask:
 
     def __init__(self, config: RecognizerTrainConfig) -> None:
         self.config = config
-        characters = RecognizerConfig.__dataclass_fields__["characters"].default
+        characters = DEFAULT_CHARACTERS
         self.charset = Charset(characters)
-        excluded = {
-            normalize(s.text) for item in config.exclude for s in load_words(item.path, item.split, item.form)
-        }
+        excluded = {normalize(s.text) for item in config.exclude for s in load_words(item.path, item.split, item.form)}
         self.report: list[str] = []
         self.skipped: Counter[str] = Counter()
         sources: list[tuple[list[Crop], float]] = []
@@ -252,11 +267,16 @@ class RecognizerTask:
             sources, config, self.charset, self.batches_per_pool, synthesizer, config.live_synthesis
         )
         self.model: nn.Module = RecognizerNetwork(
-            RecognizerConfig(config.backbone, config.width, config.mixer, config.mixer_layers, config.height, characters)
+            RecognizerConfig(
+                config.backbone, config.width, config.mixer, config.mixer_layers, config.height, characters
+            )
         )
         if config.start_from is not None:
             self.model.load_state_dict(load_state(config.start_from, load_card(config.start_from, "recognizer")))
-        self.trained_on = [{"name": name, "words": len(crops), "weight": weight} for name, (crops, weight) in zip(self._names, sources, strict=True)]
+        self.trained_on = [
+            {"name": name, "words": len(crops), "weight": weight}
+            for name, (crops, weight) in zip(self._names, sources, strict=True)
+        ]
         self.validation = [(v.path.name, self._validation(v.path, v.split, v.form)) for v in config.validation]
 
     _names: list[str]
@@ -265,7 +285,9 @@ class RecognizerTask:
         if not crops:
             raise DataError(f"{name}: no usable word")
         counts = Counter(c.script for c in crops)
-        self.report.append(f"{name}: {len(crops)} words ({', '.join(f'{n} {s}' for s, n in counts.most_common())}), weight {weight:g}")
+        self.report.append(
+            f"{name}: {len(crops)} words ({', '.join(f'{n} {s}' for s, n in counts.most_common())}), weight {weight:g}"
+        )
         self._names = [*getattr(self, "_names", []), name]
         sources.append((crops, weight))
 
@@ -314,7 +336,7 @@ class RecognizerTask:
         return {"loss": loss, "ctc": main.detach()}
 
     def validate(self, model: nn.Module, device: torch.device) -> dict[str, float]:
-        """Word accuracy of every validation set, and by script where there are several; the mean of the sets is the score."""
+        """Word accuracy of every validation set, by script where there are several; the sets' mean is the score."""
         from signboard.training.evaluation import score_words
 
         assert isinstance(model, RecognizerNetwork)
@@ -356,5 +378,7 @@ class RecognizerTask:
         images = batch["image"].numpy()
         columns = max(1, 1280 // images.shape[2])
         rows = [images[i : i + columns] for i in range(0, len(images) - columns + 1, columns)] or [images]
-        Image.fromarray(np.concatenate([np.concatenate(list(row), axis=1) for row in rows])).save(folder / "recognizer.png")
+        Image.fromarray(np.concatenate([np.concatenate(list(row), axis=1) for row in rows])).save(
+            folder / "recognizer.png"
+        )
         (folder / "recognizer.txt").write_text("\n".join(batch["text"]) + "\n", encoding="utf-8")

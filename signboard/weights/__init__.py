@@ -1,4 +1,4 @@
-"""Weights that travel with the package: fp16 safetensors, each with a JSON card that says everything needed to load it."""
+"""Weights that travel with the package: fp16 safetensors, each with a JSON card that says all that loading needs."""
 
 from __future__ import annotations
 

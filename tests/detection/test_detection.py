@@ -32,7 +32,12 @@ def _iou(a: np.ndarray, b: np.ndarray) -> float:
     return float((masks[0] & masks[1]).sum() / (masks[0] | masks[1]).sum())
 
 
-WORDS = [_word(100, 60, 120, 30, 0), _word(280, 100, 100, 24, 30), _word(120, 220, 160, 40, -25), _word(320, 300, 22, 90, 0)]
+WORDS = [
+    _word(100, 60, 120, 30, 0),
+    _word(280, 100, 100, 24, 30),
+    _word(120, 220, 160, 40, -25),
+    _word(320, 300, 22, 90, 0),
+]
 
 
 def test_polygons_come_back_from_their_own_maps() -> None:
@@ -113,7 +118,9 @@ def test_one_batch_overfits() -> None:
 
 def test_photos_together_equal_photos_alone() -> None:
     torch.manual_seed(1)
-    detector = Detector(DetectorNetwork(DetectorConfig(width=0.125, neck=16)), side=128, threshold=0.12, box_threshold=0.0)
+    detector = Detector(
+        DetectorNetwork(DetectorConfig(width=0.125, neck=16)), side=128, threshold=0.12, box_threshold=0.0
+    )
     rng = np.random.default_rng(0)
     photos = [rng.integers(0, 256, (h, w, 3), dtype=np.uint8) for h, w in ((90, 120), (120, 90), (90, 120), (64, 64))]
     together = detector.detect(photos)
@@ -134,11 +141,17 @@ def test_network_sizes() -> None:
 
 def test_weights_round_trip_and_damage_is_noticed(tmp_path) -> None:  # type: ignore[no-untyped-def]
     network = DetectorNetwork(DetectorConfig(width=0.125, neck=16))
-    card = {"kind": "detector", "config": {"backbone": "resnet18", "width": 0.125, "neck": 16}, "inference": {"side": 640}}
+    card = {
+        "kind": "detector",
+        "config": {"backbone": "resnet18", "width": 0.125, "neck": 16},
+        "inference": {"side": 640},
+    }
     path = save_weights(tmp_path / "detector.json", network.state_dict(), card)
     detector = Detector.load(path)
     assert detector.side == 640
-    wrong = save_weights(tmp_path / "wrong.json", network.state_dict(), {**card, "config": {**card["config"], "width": 0.25}})
+    wrong = save_weights(
+        tmp_path / "wrong.json", network.state_dict(), {**card, "config": {**card["config"], "width": 0.25}}
+    )
     with pytest.raises(WeightsError, match="do not fit"):
         Detector.load(wrong)
     file = tmp_path / "detector.safetensors"

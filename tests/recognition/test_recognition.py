@@ -1,4 +1,4 @@
-"""The recogniser: charset and visual order round-trip, CTC decoding by hand, batches equal singles, one batch overfits."""
+"""The recogniser: charset and visual order round-trip, CTC by hand, batches equal singles, one batch overfits."""
 
 from __future__ import annotations
 
@@ -54,7 +54,16 @@ def test_a_charset_with_doubles_is_refused_and_missing_characters_are_named() ->
 
 @pytest.mark.parametrize(
     ("text", "script"),
-    [("दिल्ली", "devanagari"), ("Delhi", "latin"), ("011-23", "digits"), ("A-१", "latin"), ("दिल्ली-Delhi", "mixed"), ("!!", "other"), ("", "other"), ("९८", "digits")],
+    [
+        ("दिल्ली", "devanagari"),
+        ("Delhi", "latin"),
+        ("011-23", "digits"),
+        ("A-१", "latin"),
+        ("दिल्ली-Delhi", "mixed"),
+        ("!!", "other"),
+        ("", "other"),
+        ("९८", "digits"),
+    ],
 )
 def test_scripts(text: str, script: str) -> None:
     assert script_of(text) == script
@@ -80,7 +89,9 @@ def test_ctc_loss_equals_the_probability_of_all_alignments() -> None:
 @pytest.mark.parametrize("name", sorted(set(BACKBONES) - {"resnet50", "resnet101", "resnet152", "vgg19", "resnet34"}))
 @pytest.mark.parametrize("height", [32, 48])
 def test_every_family_keeps_the_width(name: str, height: int) -> None:
-    network = RecognizerNetwork(RecognizerConfig(backbone=name, width=0.125, mixer=32, mixer_layers=1, height=height)).train()
+    network = RecognizerNetwork(
+        RecognizerConfig(backbone=name, width=0.125, mixer=32, mixer_layers=1, height=height)
+    ).train()
     logits, early = network(torch.randn(2, 3, height, 96))
     assert network.frame_width == 4
     assert logits.shape == (2, 24, len(DEFAULT_CHARACTERS) + 1)

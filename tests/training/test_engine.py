@@ -59,7 +59,14 @@ class _Toy:
 
 def _config(output: Path, steps: int) -> TrainConfig:
     return TrainConfig(
-        output=output, steps=steps, batch_size=8, device="cpu", workers=0, log_every=1, validate_every=1000, save_every=1000
+        output=output,
+        steps=steps,
+        batch_size=8,
+        device="cpu",
+        workers=0,
+        log_every=1,
+        validate_every=1000,
+        save_every=1000,
     )
 
 
@@ -109,7 +116,12 @@ def test_nothing_to_resume_from_is_said(tmp_path: Path) -> None:
 
 def test_the_schedule_warms_up_holds_and_falls() -> None:
     config = TrainConfig.model_validate(
-        {"output": ".", "steps": 100, "batch_size": 1, "optimizer": {"learning_rate": 1.0, "warmup_steps": 10, "decay": 0.4}}
+        {
+            "output": ".",
+            "steps": 100,
+            "batch_size": 1,
+            "optimizer": {"learning_rate": 1.0, "warmup_steps": 10, "decay": 0.4},
+        }
     )
     rates = [learning_rate(s, config) for s in range(100)]
     assert rates[0] == pytest.approx(0.1) and rates[30] == 1.0 and rates[59] == 1.0
@@ -151,7 +163,9 @@ def scenes(tmp_path: Path) -> Path:
             {"polygon": [[90, 60], [150, 60], [150, 85], [90, 85]], "text": "Main", "ignore": False},
             {"polygon": [[5, 90], [30, 90], [30, 100], [5, 100]], "text": "###", "ignore": True},
         ]
-        rows.append({"image": f"images/{i}.png", "width": 160, "height": 120, "level": "word", "split": "train", "words": words})
+        rows.append(
+            {"image": f"images/{i}.png", "width": 160, "height": 120, "level": "word", "split": "train", "words": words}
+        )
     (folder / "labels.jsonl").write_text("\n".join(json.dumps(r) for r in rows) + "\n", encoding="utf-8")
     return folder
 
@@ -185,7 +199,13 @@ def test_two_steps_of_the_recognizer(tmp_path: Path, scenes: Path) -> None:
 
 
 def test_batches_depend_on_seed_and_index_alone(tmp_path: Path, scenes: Path) -> None:
-    values = {"output": tmp_path, "steps": 1, "batch_size": 2, "data": [{"path": scenes}], "picture": {"size": 64, "long_side": [64, 200]}}
+    values = {
+        "output": tmp_path,
+        "steps": 1,
+        "batch_size": 2,
+        "data": [{"path": scenes}],
+        "picture": {"size": 64, "long_side": [64, 200]},
+    }
     one, two = (DetectorTask(DetectorTrainConfig.model_validate(values)).source for _ in range(2))
     two.pool(0)
     a, b = one.pool(7)[0], two.pool(7)[0]
@@ -197,8 +217,12 @@ def test_labels_outside_the_charset_stop_the_run_before_it_starts(tmp_path: Path
     folder = tmp_path / "words"
     (folder / "images").mkdir(parents=True)
     Image.new("RGB", (40, 20)).save(folder / "images" / "0.png")
-    (folder / "labels.jsonl").write_text(json.dumps({"image": "images/0.png", "text": "日本", "split": "train"}) + "\n", encoding="utf-8")
-    config = RecognizerTrainConfig.model_validate({"output": tmp_path, "steps": 1, "batch_size": 1, "data": [{"path": folder}]})
+    (folder / "labels.jsonl").write_text(
+        json.dumps({"image": "images/0.png", "text": "日本", "split": "train"}) + "\n", encoding="utf-8"
+    )
+    config = RecognizerTrainConfig.model_validate(
+        {"output": tmp_path, "steps": 1, "batch_size": 1, "data": [{"path": folder}]}
+    )
     with pytest.raises(DataError, match="日"):
         RecognizerTask(config)
 
@@ -207,7 +231,9 @@ def test_no_data_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="nothing to train on"):
         RecognizerTask(RecognizerTrainConfig.model_validate({"output": tmp_path, "steps": 1, "batch_size": 1}))
     with pytest.raises(ConfigError, match="fonts"):
-        DetectorTask(DetectorTrainConfig.model_validate({"output": tmp_path, "steps": 1, "batch_size": 1, "live_synthesis": 1}))
+        DetectorTask(
+            DetectorTrainConfig.model_validate({"output": tmp_path, "steps": 1, "batch_size": 1, "live_synthesis": 1})
+        )
 
 
 def test_a_word_is_cut_with_its_surroundings() -> None:

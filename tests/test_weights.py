@@ -1,0 +1,61 @@
+"""The weights inside the package: they are the ones on their cards, small enough, and they read signs of both scripts."""
+
+from __future__ import annotations
+
+import json
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from signboard.reader import Reader
+from signboard.weights import WEIGHTS_FOLDER, sha256
+
+ROOT = Path(__file__).parents[1]
+CARDS = sorted(WEIGHTS_FOLDER.glob("*.json"))
+
+
+@pytest.fixture(scope="module")
+def reader() -> Reader:
+    return Reader(device="cpu")
+
+
+def test_both_stages_ship() -> None:
+    assert {"detector.json", "recognizer.json"} <= {p.name for p in CARDS}
+
+
+@pytest.mark.parametrize("path", CARDS, ids=lambda p: p.stem)
+def test_weights_match_their_card(path: Path) -> None:
+    card = json.loads(path.read_text(encoding="utf-8"))
+    file = path.with_name(card["file"])
+    assert file.suffix == ".safetensors" and sha256(file) == card["sha256"]
+    assert card["licence"] and card["figures"] and card["trained_on"]
+
+
+def test_the_weights_are_small_and_none_is_a_pickle() -> None:
+    files = [p for p in WEIGHTS_FOLDER.iterdir() if p.suffix not in (".py", ".json") and p.is_file()]
+    assert {p.suffix for p in files} == {".safetensors"}
+    assert sum(p.stat().st_size for p in files) < 60 * 2**20
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted"),
+    [
+        ("station", "नई दिल्ली NEW DELHI"),
+        ("shop", "शर्मा मिष्ठान भंडार SHARMA SWEETS Phone 98765 43210"),
+        ("road", "महात्मा गांधी मार्ग Mahatma Gandhi Road"),
+    ],
+)
+def test_a_rendered_sign_in_both_scripts_is_read(reader: Reader, name: str, wanted: str) -> None:
+    reading = reader.read(ROOT / "data" / "samples" / f"{name}.jpg")
+    assert [w.text for w in reading.words] == wanted.split()
+
+
+def test_reading_opens_no_socket(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*args: Any, **kwargs: Any) -> None:
+        raise AssertionError("a socket was opened")
+
+    monkeypatch.setattr(socket, "socket", refuse)
+    monkeypatch.setattr(socket, "create_connection", refuse)
+    assert Reader(device="cpu", translate=True).read(ROOT / "data" / "samples" / "station.jpg").words

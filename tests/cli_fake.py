@@ -16,7 +16,11 @@ from signboard.reading import Reading, Word
 
 
 class FakeReader:
-    """Opens photos for real and "reads" their names: "wall" holds no text, "doubt" is unsure."""
+    """Opens photos for real and "reads" their names: "wall" holds no text, "doubt" is unsure.
+
+    With SIGNBOARD_FAKE_HOLD it waits before the photo of that number until the file SIGNBOARD_FAKE_GATE is there, so
+    that a test can do things in the middle of a run without guessing at times.
+    """
 
     made: list[dict[str, Any]] = []  # noqa: RUF012 - what the tests look at
 
@@ -24,13 +28,14 @@ class FakeReader:
         FakeReader.made.append(options)
         self.least = options["min_confidence"] or 0.0
         self.translate = options["translate"]
-        self.delay = float(os.environ.get("SIGNBOARD_FAKE_DELAY", "0"))
 
     def read_many(
         self, photos: Iterable[Any], *, batch_size: int | str = "auto", workers: int | None = None
     ) -> Iterator[Reading]:
-        for path in photos:
-            time.sleep(self.delay)
+        hold = int(os.environ.get("SIGNBOARD_FAKE_HOLD", "-1"))
+        for number, path in enumerate(photos):
+            while number == hold and not Path(os.environ["SIGNBOARD_FAKE_GATE"]).exists():
+                time.sleep(0.01)
             try:
                 photo = load_photo(path)
             except PhotoError as error:

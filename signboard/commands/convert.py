@@ -28,7 +28,6 @@ def convert(
     """Turn JSON lines into another format. Exit codes: 0 done, 1 the file is damaged, 2 usage."""
     from signboard.output import formats
     from signboard.output.jsonl import read_jsonl
-    from signboard.output.sink import unique_names
 
     if not source.is_file():
         raise usage(f"{source}: no such file")
@@ -36,12 +35,15 @@ def convert(
         raise usage(f"{output}: is the file to convert; an output must be another file")
     try:
         name = formats.choose(output, format_name)
-        names = {reading.source: Path(reading.source).name for reading in read_jsonl(source)}
-        sink = (
-            formats.to_stdout(name, len(names), with_position)
-            if output is None
-            else formats.to_path(name, output, unique_names(names), False, overwrite, with_position)
-        )
+        photos = sum(1 for _ in read_jsonl(source))
+
+        def places() -> dict[str, str]:
+            return {reading.source: Path(reading.source).name for reading in read_jsonl(source)}
+
+        if output is None:
+            sink = formats.to_stdout(name, photos, with_position)
+        else:
+            sink = formats.to_path(name, output, photos, places, overwrite=overwrite, position=with_position)
     except SignboardError as error:
         raise usage(str(error)) from None
     try:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import errno
 import glob
+import hashlib
 import os
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from signboard.errors import SignboardError
 from signboard.output.sink import reason
 
 SUFFIXES = frozenset(
@@ -27,17 +29,27 @@ class Item:
 
     Attributes:
         path: as it will stand in the results.
-        relative: where it lies below the folder that was named; the bare file name when it was named itself.
+        start: index into `path` where `relative` begins; a number, because a survey has a million of these.
         error: one line when there is nothing to open, else None.
     """
 
     path: str
-    relative: str
+    start: int
     error: str | None = None
+
+    @property
+    def relative(self) -> str:
+        """Where it lies below the folder that was named; the bare file name when it was named itself."""
+        return self.path[self.start :]
 
 
 def find_photos(
-    inputs: Iterable[str], *, stdin_lines: Iterable[bytes] = (), skip: Sequence[str] = (), recursive: bool = True
+    inputs: Iterable[str],
+    *,
+    stdin_lines: Iterable[bytes] = (),
+    skip: Sequence[str] = (),
+    recursive: bool = True,
+    remote: Callable[[str], Iterator[str]] | None = None,
 ) -> Iterator[Item]:
     """All photos that `inputs` name: in the order given, folders sorted by name with subfolders in their place.
 
@@ -48,8 +60,10 @@ def find_photos(
         inputs: files, folders, glob patterns (`**` for any depth), or "-" for `stdin_lines`.
         stdin_lines: one path a line.
         skip: folders that are left out, such as the one that annotated pictures go to.
+        remote: gives the photos of a URL (s3://bucket/folder); without it a URL is no such file.
     """
-    seen: set[str] = set()
+    inputs = list(inputs)
+    seen: set[bytes] = set()
     folders: set[tuple[int, int]] = set()
     for path in skip:
         try:
@@ -57,18 +71,33 @@ def find_photos(
         except (OSError, ValueError):
             continue
         folders.add((status.st_dev, status.st_ino))
-    for item in _items(inputs, stdin_lines, folders, recursive):
-        key = os.path.abspath(item.path)
+    # One folder holds no file twice. Else a hash stands for a path: 128 bits, a fraction of the memory.
+    single = len(inputs) == 1 and inputs[0] != "-" and not glob.has_magic(inputs[0])
+    for item in _items(inputs, stdin_lines, folders, recursive, remote):
+        if single:
+            yield item
+            continue
+        path = item.path if "://" in item.path else os.path.abspath(item.path)
+        key = hashlib.blake2b(os.fsencode(path), digest_size=16).digest()
         if key not in seen:
             seen.add(key)
             yield item
 
 
 def _items(
-    inputs: Iterable[str], stdin_lines: Iterable[bytes], folders: set[tuple[int, int]], recursive: bool
+    inputs: Iterable[str],
+    stdin_lines: Iterable[bytes],
+    folders: set[tuple[int, int]],
+    recursive: bool,
+    remote: Callable[[str], Iterator[str]] | None,
 ) -> Iterator[Item]:
     for name in inputs:
-        if name == "-":
+        if "://" in name and remote is not None:
+            try:
+                yield from (Item(url, _name_start(url)) for url in remote(name))
+            except SignboardError as error:
+                yield Item(name, _name_start(name), str(error).removeprefix(f"{name}: "))
+        elif name == "-":
             for line in stdin_lines:
                 listed = os.fsdecode(line.rstrip(b"\r\n"))
                 if listed:
@@ -87,17 +116,21 @@ def _named(name: str, folders: set[tuple[int, int]], recursive: bool, pattern: b
             for path in found:
                 yield from _named(path, folders, recursive, pattern=False)
             if not found:
-                yield Item(name, os.path.basename(name), "no file matches this pattern")
+                yield Item(name, _name_start(name), "no file matches this pattern")
             return
-        yield Item(name, os.path.basename(name), _why(error))
+        yield Item(name, _name_start(name), _why(error))
         return
     if stat.S_ISDIR(status.st_mode):
-        yield from _folder(name, "", folders, recursive)
+        yield from _folder(name, len(os.path.join(name, "")), folders, recursive)
     else:
-        yield Item(name, os.path.basename(name))
+        yield Item(name, _name_start(name))
 
 
-def _folder(folder: str, relative: str, folders: set[tuple[int, int]], recursive: bool) -> Iterator[Item]:
+def _name_start(path: str) -> int:
+    return len(path) - len(os.path.basename(path))
+
+
+def _folder(folder: str, start: int, folders: set[tuple[int, int]], recursive: bool) -> Iterator[Item]:
     try:
         status = os.stat(folder)
         identity = (status.st_dev, status.st_ino)
@@ -107,17 +140,17 @@ def _folder(folder: str, relative: str, folders: set[tuple[int, int]], recursive
         with os.scandir(folder) as entries:
             found = sorted((entry.name, _is_folder(entry)) for entry in entries)
     except OSError as error:
-        yield Item(folder, relative or os.path.basename(os.path.normpath(folder)), f"folder, {_why(error)}")
+        yield Item(folder, min(start, _name_start(folder)), f"folder, {_why(error)}")
         return
     for name, is_folder in found:
         if name.startswith("."):
             continue
-        path, below = os.path.join(folder, name), os.path.join(relative, name)
+        path = os.path.join(folder, name)
         if is_folder:
             if recursive:
-                yield from _folder(path, below, folders, recursive)
+                yield from _folder(path, start, folders, recursive)
         elif os.path.splitext(name)[1].lower() in SUFFIXES:
-            yield Item(path, below)
+            yield Item(path, start)
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

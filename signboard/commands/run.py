@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import os
 import re
 import signal
@@ -12,13 +13,13 @@ import threading
 import time
 import types
 import warnings
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from signboard.commands.inputs import Item, find_photos
+from signboard.commands.inputs import SUFFIXES, Item, find_photos
 from signboard.commands.progress import Progress, speed
 from signboard.errors import ConfigError, PhotoError, SignboardError
 
@@ -97,6 +98,15 @@ def run(
         ),
     ] = False,
     recursive: Annotated[bool, typer.Option(help="Go into the folders inside folders.")] = True,
+    ray: Annotated[
+        bool,
+        typer.Option(
+            "--ray", help="Read on a Ray cluster (an extra), one on this machine unless --ray-address is given."
+        ),
+    ] = False,
+    ray_address: Annotated[
+        str | None, typer.Option(help="A running Ray cluster: auto, ray://host:10001 or host:6379. Implies --ray.")
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only errors on standard error.")] = False,
 ) -> None:
     """Read photos of signs.
@@ -113,11 +123,20 @@ def run(
         raise usage("--resume needs the --output (or --html) of the run to go on with")
     if resume and overwrite:
         raise usage("--resume and --overwrite exclude each other")
+    cluster: dict[str, Any] | None = None
+    remote: Callable[[str], Iterator[str]] | None = None
+    if ray or ray_address is not None:
+        from signboard.cluster import is_remote, list_remote
+
+        cluster = {"address": ray_address, "workers": workers}
+        remote = functools.partial(list_remote, suffixes=SUFFIXES)
+        if (annotate is not None or html is not None) and any(is_remote(name) for name in inputs):
+            raise usage("--annotate and --html need photos on this machine, not URLs")
     # Pillow warns of odd EXIF and large pictures in lines of its own; what matters comes as an error of ours.
     warnings.filterwarnings("ignore", module=r"PIL\.")
     skip = [str(path) for path in (annotate, output) if path is not None and path.is_dir()]
     lines = sys.stdin.buffer if "-" in inputs else ()
-    items = list(find_photos(inputs, stdin_lines=lines, skip=skip, recursive=recursive))
+    items = list(find_photos(inputs, stdin_lines=lines, skip=skip, recursive=recursive, remote=remote))
     if not items:
         raise usage(f"nothing to read: no photos in {', '.join(inputs)}")
     with contextlib.ExitStack() as stack:
@@ -126,7 +145,7 @@ def run(
         except SignboardError as error:
             raise usage(str(error)) from None
         stack.callback(outputs.abandon)
-        code = _read_all(items, outputs, reader_options, batch, workers, quiet)
+        code = _read_all(items, outputs, _Source(reader_options, batch, workers, cluster), quiet)
     raise typer.Exit(code)
 
 
@@ -195,12 +214,37 @@ class _Stop:
             signal.signal(other, signal.SIG_DFL)
 
 
+@dataclasses.dataclass(frozen=True)
+class _Source:
+    """Where readings come from: a reader in this process, or a cluster."""
+
+    reader_options: dict[str, Any]
+    batch_size: int | str
+    workers: int | None
+    cluster: dict[str, Any] | None
+
+    def read(self, paths: Iterator[str]) -> Iterator[Reading]:
+        """Readings in the order of `paths`.
+
+        Raises:
+            ConfigError: the reader cannot be made as asked for.
+        """
+        if self.cluster is not None:
+            from signboard.cluster import read_on_cluster
+
+            size = 16 if self.batch_size == "auto" else int(self.batch_size)
+            return read_on_cluster(paths, reader_options=self.reader_options, batch_size=size, **self.cluster)
+        try:
+            reader = _make_reader(**self.reader_options)
+        except SignboardError as error:
+            raise ConfigError(str(error)) from None
+        return iter(reader.read_many(paths, batch_size=self.batch_size, workers=self.workers))
+
+
 def _read_all(
     items: list[Item],
     outputs: _Outputs,
-    reader_options: dict[str, Any],
-    batch_size: int | str,
-    workers: int | None,
+    source: _Source,
     quiet: bool,
 ) -> int:
     """Reads and writes every item that is not written yet; the exit code."""
@@ -210,7 +254,7 @@ def _read_all(
     begin = time.monotonic()
     code = 0
     with _Stop() as stop:
-        readings = _readings(todo, reader_options, batch_size, workers, stop)
+        readings = _readings(todo, source, stop)
         try:
             for reading in readings:
                 outputs.write(reading)
@@ -253,9 +297,7 @@ def _is_full(error: SignboardError) -> bool:
     return "disk full" in str(error)
 
 
-def _readings(
-    todo: Sequence[Item], reader_options: dict[str, Any], batch_size: int | str, workers: int | None, stop: _Stop
-) -> Generator[Reading, None, None]:
+def _readings(todo: Sequence[Item], source: _Source, stop: _Stop) -> Generator[Reading, None, None]:
     """One reading an item, in order. What could not be found is a reading with its error, and never opened."""
     from signboard.reading import Reading
 
@@ -270,11 +312,7 @@ def _readings(
     some = any(item.error is None for item in todo)
     results: Iterator[Reading] = iter(())
     if some:
-        try:
-            reader = _make_reader(**reader_options)
-        except SignboardError as error:
-            raise ConfigError(str(error)) from None
-        results = iter(reader.read_many(paths(), batch_size=batch_size, workers=workers))
+        results = source.read(paths())
     try:
         for item in todo:
             if item.error is not None:
@@ -328,7 +366,7 @@ class _Outputs:
             SignboardError: it cannot be written, or would overwrite a photo.
         """
         from signboard.output import formats
-        from signboard.output.sink import OutputError
+        from signboard.output.sink import OutputError, is_stream
 
         name = formats.choose(output, format_name)
         for path in (output, annotate, html):
@@ -340,14 +378,21 @@ class _Outputs:
         self.to_files = output is not None
         self.to_terminal = output is None and sys.stdout.isatty()  # where a progress bar would get in the way
         self.plain = output is None and name == "text"
-        self.resumable = output is not None and formats.can_resume(name)
+        self.resumable = output is not None and not is_stream(output) and formats.can_resume(name)
         self._sinks: list[Sink] = []
         try:
             if output is None:
                 self._sinks.append(formats.to_stdout(name, len(items), position))
             else:
-                relative = {item.path: item.relative for item in items}
-                self._sinks.append(formats.to_path(name, output, relative, resume, overwrite, position))
+
+                def places() -> dict[str, str]:
+                    return {item.path: item.relative for item in items}
+
+                self._sinks.append(
+                    formats.to_path(
+                        name, output, len(items), places, resume=resume, overwrite=overwrite, position=position
+                    )
+                )
             if html is not None:
                 self._sinks.append(formats.to_report(html, thumbnail=_thumbnail, resume=resume, overwrite=overwrite))
         except OutputError:

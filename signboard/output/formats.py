@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from signboard.errors import ConfigError
@@ -78,11 +79,21 @@ def to_stdout(name: str, photos: int, position: bool) -> Sink:
     return StreamSink(form, sys.stdout.buffer, position=position)
 
 
-def to_path(name: str, output: Path, relative: dict[str, str], resume: bool, overwrite: bool, position: bool) -> Sink:
+def to_path(
+    name: str,
+    output: Path,
+    photos: int,
+    places: Callable[[], dict[str, str]],
+    *,
+    resume: bool = False,
+    overwrite: bool = False,
+    position: bool = False,
+) -> Sink:
     """Rows to a file, or to a folder for formats with one photo a file.
 
     Args:
-        relative: by source, where the photo lies below what was named.
+        photos: how many there are.
+        places: gives, by source, where the photo lies below what was named; asked for only for a folder.
 
     Raises:
         OutputError: see `FileSink` and `FolderSink`.
@@ -92,12 +103,10 @@ def to_path(name: str, output: Path, relative: dict[str, str], resume: bool, ove
 
         return ParquetSink(output, resume=resume, overwrite=overwrite, position=position)
     form = FORMATS[name]
-    if form.one_photo_a_file and (output.is_dir() or len(relative) > 1 or not output.suffix):
+    if form.one_photo_a_file and (output.is_dir() or photos > 1 or not output.suffix):
         if output.suffix and not output.is_dir():
-            raise OutputError(
-                f"{output}: {name} describes one picture a file; name a folder for {len(relative)} photos"
-            )
-        stems = {source: str(Path(path).with_suffix(form.suffixes[0])) for source, path in relative.items()}
+            raise OutputError(f"{output}: {name} describes one picture a file; name a folder for {photos} photos")
+        stems = {source: str(Path(path).with_suffix(form.suffixes[0])) for source, path in places().items()}
         return FolderSink(
             form, output, names=unique_names(stems), resume=resume, overwrite=overwrite, position=position
         )

@@ -99,6 +99,8 @@ class StreamSink:
         self._put(_encode(self._form.tail()))
 
     def _put(self, data: bytes) -> None:
+        if not data:
+            return
         # Straight to the bytes: a console's encoding may not know Devanagari, and a file name may be no text at all.
         try:
             self._stream.write(data)
@@ -106,7 +108,8 @@ class StreamSink:
         except BrokenPipeError:
             raise
         except OSError as error:
-            raise OutputError(f"{getattr(self._stream, 'name', 'standard output')}: {reason(error)}") from None
+            name = getattr(self._stream, "name", "<stdout>")
+            raise OutputError(f"{'standard output' if name == '<stdout>' else name}: {reason(error)}") from None
 
 
 class FileSink:

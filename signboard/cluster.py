@@ -1,0 +1,188 @@
+"""Reads photos on many machines: the same Reader in the actors of a Ray cluster, fed by Ray Data (the extra `ray`).
+
+The machine that starts the run lists the photos and writes the rows, in the photos' order, so that formats, --resume
+and the rest work as in a local run. Workers open the photos themselves, from a file system they share or from any
+store that fsspec knows (s3://, gs://, ...). When a worker dies, Ray gives its photos to another one; a photo's row
+reaches the output once.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import signal
+import threading
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import Any
+
+from signboard.errors import SignboardError
+from signboard.output.jsonl import dumps, from_dict
+from signboard.reading import Reading
+
+HELP = "--ray needs an extra package: pip install 'signboard[ray]'"
+READER = "signboard.reader:Reader"
+_BLOCK = 64  # photos that are handed out, and repeated after a failure, together
+
+
+class ClusterError(SignboardError):
+    """Ray is not installed, its cluster cannot be reached, or all its workers are gone."""
+
+
+def read_on_cluster(
+    photos: Iterable[str],
+    *,
+    reader_options: dict[str, Any],
+    address: str | None = None,
+    workers: int | None = None,
+    batch_size: int = 16,
+    reader: str = READER,
+) -> Iterator[Reading]:
+    """Readings of photos in their order, read by the actors of a Ray cluster.
+
+    Args:
+        photos: paths that every worker can open, or URLs for fsspec.
+        reader_options: for the workers' `Reader`.
+        address: of a running cluster ("auto", "ray://host:10001", "host:6379"); None starts one on this machine.
+        workers: most actors at a time; by default as many as the cluster has GPUs, or pairs of CPU cores without GPUs.
+            Ray starts with one and adds more while there is work for them.
+        batch_size: photos that a worker reads together.
+        reader: "module:name" of the reader's class.
+
+    Raises:
+        ClusterError: see there.
+    """
+    ray = _ray()
+    items = [{"number": number, "photo": os.fsencode(photo)} for number, photo in enumerate(photos)]
+    if not items:
+        return
+    ours = not ray.is_initialized()
+    if ours:
+        _connect(ray, address)
+    try:
+        yield from _rows(ray, items, reader_options, workers, batch_size, reader)
+    finally:
+        if ours:
+            ray.shutdown()
+
+
+def is_remote(name: str) -> bool:
+    """Whether a name is a URL for fsspec and no local path."""
+    scheme, found, _ = name.partition("://")
+    return bool(found) and scheme.isalnum()
+
+
+def list_remote(url: str, suffixes: frozenset[str]) -> Iterator[str]:
+    """URLs of the photos that a URL names: one file, everything below a folder (by ending, sorted), or a pattern.
+
+    Raises:
+        ClusterError: the store cannot be reached, its fsspec package is missing, or nothing is there.
+    """
+    try:
+        import fsspec
+
+        store, path = fsspec.core.url_to_fs(url)
+        if any(char in path for char in "*?["):
+            found = sorted(store.glob(path))
+        elif store.isdir(path):
+            found = [name for name in sorted(store.find(path)) if os.path.splitext(name)[1].lower() in suffixes]  # noqa: PTH122
+        else:
+            found = [path] if store.exists(path) else []
+        names = [store.unstrip_protocol(name) for name in found]
+    except Exception as error:  # every store has its own errors
+        raise ClusterError(f"{url}: {' '.join(str(error).split()) or type(error).__name__}") from None
+    if not names:
+        raise ClusterError(f"{url}: no photos there")
+    yield from names
+
+
+class _Worker:
+    """An actor: loads the networks once, then turns batches of photos into rows."""
+
+    def __init__(self, reader: str, options: dict[str, Any]) -> None:
+        module, _, name = reader.partition(":")
+        self._reader = getattr(importlib.import_module(module), name)(**options)
+
+    def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
+        photos = [os.fsdecode(photo) for photo in batch["photo"]]
+        opened = [_fetch(photo) for photo in photos]
+        readings = self._reader.read_many(source for source in opened if not isinstance(source, Reading))
+        rows = []
+        for photo, source in zip(photos, opened, strict=True):
+            reading = source if isinstance(source, Reading) else next(readings)
+            if isinstance(source, bytes) and reading.error is not None:
+                # Bytes have no name of their own; the message begins with "photo: ".
+                reading = replace(reading, error=f"{photo}: {reading.error.removeprefix('photo: ')}")
+            rows.append(dumps(replace(reading, source=photo), position=True))
+        return {"number": batch["number"], "row": rows}
+
+
+def _fetch(photo: str) -> str | bytes | Reading:
+    """A local photo's path, a remote one's bytes, or the reading that says why there are none."""
+    if not is_remote(photo):
+        return photo
+    try:
+        import fsspec
+
+        with fsspec.open(photo, "rb") as file:
+            return file.read()
+    except Exception as error:  # every store has its own errors
+        reason = " ".join(str(error).split()) or type(error).__name__
+        return Reading(photo, 0, 0, error=f"{photo}: cannot be read, {reason}")
+
+
+def _rows(
+    ray: Any, items: list[dict[str, Any]], options: dict[str, Any], workers: int | None, batch_size: int, reader: str
+) -> Iterator[Reading]:
+    context = ray.data.DataContext.get_current()
+    context.execution_options.preserve_order = True
+    context.enable_progress_bars = False
+    resources = ray.cluster_resources()
+    gpus = int(resources.get("GPU", 0)) if options.get("device", "auto") != "cpu" else 0
+    # Two cores a worker: one for the networks, one for opening photos.
+    cores = min(2, max(1, int(resources.get("CPU", 1))))
+    most = workers or gpus or max(1, int(resources.get("CPU", 1)) // cores)
+    blocks = max(1, min(len(items) // _BLOCK, 20_000), min(most, len(items)))
+    rows = ray.data.from_items(items, override_num_blocks=blocks).map_batches(
+        _Worker,
+        fn_constructor_args=(reader, options),
+        batch_size=batch_size,
+        compute=ray.data.ActorPoolStrategy(min_size=1, max_size=most),
+        **({"num_gpus": 1} if gpus else {"num_cpus": cores if most * cores <= resources.get("CPU", 1) else 1}),
+    )
+    expected = 0
+    try:
+        for row in rows.iter_rows():
+            if row["number"] != expected:
+                raise ClusterError(f"the cluster answered photo {row['number']} when photo {expected} was due")
+            expected += 1
+            yield from_dict(json.loads(row["row"]))
+    except ray.exceptions.RayError as error:
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        raise ClusterError(f"the cluster failed: {lines[-1] if lines else type(error).__name__}") from None
+    if expected != len(items):
+        raise ClusterError(f"the cluster answered {expected} of {len(items)} photos")
+
+
+def _ray() -> Any:
+    try:
+        import ray
+        import ray.data
+    except ImportError:
+        raise ClusterError(HELP) from None
+    return ray
+
+
+def _connect(ray: Any, address: str | None) -> None:
+    # Ray puts its own handler of SIGTERM in place of the one that finishes the photo in hand.
+    main = threading.current_thread() is threading.main_thread()
+    handler = signal.getsignal(signal.SIGTERM) if main else None
+    try:
+        ray.init(address=address or "local", include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    except (ConnectionError, RuntimeError, ValueError, TypeError) as error:
+        reason = " ".join(str(error).split())
+        raise ClusterError(f"--ray-address {address}: cannot be reached, {reason}") from None
+    finally:
+        if main and handler is not None:
+            signal.signal(signal.SIGTERM, handler)

@@ -163,14 +163,16 @@ class _Tracer(TorchDispatchMode):
         return 0 if entry is None else entry[2]
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        name = func.__name__.split(".")[0]
         # Inference mode hands over compound operations (conv2d, linear) whole; the rules below are for their parts.
-        with self:
-            result = func.decompose(*args, **(kwargs or {}))
-        if result is not NotImplemented:
-            return result
+        # Enlarging stays whole: its parts are reads at computed places, which would have to be taken as seeing all.
+        if not name.startswith("upsample"):
+            with self:
+                result = func.decompose(*args, **(kwargs or {}))
+            if result is not NotImplemented:
+                return result
         result = func(*args, **(kwargs or {}))
         outputs = list(_tensors(result))
-        name = func.__name__.split(".")[0]
         if outputs:
             self.multiply_adds += _multiply_adds(name, args, outputs[0])
             self._propagate(name, args, kwargs or {}, outputs)
@@ -197,7 +199,10 @@ def _slide_over(name: str, args: Sequence[Any], source: Tensor, field: Field, ou
         kernel = (int(weight.shape[2]), int(weight.shape[3]))
         if not transposed:
             return field.slide(kernel, _pair(stride), _pair(padding), _pair(dilation))
-        return _enlarge(field, _pair(stride), [math.ceil(k / s) for k, s in zip(kernel, _pair(stride), strict=True)])
+        # Output o draws on inputs (o + padding - kernel + 1) / stride to (o + padding) / stride.
+        steps, pads = _pair(stride), _pair(padding)
+        low = [(pads[a] - (kernel[a] - 1) * _pair(dilation)[a]) / steps[a] for a in (0, 1)]
+        return _enlarge(field, steps, low, [pads[a] / steps[a] for a in (0, 1)])
     if name in ("max_pool2d_with_indices", "max_pool2d", "avg_pool2d"):
         kernel = _pair(args[1])
         stride = _pair(args[2]) if len(args) > 2 and args[2] else kernel
@@ -211,10 +216,15 @@ def _slide_over(name: str, args: Sequence[Any], source: Tensor, field: Field, ou
         return field.slide(kernel, (before[0] / after[0], before[1] / after[1]), (0, 0))
     if name.startswith("upsample"):
         factor = (output.shape[2] / source.shape[2], output.shape[3] / source.shape[3])
-        return _enlarge(field, factor, (2, 2) if "nearest" in name else (3, 3))
+        if "nearest" in name:  # input floor(o / factor)
+            return _enlarge(field, factor, [1 / f - 1 for f in factor], (0, 0))
+        # Two neighbours (four if cubic) around (o + 1/2) / factor - 1/2.
+        reach = 2 if "cubic" in name else 1
+        middle = [0.5 / f - 0.5 for f in factor]
+        return _enlarge(field, factor, [m - reach for m in middle], [m + reach for m in middle])
     if name == "constant_pad_nd":
-        pads = [*args[1], 0, 0, 0, 0]
-        return field.slide((1, 1), (1, 1), (int(pads[2]), int(pads[0])))
+        edges = [*args[1], 0, 0, 0, 0]
+        return field.slide((1, 1), (1, 1), (int(edges[2]), int(edges[0])))
     return None
 
 
@@ -222,24 +232,32 @@ def _adaptive_kernel(before: int, after: int) -> int:
     return before // after if before % after == 0 else math.ceil(before / after) + 1
 
 
-def _enlarge(field: Field, factor: Sequence[float], neighbours: Sequence[int]) -> Field:
-    """The field after a map was enlarged by `factor`, each new unit drawing on up to `neighbours` old ones."""
-    grown = field.slide((neighbours[0], neighbours[1]), (1 / factor[0], 1 / factor[1]), (0, 0))
-    shift = [(neighbours[a] - 1) / 2 * field.jump[a] for a in (0, 1)]
-    return Field(grown.jump, grown.size, (field.start[0] - shift[0], field.start[1] - shift[1]))
+def _enlarge(field: Field, factor: Sequence[float], low: Sequence[float], high: Sequence[float]) -> Field:
+    """The field after a map was enlarged: unit o draws on units o / factor + low to o / factor + high.
+
+    Which of them depends on the remainder of o; the box here holds all cases.
+    """
+    jump = field.jump
+    return Field(
+        jump=(jump[0] / factor[0], jump[1] / factor[1]),
+        size=(field.size[0] + (high[0] - low[0]) * jump[0], field.size[1] + (high[1] - low[1]) * jump[1]),
+        start=(field.start[0] + low[0] * jump[0], field.start[1] + low[1] * jump[1]),
+    )
 
 
 def _merge(known: list[tuple[Tensor, Field]], output: Tensor) -> Field:
     """The field of an operation that mixes its inputs position by position, or that gives up positions altogether."""
-    fields: list[Field] = []
+    beside: list[Field] = []
+    behind: list[Field] = []
     for tensor, field in known:
         # More than four dimensions: maps with an axis put in, as local response normalisation does.
-        same = min(tensor.dim(), output.dim()) >= 4 and tensor.shape[-2:] == output.shape[-2:]
-        if same or tensor.dim() < 4 or (output.dim() >= 4 and tuple(tensor.shape[-2:]) == (1, 1)):
-            # Position by position; or a map that was flattened before and has the whole map's field already.
-            fields.insert(0 if same else len(fields), field)
+        if min(tensor.dim(), output.dim()) >= 4 and tensor.shape[-2:] == output.shape[-2:]:
+            beside.append(field)
+        elif tensor.dim() < 4 or (output.dim() >= 4 and tuple(tensor.shape[-2:]) == (1, 1)):
+            behind.append(field)  # flattened or averaged before: it has the whole map's field already
         else:
-            fields.append(field.whole(tensor.shape[-2:]))
+            behind.append(field.whole(tensor.shape[-2:]))
+    fields = beside + behind  # the jump is that of a map of the output's size, where there is one
     joined = fields[0]
     for field in fields[1:]:
         joined = joined.join(field)
@@ -430,7 +448,7 @@ def _row(
         weights=weights,
         biases=biases,
         multiply_adds=spent,
-        receptive_field=None if field is None else (round(field.size[0]), round(field.size[1])),
+        receptive_field=None if field is None else (math.ceil(field.size[0]), math.ceil(field.size[1])),
         jump=None if field is None else field.jump,
         start=None if field is None else field.start,
     )
@@ -467,12 +485,17 @@ class Summary:
 
 def summarise(module: nn.Module, input_shape: Sequence[int]) -> Summary:
     """Counts `module` on a picture of `input_shape` (channels, height, width). Raises like `layer_table`."""
+    return measure(module, input_shape)[1]
+
+
+def measure(module: nn.Module, input_shape: Sequence[int]) -> tuple[list[LayerRow], Summary]:
+    """`layer_table` and `summarise` from one run. Raises like `layer_table`."""
     rows, depth = _measure(module, input_shape)
     convolutions = sum(row.parameters for row in rows if row.kind.startswith("Conv"))
     connected = sum(row.parameters for row in rows if row.kind == "Linear")
     running = sum(row.parameters for row in rows)
     fields = [row.receptive_field for row in rows if row.kernel is not None and row.receptive_field is not None]
-    return Summary(
+    summary = Summary(
         input_shape=tuple(input_shape),
         depth=depth,
         convolution_parameters=convolutions,
@@ -482,3 +505,4 @@ def summarise(module: nn.Module, input_shape: Sequence[int]) -> Summary:
         multiply_adds=sum(row.multiply_adds for row in rows),
         receptive_field=(max((f[0] for f in fields), default=1), max((f[1] for f in fields), default=1)),
     )
+    return rows, summary

@@ -66,16 +66,16 @@ def show(
     as_csv: Csv = False,
 ) -> None:
     """Print an architecture layer by layer: kernel, stride, padding, shape, parameters, multiply-adds, field, jump."""
-    from signboard.backbones.arithmetic import layer_table, summarise
+    from signboard.backbones.arithmetic import measure
 
     try:
         _one_format(as_json, as_csv)
         model, own_size = _build(name, form, width, classes)
         shape = (3, *(_parse_size(size) if size is not None else own_size))
-        rows = [row for row in layer_table(model, shape) if every or row.kind not in _QUIET]
-        summary = summarise(model, shape)
+        rows, summary = measure(model, shape)
     except SignboardError as error:
         raise _fail(error) from error
+    rows = [row for row in rows if every or row.kind not in _QUIET]
     if as_json:
         document = {
             "name": name,

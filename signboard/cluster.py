@@ -45,8 +45,8 @@ def read_on_cluster(
         photos: paths that every worker can open, or URLs for fsspec.
         reader_options: for the workers' `Reader`.
         address: of a running cluster ("auto", "ray://host:10001", "host:6379"); None starts one on this machine.
-        workers: most actors at a time; by default as many as the cluster has GPUs, or pairs of CPU cores without GPUs.
-            Ray starts with one and adds more while there is work for them.
+        workers: actors that read. By default one at first, and more while there is work for them, up to the number of
+            the cluster's GPUs, or of its pairs of CPU cores where it has no GPU.
         batch_size: photos that a worker reads together.
         reader: "module:name" of the reader's class.
 
@@ -148,7 +148,7 @@ def _rows(
         _Worker,
         fn_constructor_args=(reader, options),
         batch_size=batch_size,
-        compute=ray.data.ActorPoolStrategy(min_size=1, max_size=most),
+        compute=ray.data.ActorPoolStrategy(min_size=workers or 1, max_size=most),
         **({"num_gpus": 1} if gpus else {"num_cpus": cores if most * cores <= resources.get("CPU", 1) else 1}),
     )
     expected = 0

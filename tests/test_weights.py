@@ -1,4 +1,4 @@
-"""The weights inside the package: they are the ones on their cards, small enough, and they read signs of both scripts."""
+"""The weights inside the package: the ones on their cards, small, and able to read signs of both scripts."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ MARGIN = 0.35
 
 @dataclass(frozen=True, slots=True)
 class Crop:
-    """A word and some of its surroundings: `image` (H, W, 3) uint8, `quad` (4, 2) of the word in it, `text`, `script`."""
+    """A word and its surroundings: `image` (H, W, 3) uint8, `quad` (4, 2) of the word in it, `text`, `script`."""
 
     image: ImageArray
     quad: FloatArray
@@ -103,7 +103,7 @@ class WordBatches:
         self._augment: Any = None
 
     def pool(self, index: int) -> list[Batch]:
-        """Batches {"image" (B, height, W, 3) uint8, "target" concatenated, "length" (B,), "text"}, as many as a pool has."""
+        """A pool of batches {"image" (B, height, W, 3) uint8, "target" concatenated, "length" (B,), "text"}."""
         count = self.batch_size * self.batches_per_pool
         items: list[tuple[ImageArray, FloatArray, str, bool]] = []
         for i in range(count):

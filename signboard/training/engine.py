@@ -369,6 +369,7 @@ def train(
                 began += time.monotonic() - t0
         save_checkpoint()
         if stop.asked:
+            save(figures, name="last")
             say(f"stopped at step {step}; go on with --resume")
     finally:
         for number, handler in previous.items():

@@ -20,6 +20,8 @@ from signboard.weights import WEIGHTS_FOLDER, load_card, load_state
 
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
+# More finds no more words on small photos, and costs time (measured on training photos).
+MAX_ENLARGEMENT = 1.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +38,9 @@ class Detections:
 def network_size(height: int, width: int, *, side: int, multiple: int = 32) -> tuple[int, int]:
     """The (height, width) that a photo is resized to: its longer side becomes `side`, both multiples of `multiple`.
 
-    A smaller photo is enlarged by at most two.
+    A smaller photo is enlarged by at most `MAX_ENLARGEMENT`.
     """
-    scale = min(side / max(height, width), 2.0)
+    scale = min(side / max(height, width), MAX_ENLARGEMENT)
     return (
         max(multiple, round(height * scale / multiple) * multiple),
         max(multiple, round(width * scale / multiple) * multiple),
@@ -69,8 +71,8 @@ class Detector:
         network: DetectorNetwork,
         *,
         side: int = 1280,
-        threshold: float = 0.3,
-        box_threshold: float = 0.5,
+        threshold: float = 0.55,
+        box_threshold: float = 0.65,
         shrink_ratio: float = SHRINK_RATIO,
         device: str | torch.device = "cpu",
         dtype: torch.dtype = torch.float32,

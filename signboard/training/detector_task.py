@@ -240,7 +240,7 @@ class DetectorTask:
         return {
             "kind": "detector",
             "config": {"backbone": config.backbone, "width": config.width, "neck": config.neck},
-            "inference": {"side": self.config.side, "threshold": 0.3, "box_threshold": 0.5},
+            "inference": {"side": self.config.side, "threshold": 0.55, "box_threshold": 0.65},
             "mean": MEAN,
             "std": STD,
             "trained_on": [

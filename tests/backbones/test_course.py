@@ -5,25 +5,18 @@
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
 
 import pytest
 import torch
+from counted_networks import measured
 from torch import nn
 
-from signboard.backbones.arithmetic import LayerRow, Summary, layer_table, measure
+from signboard.backbones.arithmetic import LayerRow, layer_table
 from signboard.backbones.classifier import CLASSIFIERS, build_classifier
 from signboard.backbones.googlenet import MODULES, Inception
 
 NOTES = Path(__file__).parents[2] / "docs" / "course-notes.md"
-
-
-@cache
-def measured(name: str, form: str = "paper", side: int = 224, **options: bool) -> tuple[list[LayerRow], Summary]:
-    with torch.device("meta"):
-        model = build_classifier(name, 1000, form=form, **options)
-    return measure(model, (3, side, side))
 
 
 def rows(name: str, form: str = "paper", side: int = 224) -> list[LayerRow]:

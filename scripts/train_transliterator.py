@@ -230,6 +230,8 @@ def main() -> int:
             net = train(settings, load_lexicon(options.train))
             card: dict[str, Any] = {
                 "model": "transliteration",
+                "kind": "transliterator",
+                "file": "transliterator.safetensors",
                 "architecture": asdict(settings.network()),
                 "training": asdict(settings),
                 "characters_in": DEVANAGARI,

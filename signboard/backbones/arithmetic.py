@@ -283,8 +283,8 @@ def _multiply_adds(name: str, args: Sequence[Any], output: Tensor) -> int:
 
 
 @contextmanager
-def _modes_kept(module: nn.Module) -> Iterator[None]:
-    """Runs the body in evaluation mode and gives every submodule its own mode back."""
+def evaluating(module: nn.Module) -> Iterator[None]:
+    """Runs the body in evaluation mode and gives every submodule its own mode back, also after an error."""
     modes = [(part, part.training) for part in module.modules()]
     module.eval()
     try:
@@ -310,7 +310,7 @@ def _run(tracer: _Tracer, module: nn.Module, input_shape: Sequence[int], *, meta
     fastpath = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)  # the fused encoder would hide its matrix products
     try:
-        with torch.inference_mode(), _modes_kept(module):
+        with torch.inference_mode(), evaluating(module):
             picture = torch.zeros((1, *input_shape), device=device)
             tracer.mark(picture, Field())
             state = _meta_state(module) if meta else {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -140,10 +140,3 @@ class Detector:
         scale = np.array([width / probability.shape[1], height / probability.shape[0]], np.float32)
         limit = np.array([width, height], np.float32)
         return Detections([np.clip(p * scale, 0.0, limit) for p in polygons], scores)
-
-    def describe(self) -> dict[str, Any]:
-        """Architecture and inference settings, as they stand on a card."""
-        return {
-            "config": asdict(self.network.config),
-            "inference": {"side": self.side, "threshold": self.threshold, "box_threshold": self.box_threshold},
-        }

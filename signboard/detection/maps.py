@@ -18,7 +18,6 @@ from signboard.geometry import (
     clockwise,
     grow_quad,
     offset_polygon,
-    order_quad,
     polygon_area,
     shrink_distance,
     unshrink_distance,
@@ -223,4 +222,4 @@ def _bent_polygon(
     return clockwise(back.astype(np.float32))
 
 
-__all__ = ["SHRINK_RATIO", "Targets", "make_targets", "order_quad", "polygons_from_map"]
+__all__ = ["SHRINK_RATIO", "Targets", "make_targets", "polygons_from_map"]

@@ -14,10 +14,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from signboard.backbones.arithmetic import LayerRow
+from signboard.backbones.arithmetic import LayerRow, evaluating
 from signboard.errors import ConfigError
 from signboard.explain import pictures
-from signboard.explain.hooks import choose_layers, evaluating, map_layers, recording, unit_box
+from signboard.explain.hooks import choose_layers, map_layers, recording, unit_box
 from signboard.explain.result import Result
 from signboard.explain.subject import Subject
 from signboard.geometry import ImageArray

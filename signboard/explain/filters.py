@@ -15,9 +15,10 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from signboard.backbones.arithmetic import evaluating
 from signboard.errors import ConfigError
 from signboard.explain import pictures
-from signboard.explain.hooks import evaluating, unknown_layer
+from signboard.explain.hooks import unknown_layer
 from signboard.explain.result import Result
 from signboard.explain.subject import Subject
 from signboard.geometry import FloatArray, ImageArray

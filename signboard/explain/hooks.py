@@ -14,18 +14,6 @@ from signboard.errors import ConfigError
 
 
 @contextmanager
-def evaluating(module: nn.Module) -> Iterator[None]:
-    """Runs the body in evaluation mode and gives every submodule its own mode back, also after an error."""
-    modes = [(part, part.training) for part in module.modules()]
-    module.eval()
-    try:
-        yield
-    finally:
-        for part, training in modes:
-            part.training = training
-
-
-@contextmanager
 def recording(module: nn.Module, layers: Sequence[str]) -> Iterator[dict[str, Tensor]]:
     """A dict that holds, after a forward inside the body, the output of each of `layers` by name.
 

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from signboard.backbones.arithmetic import evaluating
 from signboard.backbones.heads import Classifier
 from signboard.errors import ConfigError
 from signboard.explain import pictures
-from signboard.explain.hooks import evaluating
 from signboard.explain.result import Result
 from signboard.explain.subject import Subject
 from signboard.geometry import FloatArray, ImageArray, shrink_polygon

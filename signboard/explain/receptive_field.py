@@ -17,9 +17,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from signboard.backbones.arithmetic import evaluating
 from signboard.errors import ConfigError
 from signboard.explain import pictures
-from signboard.explain.hooks import choose_layers, evaluating, map_layers, recording, unit_at, unit_box
+from signboard.explain.hooks import choose_layers, map_layers, recording, unit_at, unit_box
 from signboard.explain.result import Result
 from signboard.explain.subject import Subject
 from signboard.geometry import FloatArray, ImageArray

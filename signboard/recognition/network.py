@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -96,14 +95,3 @@ class RecognizerNetwork(nn.Module):
         frames = self.collapse(features).squeeze(2).transpose(1, 2)  # (N, T, mixer)
         logits = self.head(self.norm(self.mixer(frames)))
         return logits, self.early_head(frames) if self.training else None
-
-
-def count_parameters(model: nn.Module) -> int:
-    """Number of trainable values."""
-    return sum(p.numel() for p in model.parameters() if p.requires_grad)
-
-
-@torch.no_grad()
-def frames_for(network: RecognizerNetwork, width: int) -> int:
-    """Frames that a crop of `width` columns gives."""
-    return -(-width // network.frame_width)

@@ -15,6 +15,7 @@ from PIL import Image
 from torch import Tensor, nn
 from typer.testing import CliRunner
 
+from signboard.backbones.arithmetic import evaluating
 from signboard.backbones.heads import Classifier
 from signboard.commands.explain import app
 from signboard.detection import Detector, DetectorConfig, DetectorNetwork
@@ -31,7 +32,7 @@ from signboard.explain import (
     receptive_fields,
     strongest_patches,
 )
-from signboard.explain.hooks import evaluating, map_layers, recording, unit_at, unit_box
+from signboard.explain.hooks import map_layers, recording, unit_at, unit_box
 from signboard.explain.occlusion import drop_map, occlusion_scores, patch_places, word_probability
 from signboard.explain.result import Result
 from signboard.recognition import Recognizer, RecognizerConfig, RecognizerNetwork

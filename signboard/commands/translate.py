@@ -65,7 +65,7 @@ def _records(texts: list[str], scheme: Scheme, n_best: int) -> Iterator[dict[str
     for text in _lines(texts):
         translation = translator.translate(text)
         record = dataclasses.asdict(translation)
-        del record["matched_line"]
+        del record["matched_line"], record["continues"]
         if scheme is Scheme.iso15919:
             record["romanized"] = to_iso15919(text)
         if n_best > 1:

@@ -10,15 +10,15 @@ from signboard.translation.glossary import Match
 from signboard.translation.transliteration import WORD, Spelling
 
 # Words that patterns look for, by their dictionary form.
-_FORBIDDEN = {"मना", "वर्जित", "निषेध", "निषिद्ध", "निषेधित", "प्रतिबंधित", "मनाही"}
+FORBIDDEN = {"मना", "वर्जित", "निषेध", "निषिद्ध", "निषेधित", "प्रतिबंधित", "मनाही"}
 NEGATION = {"न", "ना", "मत", "नहीं"}
-_COPULA = {"है", "हैं"}
-_GENITIVE = {"का", "के", "की"}
+COPULA = {"है", "हैं"}
+GENITIVE = {"का", "के", "की"}
 _ONLY = {"केवल", "सिर्फ", "मात्र"}
 _SHOP_HEADS = {"दुकान", "भंडार", "स्टोर", "शॉप", "ठेका"}
 _BEWARE = {"सावधान", "सावधान रहना", "बचना", "सतर्क रहना"}
 #: Forms of a verb that make a sentence.
-_FINITE = {"imperative", "habitual", "progressive", "will", "passive", "future"}
+FINITE = {"imperative", "habitual", "progressive", "will", "passive", "future"}
 #: Where Hindi says "on" and English "at".
 _AT = {"मोड़", "दरवाजा", "द्वार", "गेट", "स्टेशन", "चौराहा", "काउंटर", "खिड़की", "फाटक"}
 #: Verbs whose object Hindi marks with को.
@@ -193,16 +193,16 @@ class Sentence:
             return self._alone(units[0])
         if units[-1].kind == "phrase" and all(u.kind == "adverb" for u in units[:-1]):
             return " ".join([self._alone(units[-1]), *self._adjuncts(units[:-1])])
-        copula = units[-1] if units[-1].lemma in _COPULA else None
+        copula = units[-1] if units[-1].lemma in COPULA else None
         core = units[:-1] if copula else units
         # ... मना है: a prohibition
-        if core and core[-1].lemma in _FORBIDDEN and len(core) > 1:
+        if core and core[-1].lemma in FORBIDDEN and len(core) > 1:
             return self._prohibition(core[:-1], core[-1])
         if core and core[-1].lemma == "सख्त मना है" and len(core) > 1:
             core[-1].out = "strictly prohibited"
             return f"{self._anything(core[:-1])} is strictly prohibited"
         last = core[-1] if core else None
-        if last is not None and last.kind == "verb" and last.form in _FINITE:
+        if last is not None and last.kind == "verb" and last.form in FINITE:
             return self._verb_clause(core, last, copula)
         # doing X is Y: an infinitive as the subject
         verbs = [i for i, u in enumerate(core[:-1]) if u.kind == "verb" and u.form == "infinitive"]
@@ -232,7 +232,7 @@ class Sentence:
         if units[-1].lemma in ("सख्त", "सख्ती से", "पूर्णतः"):
             units.pop().out = strictly = "strictly"
         word.source = "pattern"
-        if units and units[-1].lemma in _GENITIVE:  # करने की मनाही
+        if units and units[-1].lemma in GENITIVE:  # करने की मनाही
             units.pop().source = "pattern"
         if not units:
             word.out = f"{strictly} prohibited".strip()
@@ -244,7 +244,7 @@ class Sentence:
             word.out = f"{strictly} prohibited"
             return f"{self._phrase(units)} {word.out}"
         word.out = "no"
-        if len(units) > 2 and units[-2].lemma in _GENITIVE:  # X का प्रवेश निषेध: No entry for X
+        if len(units) > 2 and units[-2].lemma in GENITIVE:  # X का प्रवेश निषेध: No entry for X
             units[-2].source, units[-2].out = "pattern", "for"
             return f"no {self._noun_phrase(units[-1:])} for {self._phrase(units[:-2])}"
         return f"no {self._phrase(units)}"
@@ -314,7 +314,7 @@ class Sentence:
     def _split_subject(self, units: list[Unit]) -> tuple[list[Unit], list[Unit]]:
         """The last run of units without a postposition after it, with its genitives, and all before."""
         i = len(units)
-        while i > 0 and (units[i - 1].kind != "postposition" or units[i - 1].lemma in _GENITIVE):
+        while i > 0 and (units[i - 1].kind != "postposition" or units[i - 1].lemma in GENITIVE):
             i -= 1
         subject = [u for u in units[i:] if u.kind != "adverb"]
         return subject, units[:i] + [u for u in units[i:] if u.kind == "adverb"]
@@ -345,7 +345,7 @@ class Sentence:
                     unit.kind, unit.source = "particle", "pattern"
             before = [u for u in before if u.kind != "particle"]
         target, adjuncts = self._split_subject(before)
-        if target and target[-1].lemma in _GENITIVE:  # X का प्रयोग करें: use X
+        if target and target[-1].lemma in GENITIVE:  # X का प्रयोग करें: use X
             target.pop().source = "pattern"
         what = self._definite(target)
         english = " ".join(english.replace("~", what).split()) if "~" in english else f"{english} {what}".strip()
@@ -356,7 +356,7 @@ class Sentence:
         text = self._noun_phrase(units, bare)
         if not units or units[-1].kind != "noun" or units[-1].form not in ("base", "oblique"):
             return text
-        if any(u.kind in _DETERMINERS or u.lemma in _DETERMINING | _GENITIVE for u in units) or not one_of_many(text):
+        if any(u.kind in _DETERMINERS or u.lemma in _DETERMINING | GENITIVE for u in units) or not one_of_many(text):
             return text
         return f"the {text}"
 
@@ -418,7 +418,7 @@ class Sentence:
         chunks: list[list[Unit]] = [[]]
         for unit in units:
             chunks[-1].append(unit)
-            if unit.kind == "postposition" and unit.lemma not in _GENITIVE:
+            if unit.kind == "postposition" and unit.lemma not in GENITIVE:
                 chunks.append([])
         head = [u for u in chunks[-1] if u.kind != "adverb"]
         adverbs = [u for u in chunks[-1] if u.kind == "adverb"]
@@ -435,7 +435,7 @@ class Sentence:
                     chunk = []
                 unit.out = unit.english
                 out.append(unit.out)
-            elif unit.kind == "postposition" and unit.lemma not in _GENITIVE:
+            elif unit.kind == "postposition" and unit.lemma not in GENITIVE:
                 since = any(u.lemma == "से" for u in units[:i])
                 out.append(self._postposition(chunk, unit, since, definite))
                 chunk = []
@@ -482,7 +482,7 @@ class Sentence:
         if not units:
             return ""
         for i in range(len(units) - 1, -1, -1):
-            if units[i].lemma in _GENITIVE and 0 < i < len(units) - 1:
+            if units[i].lemma in GENITIVE and 0 < i < len(units) - 1:
                 return self._genitive(units[:i], units[i], units[i + 1 :], bare)
         if len(units) == 2 and units[0].domain == "place" and units[0].kind == "name" and units[1].lemma == "सरकार":
             units[0].out, units[1].out = units[0].english, "Government of"
@@ -499,7 +499,7 @@ class Sentence:
                 following = None  # "women and children", but "women's and children's hospital"
             one = i > 0 and units[i - 1].english in ("1", "one")
             word = self._word(unit, following, bare and following is None, one)
-            if unit.lemma in _COPULA | {"भी", "ही", "तो"}:
+            if unit.lemma in COPULA | {"भी", "ही", "तो"}:
                 unit.out = ""
                 continue
             words.append(word)
@@ -559,8 +559,8 @@ def clauses(units: list[Unit]) -> Iterable[list[Unit]]:
             clause = []
             continue
         clause.append(unit)
-        ends = unit.lemma in _COPULA or (unit.kind == "verb" and unit.form == "imperative")
-        if ends and not (following is not None and following.lemma in _COPULA):
+        ends = unit.lemma in COPULA or (unit.kind == "verb" and unit.form == "imperative")
+        if ends and not (following is not None and following.lemma in COPULA):
             yield clause
             clause = []
     if clause:

@@ -56,6 +56,8 @@ class Translation:
             empty text, 1 for text that needs no translation.
         matched_line: set by `translate_lines` only: index of the line of the same sign that already says this in
             English; `english` is then that line's text.
+        continues: set by `translate_lines` only: index of the line that begins the phrase which this line goes on with;
+            that line's `english` and `parts` are those of the whole phrase, here they are empty.
     """
 
     text: str
@@ -64,6 +66,7 @@ class Translation:
     parts: tuple[Part, ...]
     confidence: float
     matched_line: int | None = None
+    continues: int | None = None
 
 
 # Text -> tokens -----------------------------------------------------------------------------------------------------
@@ -118,7 +121,7 @@ class Translator:
 
         Text without Devanagari comes back as it is. Nothing raises: other scripts, emoji, overlong text pass through.
         """
-        analysed = [self._analyse(text) for text in texts]
+        analysed = [self.analyse(text) for text in texts]
         ready = [romanizable(text) for text in texts]
         wanted = {word for text in ready for word in WORD.findall(text)}
         # Cutting off dots and joining hyphens may have made words that `romanizable` does not see.
@@ -142,8 +145,8 @@ class Translator:
 
     # Text -> pieces -------------------------------------------------------------------------------------------------
 
-    def _analyse(self, text: str) -> list[list[Unit] | str]:
-        """Cuts a text into segments of units and the punctuation between them."""
+    def analyse(self, text: str) -> list[list[Unit] | str]:
+        """Segments of units and the punctuation between them; nothing for a text without Devanagari."""
         pieces: list[list[Unit] | str] = []
         tokens: list[tuple[str, str]] = []  # (kind, text) of the open segment
         if not _DEVANAGARI.search(text):

@@ -211,6 +211,69 @@ def test_matching_of_lines(lines: list[str], expected: list[int | str | None]) -
     assert _matched(lines) == expected
 
 
+@pytest.mark.parametrize(
+    ("lines", "english"),
+    [
+        ("प्रवेश / निषेध", ["No entry", ""]),
+        ("विज्ञापन लगाना / निषेध", ["Putting up advertisements is prohibited", ""]),
+        ("यहाँ / धूम्रपान करना / मना है", ["Smoking here is prohibited", "", ""]),
+        ("बिना अनुमति / प्रवेश वर्जित है", ["No entry without permission", ""]),
+        ("कृपया जूते / बाहर उतारें", ["Please take off shoes outside", ""]),
+        ("कुत्तों से / सावधान", ["Beware of dogs", ""]),
+        ("महिलाओं के लिए / आरक्षित सीट", ["Reserved seat for women", ""]),
+        ("गति सीमा 40 / कि.मी.", ["Speed limit 40 km", ""]),
+        ("सुबह 9 बजे से / शाम 6 बजे तक", ["From 9 am to 6 pm", ""]),
+        ("दिल्ली / विकास प्राधिकरण / मुख्य द्वार", ["Delhi Development Authority", "", "Main gate"]),
+        # A phrase that begins later, and two of them
+        ("शर्मा स्टोर / प्रवेश / निषेध", ["Sharma Store", "No entry", ""]),
+        ("प्रवेश / निषेध / प्रवेश / निषेध", ["No entry", "", "No entry", ""]),
+        # Lines that stand for themselves
+        ("आगे सड़क बंद है / धीरे चलें", ["Road closed ahead", "Go slow"]),
+        ("सूचना / कृपया शांत रहें", ["Notice", "Please keep quiet"]),
+        ("स्टेशन के पास / मेरठ", ["Near station", "Meerut"]),
+        ("शर्मा स्टोर / दिल्ली", ["Sharma Store", "Delhi"]),
+        ("निकास / प्रवेश", ["Exit", "Entry"]),
+        ("लखनऊ / आगरा / दिल्ली", ["Lucknow", "Agra", "Delhi"]),
+        ("प्रवेश। / निषेध", ["Entry.", "Prohibited"]),
+        ("प्रवेश / 12 / निषेध", ["Entry", None, "Prohibited"]),
+    ],
+)
+def test_phrases_broken_over_lines(stub_translator: Translator, lines: str, english: list[str | None]) -> None:
+    parts = lines.split(" / ")
+    found = translate_lines(parts, stub_translator)
+    assert [t and t.english for t in found] == english
+    first = 0
+    for i, translation in enumerate(found):
+        if translation is None:
+            continue
+        assert translation.text == parts[i] and translation.romanized and translation.matched_line is None
+        first = first if english[i] == "" else i
+        assert translation.continues == (first if english[i] == "" else None)
+        assert bool(translation.parts) == bool(english[i])
+
+
+@pytest.mark.parametrize(
+    ("lines", "matched", "continues", "english"),
+    [
+        # The phrase as a whole has its English, in one line or two.
+        ("प्रवेश / निषेध / NO ENTRY", [2, 2, None], [None, 0, None], "NO ENTRY"),
+        ("प्रवेश / निषेध / NO / ENTRY", [2, 2, None, None], [None, 0, None, None], "NO ENTRY"),
+        ("NO ENTRY / प्रवेश / निषेध", [None, 0, 0], [None, None, 1], "NO ENTRY"),
+        # Each line has its own English: nothing is joined.
+        ("दिल्ली / विकास प्राधिकरण / Delhi / Development Authority", [2, 3, None, None], [None] * 4, "Delhi"),
+        # Other English beside it
+        ("प्रवेश / निषेध / OPEN 24 HOURS", [None, None, None], [None, 0, None], "No entry"),
+    ],
+)
+def test_broken_phrases_beside_english(
+    lines: str, matched: list[int | None], continues: list[int | None], english: str
+) -> None:
+    found = translate_lines(lines.split(" / "))
+    assert [t and t.matched_line for t in found] == matched
+    assert [t and t.continues for t in found] == continues
+    assert next(t.english for t in found if t) == english
+
+
 def test_one_line_in_both_scripts() -> None:
     result = translate("मंडी हाउस MANDI HOUSE")
     assert result.english == "MANDI HOUSE"

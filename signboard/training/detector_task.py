@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from signboard.detection.detector import MEAN, STD, Detector
+from signboard.detection.detector import MAX_ENLARGEMENT, MEAN, STD, Detector
 from signboard.detection.loss import detection_loss
 from signboard.detection.maps import make_targets
 from signboard.detection.network import DetectorConfig, DetectorNetwork
@@ -54,12 +54,12 @@ class SceneBatches:
         which = int(rng.choice(len(self.weights), p=self.weights))
         if which == len(self.samples):
             scene = self.synthesizer.scene(int(rng.integers(2**40)), 640)
-            image, polygons = self._crop(scene.image, [w.polygon for w in scene.words], rng)
-            ignore = [False] * len(polygons)
+            ignore = [False] * len(scene.words)
+            image, polygons = self._crop(scene.image, [w.polygon for w in scene.words], ignore, rng)
         else:
             sample = self.samples[which][rng.integers(len(self.samples[which]))]
-            image, polygons = self._crop(read_rgb(sample), [w.polygon for w in sample.words], rng)
             ignore = [w.ignore for w in sample.words]
+            image, polygons = self._crop(read_rgb(sample), [w.polygon for w in sample.words], ignore, rng)
         image = self._colours(image, rng)
         t = make_targets(polygons, ignore, self.size, self.size)
         return {
@@ -71,13 +71,14 @@ class SceneBatches:
         }
 
     def _crop(
-        self, image: ImageArray, polygons: list[FloatArray], rng: np.random.Generator
+        self, image: ImageArray, polygons: list[FloatArray], ignore: list[bool], rng: np.random.Generator
     ) -> tuple[ImageArray, list[FloatArray]]:
-        """A random scale, turn, shear and window, in one warp."""
+        """A random scale, turn, shear and window, in one warp; of two windows the one with more words, mostly."""
         height, width = image.shape[:2]
         low, high = self.long_side
-        scale = math.exp(rng.uniform(math.log(low), math.log(high))) / max(height, width)
-        scale = min(scale, 3.0)
+        # At inference small photos are enlarged a little only: larger words than that would waste pixels here.
+        shrink = min(1.0, 1.15 * MAX_ENLARGEMENT * max(height, width) / high)
+        scale = math.exp(rng.uniform(math.log(low), math.log(high))) * shrink / max(height, width)
         angle = math.radians(rng.normal(0, 5)) if rng.random() < 0.8 else math.radians(rng.uniform(-45, 45))
         if rng.random() < 0.03:
             angle += rng.choice([-math.pi / 2, math.pi / 2])
@@ -85,20 +86,26 @@ class SceneBatches:
         shear = rng.normal(0, 0.05)
         turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
         linear = turn @ np.array([[stretch, shear], [0.0, 1.0 / stretch]]) * scale
-        # The window is centred on a word most of the time, else anywhere.
-        if polygons and rng.random() < 0.8:
-            centre = polygons[rng.integers(len(polygons))].mean(axis=0)
-        else:
-            centre = np.array([rng.uniform(0, width), rng.uniform(0, height)])
+        words = np.array([p.mean(axis=0) for p, skip in zip(polygons, ignore, strict=True) if not skip])
+        middle = np.array([width / 2, height / 2])
         # Do not look far beyond the photo's edge.
-        extent = np.abs(linear) @ np.array([width, height])
+        room = (np.abs(linear) @ np.array([width, height]) - self.size) / 2
+        room = np.abs(room)  # a photo smaller than the window moves inside it
+        best, place = -1, np.zeros(2)
+        for _ in range(2 if rng.random() < 0.8 else 1):
+            # The window is centred near a word to learn most of the time, else anywhere.
+            if len(words) and rng.random() < 0.8:
+                centre = words[rng.integers(len(words))]
+            else:
+                centre = np.array([rng.uniform(0, width), rng.uniform(0, height)])
+            at = linear @ (centre - middle)  # from the photo's centre, in target pixels
+            at = np.clip(at + rng.uniform(-0.35, 0.35, 2) * self.size, -room, room)
+            inside = 0
+            if len(words):
+                inside = int((np.abs((words - middle) @ linear.T - at) < self.size / 2).all(axis=1).sum())
+            if inside > best:
+                best, place = inside, at
         target = np.array([self.size / 2, self.size / 2])
-        place = linear @ (centre - np.array([width / 2, height / 2]))  # from the photo's centre, in target pixels
-        place += rng.uniform(-0.35, 0.35, 2) * self.size
-        room = np.maximum((extent - self.size) / 2, 0.0)
-        place = np.where(
-            room > 0, np.clip(place, -room, room), np.clip(place, -(self.size - extent) / 2, (self.size - extent) / 2)
-        )
         matrix = np.empty((2, 3))
         matrix[:, :2] = linear
         matrix[:, 2] = target - place - linear @ np.array([width / 2, height / 2])

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from signboard.commands.convert import convert
-from signboard.commands.run import run
+from signboard.commands.run import RunCommand, run
 
 app = typer.Typer(
     name="signboard",
@@ -41,7 +41,7 @@ def _main(
     pass
 
 
-app.command(help="Read photos of signs.")(run)
+app.command(help="Read photos of signs.", cls=RunCommand)(run)
 app.command(help="Turn JSON lines of `signboard run` into another format.")(convert)
 
 

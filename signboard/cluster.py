@@ -182,7 +182,7 @@ def _connect(ray: Any, address: str | None) -> None:
         ray.init(address=address or "local", include_dashboard=False, log_to_driver=False, logging_level="ERROR")
     except (ConnectionError, RuntimeError, ValueError, TypeError) as error:
         reason = " ".join(str(error).split())
-        raise ClusterError(f"--ray-address {address}: cannot be reached, {reason}") from None
+        raise ClusterError(f"--ray {address}: cannot be reached, {reason}") from None
     finally:
         if main and handler is not None:
             signal.signal(signal.SIGTERM, handler)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 from collections import deque
@@ -11,15 +12,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+import numpy as np
 import torch
 
 from signboard.detection import Detections, Detector
+from signboard.detection.detector import network_size
 from signboard.errors import PhotoError, SignboardError
 from signboard.geometry import FloatArray, ImageArray, order_quad, rectify, rotate_polygon_start, text_size
 from signboard.layout import arrange
 from signboard.photo import Photo, PhotoSource, load_photo, printable
 from signboard.reading import Line, Reading, Sign, Word
 from signboard.recognition import Recognizer, script_of
+from signboard.tiling import Found, Region, merge, regions
 
 # Crops taller than this many times their width may hold text that runs up or down.
 _TALL = 1.5
@@ -27,6 +31,12 @@ _TALL = 1.5
 _UNSURE = 0.3
 # Photos are decoded at no more than this side where their format allows it: words keep more pixels than are read.
 _DECODE_SIDE = 2560
+# Photos shrunk more than this may hold text that nobody can see any more on the network's picture ...
+_SHRUNK = 1.5
+# ... and do, as a rule, when one in ten of the words found there is lower than this, in pixels of that picture. ...
+_LEGIBLE = 12.0
+# ... Where none was found, only a photo shrunk this much is suspect: else every photo without text would be.
+_SHRUNK_EMPTY = 4.0
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -82,6 +92,8 @@ class Reader:
         precision: "auto" (half precision on CUDA), "fp32", "fp16" or "bf16".
         detector, recognizer: loaded models, or paths to their cards; the shipped ones by default.
         translate: also say the Hindi lines in Latin letters and in English.
+        tile: read photos larger than the detector's side at full resolution, in overlapping regions: finds small text
+            on panoramas and photos of many megapixels, and takes longer by their number (see `signboard.tiling`).
 
     Raises:
         SignboardError: an option that cannot be met, or weights that cannot be loaded.
@@ -97,6 +109,7 @@ class Reader:
         detector: Detector | str | Path | None = None,
         recognizer: Recognizer | str | Path | None = None,
         translate: bool = False,
+        tile: bool = False,
     ) -> None:
         for name, value in (("min_confidence", min_confidence), ("detection_threshold", detection_threshold)):
             if value is not None and not 0.0 <= value <= 1.0:
@@ -114,6 +127,10 @@ class Reader:
             min_confidence if min_confidence is not None else float(recognizer.card.get("min_confidence", 0.0))
         )
         self.translate = translate
+        self.tile = tile
+        self._decode_side = None if tile else _DECODE_SIDE
+        # On CUDA, words of one window are found while those of the window before are cut out and read.
+        self._overlap = where.type == "cuda"
 
     def read(self, photo: PhotoSource) -> Reading:
         """What is written on one photo.
@@ -124,7 +141,8 @@ class Reader:
         Raises:
             PhotoError: the photo cannot be opened.
         """
-        return self._read_opened([load_photo(photo, decode_side=_DECODE_SIDE)])[0]
+        opened = [load_photo(photo, decode_side=self._decode_side)]
+        return self._read_found(opened, self._find(opened))[0]
 
     def read_many(
         self,
@@ -139,40 +157,97 @@ class Reader:
 
         Args:
             photos: as for `read`; drawn from as needed.
-            batch_size: photos whose words are found and read together; "auto" picks by device.
+            batch_size: photos whose words are found and read together; "auto" picks by device. With `tile`, photos
+                come one by one and the regions of each go together.
             workers: threads that decode photos ahead; by default as many as there are cores, at most eight.
         """
         if batch_size != "auto" and batch_size < 1:
             raise SignboardError(f"batch_size: must be at least 1, not {batch_size}")
-        size = (32 if self.device.type == "cuda" else 4) if batch_size == "auto" else batch_size
+        size = self._batch_size() if batch_size == "auto" else batch_size
         threads = min(os.cpu_count() or 1, 8) if workers is None else max(1, workers)
         return self._stream(iter(photos), size, threads)
 
+    def _batch_size(self) -> int:
+        """Photos of a window, by device. A photo that is read in regions is a batch of its own."""
+        return 1 if self.tile else 32 if self.device.type == "cuda" else 4
+
     def _stream(self, photos: Iterator[PhotoSource], size: int, threads: int) -> Iterator[Reading]:
-        with ThreadPoolExecutor(threads, thread_name_prefix="signboard-decode") as pool:
+        with contextlib.ExitStack() as stack:
+            pool = stack.enter_context(ThreadPoolExecutor(threads, thread_name_prefix="signboard-decode"))
+            finder = None
+            if self._overlap:
+                finder = stack.enter_context(
+                    ThreadPoolExecutor(1, "signboard-find", initializer=_own_stream, initargs=(self.device,))
+                )
             waiting: deque[Future[Photo | Reading]] = deque()
-            try:
+            stack.callback(lambda: [future.cancel() for future in waiting])
+
+            def windows() -> Iterator[list[Photo | Reading]]:
                 while True:
                     for photo in itertools.islice(photos, 2 * size - len(waiting)):
-                        waiting.append(pool.submit(_open, photo))
+                        waiting.append(pool.submit(_open, photo, self._decode_side))
                     if not waiting:
                         return
-                    window = [waiting.popleft().result() for _ in range(min(size, len(waiting)))]
-                    opened = self._read_opened([p for p in window if isinstance(p, Photo)])
-                    readings = iter(opened)
-                    for item in window:
-                        yield item if isinstance(item, Reading) else next(readings)
-            finally:
-                for future in waiting:
-                    future.cancel()
+                    yield [waiting.popleft().result() for _ in range(min(size, len(waiting)))]
+
+            for window, found in self._found(windows(), finder):
+                readings = iter(self._read_found([p for p in window if isinstance(p, Photo)], found))
+                for item in window:
+                    yield item if isinstance(item, Reading) else next(readings)
+
+    def _found(
+        self, windows: Iterator[list[Photo | Reading]], finder: ThreadPoolExecutor | None
+    ) -> Iterator[tuple[list[Photo | Reading], list[Detections]]]:
+        """Each window with what was found on its photos; with a `finder`, one window ahead of what is asked for."""
+        last: tuple[list[Photo | Reading], Future[list[Detections]]] | None = None
+        for window in windows:
+            photos = [p for p in window if isinstance(p, Photo)]
+            if finder is None:
+                yield window, self._find(photos)
+                continue
+            job = finder.submit(self._find, photos)
+            if last is not None:
+                yield last[0], last[1].result()
+            last = window, job
+        if last is not None:
+            yield last[0], last[1].result()
 
     def detect(self, pixels: ImageArray) -> Detections:
         """Word polygons and scores on one photo (H, W, 3) uint8 RGB; nothing is read."""
         return self.detector.detect([pixels])[0]
 
-    def _read_opened(self, photos: list[Photo]) -> list[Reading]:
-        """Readings of opened photos: one detection pass a shape, one flat list of crops for the recogniser."""
-        found = _halving(lambda part: self.detector.detect([p.pixels for p in part]), photos)
+    def _find(self, photos: Sequence[Photo]) -> list[Detections]:
+        """Words on opened photos: one detection pass a shape, or one for the regions of each photo."""
+        if self.tile:
+            return [self._find_tiled(photo.pixels) for photo in photos]
+        return _halving(lambda part: self.detector.detect([p.pixels for p in part]), photos)
+
+    def _find_tiled(self, pixels: ImageArray) -> Detections:
+        """Words on one photo (H, W, 3) at full resolution, each once."""
+        height, width = pixels.shape[:2]
+        levels = regions(height, width, self.detector.side)
+        if len(levels) == 1:
+            return self.detect(pixels)
+        together = 16 if self.device.type == "cuda" else 4
+        found: list[Found] = []
+        for level in levels:
+            for start in range(0, len(level), together):
+                part = level[start : start + together]
+                for region, seen in zip(part, _halving(lambda some: self._look(pixels, some), part), strict=True):
+                    scale = network_size(region.height, region.width, side=self.detector.side)[1] / region.width
+                    corner = np.array([region.left, region.top], np.float32)
+                    found += [
+                        Found(p + corner, s, region, scale) for p, s in zip(seen.polygons, seen.scores, strict=True)
+                    ]
+        limit = np.array([width, height], np.float32)
+        words = merge(found, height, width)
+        return Detections([np.clip(polygon, 0.0, limit) for polygon, _ in words], [score for _, score in words])
+
+    def _look(self, pixels: ImageArray, part: Sequence[Region]) -> list[Detections]:
+        return self.detector.detect([pixels[r.top : r.bottom, r.left : r.right] for r in part])
+
+    def _read_found(self, photos: Sequence[Photo], found: Sequence[Detections]) -> list[Reading]:
+        """Readings of opened photos whose words were found: one flat list of crops for the recogniser."""
         polygons = [(photo, polygon) for photo, d in zip(photos, found, strict=True) for polygon in d.polygons]
         words = iter(self._read_words([p.pixels for p, _ in polygons], [polygon for _, polygon in polygons]))
         readings = []
@@ -193,6 +268,7 @@ class Reader:
                     width=photo.width,
                     height=photo.height,
                     signs=signs,
+                    warnings=() if self.tile else _too_small(photo, detections, self.detector.side),
                     metadata=photo.metadata,
                 )
             )
@@ -224,11 +300,37 @@ class Reader:
         ]
 
 
-def _open(photo: PhotoSource) -> Photo | Reading:
+def _too_small(photo: Photo, found: Detections, side: int) -> tuple[str, ...]:
+    """The warning for a photo whose small text was lost when it was shrunk for the detector; empty without reason."""
+    height, width = photo.pixels.shape[:2]
+    seen = network_size(height, width, side=side)
+    shrunk = max(photo.height, photo.width) / max(seen)
+    if shrunk < (_SHRUNK if len(found) else _SHRUNK_EMPTY):
+        return ()
+    advice = "--tile (in Python: tile=True) reads it at full size"
+    if not len(found):
+        return (f"text may be too small: shrunk {shrunk:.1f} times to find words, and none was found; {advice}",)
+    heights = [min(text_size(polygon)) * max(seen) / max(height, width) for polygon in found.polygons]
+    low = float(np.quantile(heights, 0.1))
+    if low >= _LEGIBLE:
+        return ()
+    return (
+        f"text may be too small: shrunk {shrunk:.1f} times to find words, the smallest are {low:.0f} pixels high then; "
+        f"{advice}",
+    )
+
+
+def _own_stream(device: torch.device) -> None:
+    """Gives this thread a CUDA stream of its own, so that its copies and kernels do not queue behind another's."""
+    if device.type == "cuda":
+        torch.cuda.set_stream(torch.cuda.Stream(device))
+
+
+def _open(photo: PhotoSource, decode_side: int | None) -> Photo | Reading:
     """The opened photo, or the reading that says why it could not be opened."""
     name = os.fspath(photo) if isinstance(photo, str | os.PathLike) else ""
     try:
-        return load_photo(photo, decode_side=_DECODE_SIDE)
+        return load_photo(photo, decode_side=decode_side)
     except PhotoError as error:
         return Reading(source=printable(str(name)), width=0, height=0, error=str(error))
 

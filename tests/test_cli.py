@@ -98,6 +98,13 @@ def test_no_text_is_said_on_standard_error(tmp_path: Path) -> None:
 def test_warnings_are_said(tmp_path: Path) -> None:
     path = photo(tmp_path / "small.jpg")
     assert call("run", path).stderr == f"signboard: {path}: text may be too small\n"
+    # In a file they stand in the photo's row, and the last line counts them.
+    photo(tmp_path / "large.jpg")
+    output, report = tmp_path / "a.jsonl", tmp_path / "a.html"
+    result = call("run", tmp_path, "--output", output, "--html", report)
+    assert [row["warnings"] for row in rows(output)] == [[], ["text may be too small"]]
+    assert result.stderr.startswith("2 read, 0 empty, 0 failed, ") and result.stderr.endswith("; 1 with warnings\n")
+    assert '<p class="warning">text may be too small</p>' in report.read_text(encoding="utf-8")
 
 
 def test_json_is_the_whole_result(tmp_path: Path) -> None:
@@ -114,8 +121,39 @@ def test_options_reach_the_reader(tmp_path: Path) -> None:
     assert call("run", path, "--min-confidence", "0.5").stdout == ""
     call("run", path, "--device", "cuda:1", "--precision", "bf16", "--detection-threshold", "0.4", "--translate")
     assert cli_fake.FakeReader.made[-1] == {
-        "device": "cuda:1", "min_confidence": None, "detection_threshold": 0.4, "precision": "bf16", "translate": True
+        "device": "cuda:1", "min_confidence": None, "detection_threshold": 0.4, "precision": "bf16",
+        "translate": True, "tile": False,
     }  # fmt: skip
+    call("run", path, "--tile")
+    assert cli_fake.FakeReader.made[-1]["tile"] is True
+
+
+def test_ray_takes_an_address_or_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str | None, list[str], bool]] = []
+
+    def on_cluster(paths: Any, *, address: str | None, reader_options: dict[str, Any], **_: Any) -> Any:
+        asked.append((address, [Path(path).name for path in paths], reader_options["tile"]))
+        return iter(())
+
+    monkeypatch.setattr("signboard.cluster.read_on_cluster", on_cluster)
+    monkeypatch.chdir(tmp_path)
+    path = photo(tmp_path / "a.jpg")
+    for arguments, address in (
+        (["--ray", path], None),
+        ([path, "--ray"], None),
+        ([path, "--ray", "--tile"], None),
+        (["--ray", "ray://head:10001", path], "ray://head:10001"),
+        ([path, "--ray", "head:6379"], "head:6379"),
+        (["--ray=auto", path], "auto"),
+        (["--ray", "auto", path], "auto"),
+        (["--ray", "--", path], None),
+    ):
+        assert call("run", *arguments).exit_code == 0
+        assert asked.pop() == (address, ["a.jpg"], "--tile" in arguments)
+    photo(tmp_path / "auto", format="JPEG")  # what is there as a file is a photo
+    call("run", "--ray", "auto")
+    assert asked.pop() == (None, ["auto"], False)
+    assert "--ray [ADDRESS]" in " ".join(call("run", "--help").stdout.split())
 
 
 def test_exif_rotated_photos_are_read_and_annotated_upright(tmp_path: Path) -> None:

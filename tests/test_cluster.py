@@ -120,7 +120,7 @@ def test_a_cluster_that_cannot_be_reached(street: Path, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(ray, "is_initialized", lambda: False)
     monkeypatch.setattr(ray, "init", refuse)
-    result = CliRunner().invoke(app, ["run", str(street), "--ray-address", "host:6379"])
+    result = CliRunner().invoke(app, ["run", str(street), "--ray", "host:6379"])
     assert result.exit_code == 1
-    assert result.stderr == "signboard: --ray-address host:6379: cannot be reached, no such cluster\n"
+    assert result.stderr == "signboard: --ray host:6379: cannot be reached, no such cluster\n"
     assert cluster.HELP not in result.stderr

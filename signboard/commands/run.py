@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from signboard.commands.inputs import SUFFIXES, Item, find_photos
 from signboard.commands.progress import Progress, speed
@@ -28,6 +29,33 @@ if TYPE_CHECKING:
     from signboard.reading import Reading
 
 _PICTURES = {".jpg", ".jpeg", ".png", ".webp"}
+
+
+# What may follow --ray: everything else that stands there is a photo.
+_ADDRESS = re.compile(r"auto|local|ray://\S+|([\w.-]+|\[[\da-fA-F:]+\]):\d+")
+
+
+class RunCommand(TyperCommand):
+    """`signboard run`, whose option --ray takes an address or stands alone, which typer has no words for."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Gives a --ray that stands alone its value before the arguments are taken apart."""
+        return super().parse_args(ctx, _with_address(args))
+
+
+def _with_address(arguments: Sequence[str]) -> list[str]:
+    """`--ray ADDRESS` and `--ray` as `--ray=ADDRESS` and `--ray=local`."""
+    given = list(arguments)
+    result: list[str] = []
+    while given:
+        argument = given.pop(0)
+        if argument == "--":
+            return [*result, argument, *given]
+        if argument == "--ray":
+            follows = bool(given and _ADDRESS.fullmatch(given[0]) and not Path(given[0]).exists())
+            argument = f"--ray={given.pop(0)}" if follows else "--ray=local"
+        result.append(argument)
+    return result
 
 
 def _make_reader(**options: Any) -> Any:
@@ -98,14 +126,20 @@ def run(
         ),
     ] = False,
     recursive: Annotated[bool, typer.Option(help="Go into the folders inside folders.")] = True,
-    ray: Annotated[
+    tile: Annotated[
         bool,
         typer.Option(
-            "--ray", help="Read on a Ray cluster (an extra), one on this machine unless --ray-address is given."
+            "--tile", help="Read large photos in overlapping parts at full size: finds small text, takes longer."
         ),
     ] = False,
-    ray_address: Annotated[
-        str | None, typer.Option(help="A running Ray cluster: auto, ray://host:10001 or host:6379. Implies --ray.")
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            "--ray",
+            metavar="[ADDRESS]",
+            help="Read on a Ray cluster (an extra): auto, ray://host:10001 or host:6379; without an address, on one "
+            "started on this machine.",
+        ),
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only errors on standard error.")] = False,
 ) -> None:
@@ -117,7 +151,7 @@ def run(
         if format_name not in (None, "jsonl"):
             raise usage(f"--json and --format {format_name} exclude each other")
         format_name = "jsonl"
-    reader_options = _reader_options(device, min_confidence, detection_threshold, precision, translate)
+    reader_options = _reader_options(device, min_confidence, detection_threshold, precision, translate, tile)
     batch = _batch_size(batch_size)
     if resume and output is None and html is None:
         raise usage("--resume needs the --output (or --html) of the run to go on with")
@@ -125,10 +159,10 @@ def run(
         raise usage("--resume and --overwrite exclude each other")
     cluster: dict[str, Any] | None = None
     remote: Callable[[str], Iterator[str]] | None = None
-    if ray or ray_address is not None:
+    if ray is not None:
         from signboard.cluster import is_remote, list_remote
 
-        cluster = {"address": ray_address, "workers": workers}
+        cluster = {"address": None if ray in ("", "local") else ray, "workers": workers}
         remote = functools.partial(list_remote, suffixes=SUFFIXES)
         if (annotate is not None or html is not None) and any(is_remote(name) for name in inputs):
             raise usage("--annotate and --html need photos on this machine, not URLs")
@@ -165,7 +199,12 @@ def complain(message: str) -> None:
 
 
 def _reader_options(
-    device: str, min_confidence: float | None, detection_threshold: float | None, precision: str, translate: bool
+    device: str,
+    min_confidence: float | None,
+    detection_threshold: float | None,
+    precision: str,
+    translate: bool,
+    tile: bool,
 ) -> dict[str, Any]:
     if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", device):
         raise usage(f"--device {device}: must be auto, cpu, cuda, cuda:N or mps")
@@ -177,6 +216,7 @@ def _reader_options(
         "detection_threshold": detection_threshold,
         "precision": precision,
         "translate": translate,
+        "tile": tile,
     }
 
 
@@ -250,6 +290,7 @@ def _read_all(
     """Reads and writes every item that is not written yet; the exit code."""
     todo = [item for item in items if not outputs.has(item.path)]
     counts = {"read": 0, "empty": 0, "failed": 0}
+    warned = 0
     progress = Progress(len(todo), shown=not quiet and sys.stderr.isatty() and not outputs.to_terminal)
     begin = time.monotonic()
     code = 0
@@ -260,6 +301,7 @@ def _read_all(
                 outputs.write(reading)
                 kind = "failed" if reading.error is not None else "read" if reading.text else "empty"
                 counts[kind] += 1
+                warned += bool(reading.warnings)
                 for line in _remarks(reading, kind, plain=outputs.plain and not quiet):
                     progress.clear()
                     complain(line)
@@ -289,7 +331,9 @@ def _read_all(
         there = len(items) - len(todo)
         summary = ", ".join(f"{number} {kind}" for kind, number in counts.items())
         rate = speed(done / seconds)
-        print(f"{summary}, {rate} photos/s" + (f"; {there} were there already" if there else ""), file=sys.stderr)
+        notes = f"; {warned} with warnings" if warned else ""
+        notes += f"; {there} were there already" if there else ""
+        print(f"{summary}, {rate} photos/s{notes}", file=sys.stderr)
     return code or (1 if counts["failed"] else 0)
 
 

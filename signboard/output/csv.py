@@ -30,6 +30,7 @@ COLUMNS = (
     "latitude",  # empty unless positions were asked for
     "longitude",
     "error",
+    "warnings",  # joined by "; "
 )
 
 
@@ -45,6 +46,7 @@ def rows(reading: Reading, *, position: bool = False) -> Iterator[dict[str, Any]
         "latitude": gps.get("latitude", ""),
         "longitude": gps.get("longitude", ""),
         "error": reading.error or "",
+        "warnings": "; ".join(reading.warnings),
     }
     if not reading.words:
         yield common | {"word": 0}

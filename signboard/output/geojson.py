@@ -30,6 +30,8 @@ def features(reading: Reading) -> list[dict[str, Any]]:
         common["bearing_reference"] = gps.get("bearing_reference", "true")
     if "time" in reading.metadata:
         common["time"] = reading.metadata["time"]
+    if reading.warnings:
+        common["warnings"] = list(reading.warnings)
     if reading.error is not None:
         rows = [common | {"error": reading.error}]
     else:

@@ -143,6 +143,7 @@ def test_csv_has_one_word_a_row() -> None:
     ]  # fmt: skip
     assert rows[0]["polygon"] == "100 50 220.12 50 220.12 100 100 100" and rows[0]["confidence"] == "0.9877"
     assert rows[0]["translation"] == "Police station" and rows[0]["line_text"] == "पुलिस थाना"
+    assert rows[0]["warnings"] == "text may be too small" and rows[5]["warnings"] == ""
     assert rows[5]["text"] == "" and rows[5]["error"] == "" and rows[5]["word"] == "0"
     assert "truncated" in rows[6]["error"]
     assert [row["source"] for row in rows[7:]] == list(NAMES[:3])
@@ -205,6 +206,7 @@ def test_geojson_has_a_point_a_sign() -> None:
     assert properties["bearing"] == 90.0 and properties["time"] == "2024-03-09T06:07:08Z"
     assert properties["text"] == 'पुलिस थाना\nPolice & "Station"' and properties["translation"] == "Police station"
     assert properties["confidence"] == pytest.approx((0.98765 + 0.41 + 0.9) / 3, abs=1e-4)
+    assert properties["warnings"] == ["text may be too small"] and "warnings" not in found[4]["properties"]
     assert found[2]["geometry"] is None and "bearing" not in found[2]["properties"]
     assert found[4]["geometry"] is None and "truncated" in found[4]["properties"]["error"]
     assert geojson.features(empty()) == []

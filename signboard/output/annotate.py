@@ -1,24 +1,34 @@
-"""Draws a reading on its photo: polygons and, beside them, what was read, in a typeface that has both scripts."""
+"""Draws a reading on its photo: polygons and, beside them, what was read, in a typeface that has both scripts.
+
+Labels keep clear of each other and, as far as there is room, of the words of the photo. A line with a translation shows
+the English in place of its letters.
+"""
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import io
 import struct
 import unicodedata
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont, features
 
-from signboard.reading import Reading, Word
+from signboard.reading import Line, Polygon, Reading, Word
 
 FONT_PATH = Path(__file__).parent / "fonts" / "Mukta-SemiBold.ttf"
 """Mukta SemiBold (Ek Type, SIL Open Font License 1.1): Latin, Devanagari, digits and the rupee sign in one file."""
 
 _SURE, _UNSURE = (0, 150, 60), (210, 90, 0)  # outline of words above and below a confidence of one half
 _SIGN = (30, 90, 220)
-_MIN_TEXT, _MAX_TEXT = 11, 64  # pixels
+_LEAST_TEXT = 10  # pixels; nobody reads less
+_SMALL_TEXT, _LARGE_TEXT = 1 / 90, 1 / 20  # of the picture's longer side: what labels begin with
+_SHRINKS = (1.0, 0.8, 0.64, 0.5)
+_PLATE, _INK = (255, 255, 255, 215), (0, 0, 0, 255)
+_ENGLISH_PLATE, _ENGLISH_INK = (250, 250, 245, 250), (10, 40, 110, 255)
 
 # Drawn instead of characters that the typeface lacks, where there is something plain that means the same.
 _SUBSTITUTES = {"‐": "-", "‑": "-", "−": "-", "‒": "-", "―": "-", "′": "'", "″": '"', "‛": "'", "⁄": "/", "×": "x"}
@@ -26,7 +36,9 @@ _SUBSTITUTES |= {"☎": "Tel.", "✆": "Tel.", "→": ">", "←": "<", "↑": "^
 
 
 def annotate(pixels: np.ndarray, reading: Reading, *, scale: float = 1.0) -> Image.Image:
-    """The photo with the outline of every word and sign, and each word's text above its outline.
+    """The photo with the outline of every word and sign, each word's text beside it, and translations over their lines.
+
+    A label for which there is no room, even small, is left out; its outline stays.
 
     Args:
         pixels: (H, W, 3) uint8 RGB, the photo, upright.
@@ -39,12 +51,17 @@ def annotate(pixels: np.ndarray, reading: Reading, *, scale: float = 1.0) -> Ima
     for sign in reading.signs:
         if len(sign.lines) > 1 or len(sign.lines[0].words) > 1:
             _outline(draw, _points(sign.polygon, scale), _SIGN, stroke)
-    for word in reading.words:
-        color = _SURE if word.confidence >= 0.5 else _UNSURE
-        _outline(draw, _points(word.polygon, scale), color, stroke + 1 if stroke > 1 else 2)
+    for line in reading.lines:
+        if _has_english(line):
+            _cover(image, line, scale)
+            _outline(draw, _points(line.polygon, scale), _color(line.words), max(2, stroke))
+            continue
+        for word in line.words:
+            _outline(draw, _points(word.polygon, scale), _color((word,)), max(2, stroke + 1))
     # Labels come last: an outline must not cross a neighbour's text.
-    for word in reading.words:
-        _label(draw, image.size, word, scale)
+    for label in place_labels(reading, image.size, scale=scale):
+        draw.rectangle(label.box, fill=_PLATE)
+        draw.text(label.origin, label.text, font=_font(label.size), fill=_INK)
     return image
 
 
@@ -94,25 +111,192 @@ def _outline(
     draw.line([*points, points[0], points[1]], fill=(*color, 230), width=width, joint="curve")
 
 
-def _label(draw: ImageDraw.ImageDraw, size: tuple[int, int], word: Word, scale: float) -> None:
-    """The word's text on a light plate above its polygon, or below or inside where there is no room."""
-    text = drawable(word.text)
-    if not text:
+Box = tuple[float, float, float, float]
+"""Left, top, right, bottom in the picture's pixels."""
+
+
+def _box(polygon: Polygon, scale: float) -> Box:
+    points = np.array(_points(polygon, scale))
+    return (*points.min(axis=0).tolist(), *points.max(axis=0).tolist())
+
+
+def _height(words: Sequence[Word]) -> float:
+    """The typical height of words, pixels of the photo."""
+    boxes = np.array([_box(word.polygon, 1.0) for word in words])
+    return float(np.median(np.minimum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1])))
+
+
+class _Room:
+    """The picture's space: where the photo's words are, and where labels stand already."""
+
+    def __init__(self, size: tuple[int, int], words: list[Box]) -> None:
+        self.size = size
+        self.words = np.array(words, dtype=np.float64).reshape(-1, 4)
+        self.taken: list[Box] = []
+
+    def place(self, own: Box, wide: float, tall: float) -> tuple[float, Box] | None:
+        """The best place for a label of this size beside `own`, with its cost; None when all are taken.
+
+        The cost is the share of the label that lies over words of the photo.
+        """
+        left, top, right, bottom = own
+        rows = (top - tall, bottom, top, bottom - tall, (top + bottom - tall) / 2)
+        above, below, upper, lower, middle = rows
+        corners = [
+            (left, above), (left, below), (right - wide, above), (right - wide, below), (right, middle),
+            (left - wide, middle), (left, upper), (left, lower), (right - wide, upper), (right - wide, lower),
+        ]  # fmt: skip
+        best: tuple[float, Box] | None = None
+        for number, (x, y) in enumerate(corners):
+            x = float(round(min(max(x, 0.0), max(self.size[0] - wide, 0.0))))  # letters on whole pixels are crisp
+            if number >= 6:  # inside the word, which may reach past the picture's edge
+                y = min(max(y, 0.0), max(self.size[1] - tall, 0.0))
+            y = float(round(y))
+            if y < 0 or y + tall > self.size[1]:
+                continue
+            box = (x, y, x + wide, y + tall)
+            # A pixel of overlap is no harm.
+            if self.taken and _overlaps(box, np.array(self.taken)).max() > wide + tall:
+                continue
+            over = float(_overlaps(box, self.words).sum()) / (wide * tall) if len(self.words) else 0.0
+            cost = over + 0.01 * number
+            if best is None or cost < best[0]:
+                best = cost, box
+        return best
+
+
+def _overlaps(box: Box, boxes: np.ndarray) -> np.ndarray:
+    """(n,) square pixels that `box` has in common with each of `boxes` (n, 4)."""
+    wide = np.minimum(boxes[:, 2], box[2]) - np.maximum(boxes[:, 0], box[0])
+    tall = np.minimum(boxes[:, 3], box[3]) - np.maximum(boxes[:, 1], box[1])
+    return np.maximum(wide, 0) * np.maximum(tall, 0)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Label:
+    """A word's text on its plate: `box` is the plate, `origin` where the text is drawn, `size` that of its letters."""
+
+    text: str
+    box: Box
+    origin: tuple[float, float]
+    size: int
+
+
+def place_labels(reading: Reading, size: tuple[int, int], *, scale: float = 1.0) -> list[Label]:
+    """Labels for the words of lines without English, none over another, all inside a picture of `size` pixels.
+
+    Each stands where it covers least of the photo's words. The labels of a line have letters of one size: smaller ones
+    where larger ones would cover words. A word without room for a label has none.
+    """
+    room = _Room(size, [_box(word.polygon, scale) for word in reading.words])
+    room.taken += [_box(line.polygon, scale) for line in reading.lines if _has_english(line)]
+    lines = [line for line in reading.lines if not _has_english(line)]
+    labels: list[Label] = []
+    # Large lines first: they are read first, and small labels find room more easily.
+    for line in sorted(lines, key=lambda line: -_height(line.words)):
+        labels += _line_labels(room, line, scale)
+    return labels
+
+
+def _line_labels(room: _Room, line: Line, scale: float) -> list[Label]:
+    """The line's labels at the best size; they are taken from `room`."""
+    words = [(text, _box(word.polygon, scale)) for word in line.words if (text := drawable(word.text))]
+    longer = max(room.size)
+    least = max(longer * _SMALL_TEXT, _LEAST_TEXT)
+    begin = float(np.clip(0.55 * _height(line.words) * scale, least, max(longer * _LARGE_TEXT, least)))
+    best: tuple[float, list[Label]] = (float("inf"), [])
+    before = len(room.taken)
+    for size in sorted({max(round(begin * shrink), _LEAST_TEXT) for shrink in _SHRINKS}, reverse=True):
+        # Small letters must be worth it: they cost as much as covering a part of a word; a label left out costs more.
+        cost = 0.4 * (1 - size / begin) * len(words)
+        labels = []
+        for text, own in words:
+            left, top, right, bottom = _font(size).getbbox(text)
+            pad = max(1, round(size / 8))
+            found = room.place(own, right - left + 2 * pad, bottom - top + 2 * pad)
+            cost += 1.5 if found is None else found[0]
+            if found is not None:
+                room.taken.append(found[1])
+                labels.append(Label(text, found[1], (found[1][0] + pad - left, found[1][1] + pad - top), size))
+        del room.taken[before:]
+        if cost < best[0]:
+            best = cost, labels
+    room.taken += [label.box for label in best[1]]
+    return best[1]
+
+
+def _has_english(line: Line) -> bool:
+    return bool(line.translation and drawable(line.translation))
+
+
+def _color(words: Sequence[Word]) -> tuple[int, int, int]:
+    return _SURE if sum(word.confidence for word in words) >= 0.5 * len(words) else _UNSURE
+
+
+def _cover(image: Image.Image, line: Line, scale: float) -> None:
+    """The line's English on a plate that lies over its letters and runs as they do."""
+    corners = np.array(_points(line.polygon, scale))
+    wide = float(np.linalg.norm(corners[1] - corners[0]))
+    tall = float(np.linalg.norm(corners[3] - corners[0]))
+    if min(wide, tall) < 2:
         return
-    points = np.array(_points(word.polygon, scale))
-    left, top = points.min(axis=0)
-    right, bottom = points.max(axis=0)
-    height = float(np.clip(0.55 * min(right - left, bottom - top), _MIN_TEXT, _MAX_TEXT))
-    font = _font(round(height))
-    box = draw.textbbox((0, 0), text, font=font)
-    wide, tall = box[2] - box[0], box[3] - box[1]
-    pad = max(1, round(height / 8))
-    y = top - tall - 2 * pad
-    if y < 0:
-        y = bottom if bottom + tall + 2 * pad <= size[1] else max(0.0, top)
-    x = max(0.0, min(left, size[0] - wide - 2 * pad))
-    draw.rectangle((x, y, x + wide + 2 * pad, y + tall + 2 * pad), fill=(255, 255, 255, 205))
-    draw.text((x + pad - box[0], y + pad - box[1]), text, font=font, fill=(0, 0, 0, 255))
+    # Drawn upright at twice the size, then laid over the line: slanted letters keep smooth edges.
+    plate = Image.new("RGBA", (max(round(2 * wide), 4), max(round(2 * tall), 4)), _ENGLISH_PLATE)
+    pen = ImageDraw.Draw(plate)
+    text, size = _fit(pen, drawable(line.translation or ""), plate.size)
+    middle = (plate.width / 2, plate.height / 2)
+    pen.multiline_text(middle, text, font=_font(size), fill=_ENGLISH_INK, anchor="mm", align="center", spacing=0)
+    target = np.round(corners - corners.min(axis=0)).astype(np.float64)
+    extent = tuple(int(value) + 1 for value in target.max(axis=0))
+    laid = plate.transform(
+        (max(extent[0], 1), max(extent[1], 1)),
+        Image.Transform.PERSPECTIVE,
+        _perspective(target, plate.size),
+        Image.Resampling.BICUBIC,
+    )
+    left, top = np.round(corners.min(axis=0)).astype(int).tolist()
+    image.paste(laid, (left, top), laid)
+
+
+def _fit(pen: ImageDraw.ImageDraw, text: str, size: tuple[int, int]) -> tuple[str, int]:
+    """The text on as many lines, and in letters as large, as fill a plate of this size best."""
+    words = text.split()
+    best = (text, 2 * _LEAST_TEXT)
+    largest = 0
+    for rows in range(1, min(len(words), 3) + 1):
+        wrapped = _wrap(words, rows)
+        low, high = 4, max(round(0.86 * size[1]), 5)
+        while low < high:
+            middle = (low + high + 1) // 2
+            ink = pen.multiline_textbbox((0, 0), wrapped, font=_font(middle), spacing=0)
+            fits = ink[2] - ink[0] <= 0.96 * size[0] and ink[3] - ink[1] <= 0.94 * size[1]
+            low, high = (middle, high) if fits else (low, middle - 1)
+        if low > largest:
+            largest, best = low, (wrapped, low)
+    return best
+
+
+def _wrap(words: list[str], rows: int) -> str:
+    """Words on this many lines of about the same length."""
+    total = len(" ".join(words))
+    lines: list[list[str]] = [[]]
+    for word in words:
+        length = sum(len(line) + sum(map(len, line)) for line in lines)
+        if lines[-1] and len(lines) < rows and length + len(word) / 2 > total * len(lines) / rows:
+            lines.append([])
+        lines[-1].append(word)
+    return "\n".join(" ".join(line) for line in lines)
+
+
+def _perspective(target: np.ndarray, size: tuple[int, int]) -> list[float]:
+    """The eight numbers that Pillow wants to take a rectangle of `size` to the corners `target` (4, 2)."""
+    source = np.array([[0, 0], [size[0], 0], [size[0], size[1]], [0, size[1]]], np.float64)
+    rows = []
+    for (x, y), (u, v) in zip(target, source, strict=True):
+        rows.append([x, y, 1, 0, 0, 0, -u * x, -u * y])
+        rows.append([0, 0, 0, x, y, 1, -v * x, -v * y])
+    solved, *_ = np.linalg.lstsq(np.array(rows), source.reshape(-1), rcond=None)
+    return solved.tolist()  # type: ignore[no-any-return]
 
 
 def _character_map(data: bytes) -> set[int]:

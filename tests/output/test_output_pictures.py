@@ -18,7 +18,7 @@ from output_samples import NAMES, empty, failed, quad, reading
 from PIL import Image, ImageFont, features
 
 from signboard.output import html
-from signboard.output.annotate import FONT_PATH, _font, annotate, drawable, encode, font_characters
+from signboard.output.annotate import FONT_PATH, _font, annotate, drawable, encode, font_characters, place_labels
 from signboard.output.sink import FileSink
 from signboard.reading import Line, Reading, Sign, Word
 
@@ -78,7 +78,7 @@ def test_annotating_keeps_the_photo_and_draws_on_it(polygon: tuple[tuple[float, 
     image = annotate(pixels, one_word("थाना", polygon))
     drawn = np.array(image)
     assert drawn.shape == pixels.shape and (pixels == 90).all()
-    assert (drawn != 90).any() and (drawn == 0).all(axis=2).any()  # an outline, and black letters
+    assert (drawn != 90).any() and (drawn < 70).all(axis=2).any()  # an outline, and dark letters
 
 
 def test_the_outline_is_where_the_word_is() -> None:
@@ -98,6 +98,65 @@ def test_words_that_cannot_be_drawn_leave_only_their_outline() -> None:
     with_text = annotate(pixels, one_word("中国", quad(100, 100, 300, 140)))
     without = annotate(pixels, one_word("", quad(100, 100, 300, 140)))
     assert (np.array(with_text) == np.array(without)).all()
+
+
+def dense(columns: int, rows: int, wide: int, tall: int) -> Reading:
+    """A board full of words, side by side and below each other with hardly a gap."""
+    lines = []
+    for y in range(rows):
+        words = []
+        for x in range(columns):
+            polygon = quad(x * wide + 2, y * tall + 2, (x + 1) * wide - 2, (y + 1) * tall - 2)
+            words.append(Word("मार्ग Road"[x % 2 * 6 :].strip(), polygon, 0.9, 0.9, "latin"))
+        lines.append(Line(tuple(words), quad(2, y * tall + 2, columns * wide - 2, (y + 1) * tall - 2)))
+    return Reading("a.jpg", columns * wide, rows * tall, (Sign(tuple(lines), quad(0, 0, columns * wide, rows * tall)),))
+
+
+def overlap(a: tuple[float, ...], b: tuple[float, ...]) -> float:
+    return max(0.0, min(a[2], b[2]) - max(a[0], b[0])) * max(0.0, min(a[3], b[3]) - max(a[1], b[1]))
+
+
+@pytest.mark.parametrize(("columns", "rows", "wide", "tall"), [(12, 20, 70, 18), (3, 4, 200, 60), (30, 2, 24, 200)])
+def test_labels_never_cover_each_other(columns: int, rows: int, wide: int, tall: int) -> None:
+    item = dense(columns, rows, wide, tall)
+    labels = place_labels(item, (item.width, item.height))
+    assert labels and len(labels) <= len(item.words)
+    for number, label in enumerate(labels):
+        left, top, right, bottom = label.box
+        assert left >= 0 and top >= 0 and right <= item.width + 1 and bottom <= item.height + 1
+        for other in labels[:number]:
+            assert overlap(label.box, other.box) <= sum(label.box[2:]) - sum(label.box[:2])  # a pixel along an edge
+    if tall == 60:
+        assert len(labels) == len(item.words)
+
+
+def test_labels_stand_clear_of_other_words_where_there_is_room() -> None:
+    words = tuple(Word("Hotel", quad(40, y, 200, y + 40), 0.9, 0.9, "latin") for y in (100, 145))
+    lines = tuple(Line((word,), word.polygon) for word in words)
+    item = Reading("a.jpg", 400, 300, (Sign(lines, quad(40, 100, 200, 185)),))
+    labels = place_labels(item, (400, 300))
+    # The first above its word, the second below it: between them there is no room.
+    assert len(labels) == 2 and all(overlap(label.box, (40, 100, 200, 185)) < 100 for label in labels)
+    assert labels[0].box[3] <= 101 and labels[1].box[1] >= 184
+
+
+def test_english_takes_the_place_of_the_hindi() -> None:
+    item = reading()
+    pixels = np.full((600, 800, 3), (120, 40, 40), np.uint8)
+    drawn = np.array(annotate(pixels, item)).astype(int)
+    inside = drawn[56:96, 106:324]  # the Hindi line's middle
+    plate = (inside > 230).all(axis=2)
+    ink = (inside[..., 2] > inside[..., 0] + 60) & (inside[..., 0] < 90)
+    assert plate.mean() > 0.5 and ink.sum() > 200
+    texts = {label.text for label in place_labels(item, (800, 600))}
+    assert texts == {'Police & "Station"', "011-2345"}
+    # On a slanted line the plate is slanted too: its corners stay as they were.
+    slanted = ((100.0, 100.0), (300.0, 180.0), (285.0, 218.0), (85.0, 138.0))
+    word = Word("थाना", slanted, 0.9, 0.9, "devanagari")
+    line = Line((word,), slanted, romanized="thana", translation="Police station, all visitors must report here")
+    drawn = np.array(annotate(pixels, Reading("a.jpg", 800, 600, (Sign((line,), slanted),)))).astype(int)
+    assert (drawn[159, 150:230] > 200).any() and (drawn[105, 280] == (120, 40, 40)).all()
+    assert (drawn[215, 100] == (120, 40, 40)).all()
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".JPEG", ".png", ".webp"])

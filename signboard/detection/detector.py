@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from signboard.batching import one_ahead, to_device
 from signboard.detection.maps import SHRINK_RATIO, polygons_from_map
 from signboard.detection.network import DetectorConfig, DetectorNetwork
 from signboard.errors import WeightsError
@@ -109,7 +110,7 @@ class Detector:
     @torch.inference_mode()
     def probability_maps(self, batch: Tensor) -> Tensor:
         """Pictures (N, H, W, 3) uint8, H and W multiples of 32 -> probability of text kernels (N, H, W) float32."""
-        x = batch.to(self.device, non_blocking=True).permute(0, 3, 1, 2)
+        x = batch.to(self.device).permute(0, 3, 1, 2)
         x = ((x.float() - self._mean) / self._std).contiguous(memory_format=torch.channels_last)
         with torch.autocast(self.device.type, dtype=self.dtype, enabled=self.dtype != torch.float32):
             logits, _ = self.network(x)
@@ -124,11 +125,15 @@ class Detector:
         """
         sizes = [network_size(p.shape[0], p.shape[1], side=side or self.side) for p in photos]
         results: list[Detections | None] = [None] * len(photos)
-        for size in sorted(set(sizes)):
-            members = [i for i, s in enumerate(sizes) if s == size]
-            batch = torch.from_numpy(np.stack([resize_for_network(photos[i], size) for i in members]))
-            maps = self.probability_maps(batch).cpu().numpy()
-            for i, probability in zip(members, maps, strict=True):
+
+        def passes() -> Iterator[tuple[list[int], Tensor]]:
+            for size in sorted(set(sizes)):
+                members = [i for i, s in enumerate(sizes) if s == size]
+                batch = to_device([resize_for_network(photos[i], size) for i in members], self.device)
+                yield members, self.probability_maps(batch)
+
+        for members, maps in one_ahead(passes()):
+            for i, probability in zip(members, maps.cpu().numpy(), strict=True):
                 results[i] = self._polygons(probability, photos[i].shape[:2])
         return [r for r in results if r is not None]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,8 +18,21 @@ from signboard.training.engine import train
 T = TypeVar("T", bound=TrainConfig)
 
 
-def run_training(kind: type[T], make_task: Callable[[T], Any], arguments: list[str] | None = None) -> None:
-    """Parse the command line, load the config, build the task and train it; errors are one line and exit code 1."""
+Watch = Callable[[dict[str, Any]], None]
+
+
+def run_training(
+    kind: type[T],
+    make_task: Callable[[T], Any],
+    arguments: list[str] | None = None,
+    *,
+    watch: Callable[[T], AbstractContextManager[Watch | None]] | None = None,
+) -> None:
+    """Parse the command line, load the config, build the task and train it; errors are one line and exit code 1.
+
+    Args:
+        watch: makes, for a config, what gets each row of the log; it is entered before the run and left after it.
+    """
     parser = argparse.ArgumentParser(description=sys.modules["__main__"].__doc__)
     parser.add_argument("--config", type=Path, required=True, help="YAML file of the run")
     parser.add_argument(
@@ -32,7 +46,8 @@ def run_training(kind: type[T], make_task: Callable[[T], Any], arguments: list[s
         config = load_config(kind, options.config, options.set)
         task = make_task(config)
         print(task.describe(), file=sys.stderr)
-        train(task, config, resume=options.resume)
+        with nullcontext() if watch is None else watch(config) as watcher:
+            train(task, config, resume=options.resume, watch=watcher)
     except SignboardError as error:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(1) from None

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from signboard.errors import ConfigError
 
@@ -126,6 +126,109 @@ class RecognizerTrainConfig(TrainConfig):
     live_synthesis: float = Field(0.0, ge=0)
     synthetic_words: int = Field(0, ge=0)
     flat_start_steps: int = Field(0, ge=0)
+
+
+class CharactersData(StrictModel):
+    """Sign characters, drawn at the start of the run and kept in memory.
+
+    Attributes:
+        sets: names in `signboard.training.characters.SETS`.
+        per_class, val_per_class: pictures of each character, for training and for validation.
+        val_families: share of the typeface families that only validation draws with.
+        scale: range of a character's longer side, as a share of the picture's side.
+        seed: of the pictures; the run's own seed changes weights, order and augmentation alone.
+    """
+
+    sets: list[Literal["letters", "digits", "aksharas", "devanagari_digits", "syllables"]] = Field(
+        ["letters", "digits", "aksharas"], min_length=1
+    )
+    per_class: int = Field(60, gt=0)
+    val_per_class: int = Field(10, gt=0)
+    val_families: float = Field(0.2, gt=0, lt=1)
+    scale: tuple[float, float] = (0.5, 0.9)
+    seed: int = Field(0, ge=0)
+
+
+class TorchvisionData(StrictModel):
+    """A data set of torchvision's by name, in the folder `root`; it is fetched only with `download: true`."""
+
+    name: str
+    root: Path
+    download: bool = False
+
+
+class PictureData(StrictModel):
+    """Where a classifier's pictures come from: exactly one of the three.
+
+    Attributes:
+        folder: with train/CLASS/PICTURE and val/CLASS/PICTURE, as ImageNet is laid out.
+        torchvision: a data set of torchvision's.
+        characters: sign characters, which need nothing but typefaces.
+    """
+
+    folder: Path | None = None
+    torchvision: TorchvisionData | None = None
+    characters: CharactersData | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> PictureData:
+        if sum(source is not None for source in (self.folder, self.torchvision, self.characters)) != 1:
+            raise ValueError("give one of folder, torchvision, characters")
+        return self
+
+
+class AugmentConfig(StrictModel):
+    """How training pictures are changed.
+
+    Attributes:
+        crop: range of the share of the picture's area that a random crop keeps; None: no crop.
+        flip: mirror half of the pictures; wrong for letters.
+        turn: degrees to either side.
+        shift: share of the side, either way.
+        colour: strength of changes of brightness, contrast and saturation, 0 to 1.
+        damage: share of pictures that are blurred, noisy or erased in part.
+    """
+
+    crop: tuple[float, float] | None = None
+    flip: bool = False
+    turn: float = Field(8.0, ge=0, le=180)
+    shift: float = Field(0.05, ge=0, le=0.5)
+    colour: float = Field(0.3, ge=0, le=1)
+    damage: float = Field(0.2, ge=0, le=1)
+
+
+class ClassifierTrainConfig(TrainConfig):
+    """A run of `scripts/train_backbone.py`.
+
+    Attributes:
+        name, form, width, auxiliary, reduction, average_pool, localisation: as in `build_classifier`.
+        size: side of the pictures, pixels.
+        fonts: the folder of typefaces that sign characters are drawn with (see `scripts/fetch_fonts.py`).
+        auxiliary_weight: of each auxiliary head's loss beside the main one, in training (0.3 in the paper).
+        box_weight: of the box's loss beside the class's, with `localisation`.
+        validation_crop: share of the shorter side that validation looks at, in the middle; 1 squeezes the whole picture
+            into the square. ImageNet's usual figure is 0.875.
+        validation_limit: pictures, evenly spread over the validation part.
+        tensorboard: write the curves for TensorBoard, too.
+    """
+
+    name: str
+    form: str = "paper"
+    width: float | None = Field(None, gt=0)
+    auxiliary: bool = True
+    reduction: bool = True
+    average_pool: bool = True
+    localisation: bool = False
+    size: int = Field(64, gt=0)
+    data: PictureData
+    fonts: Path | None = None
+    augment: AugmentConfig = AugmentConfig()  # type: ignore[call-arg]
+    auxiliary_weight: float = Field(0.3, ge=0)
+    box_weight: float = Field(5.0, ge=0)
+    label_smoothing: float = Field(0.0, ge=0, lt=1)
+    validation_crop: float = Field(1.0, gt=0, le=1)
+    validation_limit: int = Field(50000, gt=0)
+    tensorboard: bool = False
 
 
 T = TypeVar("T", bound=TrainConfig)

@@ -24,7 +24,8 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from signboard.errors import ConfigError, SignboardError
+from signboard.backbones.heads import TrainingForm
+from signboard.errors import ConfigError, SignboardError, WeightsError
 from signboard.training.config import TrainConfig
 from signboard.weights import save_weights
 
@@ -151,7 +152,12 @@ class _Stop:
 
 
 def train(
-    task: Task, config: TrainConfig, *, resume: bool = False, log: Callable[[str], None] | None = None
+    task: Task,
+    config: TrainConfig,
+    *,
+    resume: bool = False,
+    log: Callable[[str], None] | None = None,
+    watch: Callable[[dict[str, Any]], None] | None = None,
 ) -> dict[str, Any]:
     """Train `task` as `config` says, into the folder `config.output`.
 
@@ -162,12 +168,14 @@ def train(
     Args:
         resume: go on from `last.pt`; the schedule is that of `config`, which may be longer or shorter than before.
         log: gets lines for a person; standard error by default.
+        watch: gets each row of the log as it is written.
 
     Returns:
         The last validation's figures.
 
     Raises:
         SignboardError: the loss is not finite, or there is nothing to resume from.
+        WeightsError: the checkpoint to resume from is of another architecture.
     """
     world = int(os.environ.get("WORLD_SIZE", "1"))
     rank = int(os.environ.get("RANK", "0"))
@@ -203,12 +211,22 @@ def train(
     ema = Ema(model, config.ema)
     step, seen, spent, best = 0, 0, 0.0, -math.inf
     checkpoint = output / "last.pt"
+    architecture = json.dumps(getattr(task, "architecture", {}))
     if resume:
         if not checkpoint.is_file():
             raise SignboardError(f"{checkpoint}: nothing to resume from; leave --resume out to start a new run")
         # Our own file of tensors and numbers; weights_only keeps anything else from being unpickled.
         state = torch.load(checkpoint, map_location=device, weights_only=True)
-        model.load_state_dict(state["model"])
+        # Networks may differ without a weight that tells them apart: a plain and a residual one, for example.
+        if state.get("architecture", architecture) != architecture:
+            theirs = state["architecture"]
+            raise WeightsError(f"{checkpoint}: is of another architecture ({theirs}, not {architecture})")
+        try:
+            model.load_state_dict(state["model"])
+        except RuntimeError:
+            raise WeightsError(
+                f"{checkpoint}: is of another architecture; name its config, or another output folder"
+            ) from None
         optimizer.load_state_dict(state["optimizer"])
         scaler.load_state_dict(state["scaler"])
         ema.state = state["ema"]
@@ -230,6 +248,8 @@ def train(
         if rank == 0:
             rows.write(json.dumps(row, ensure_ascii=False) + "\n")
             rows.flush()
+            if watch is not None:
+                watch(row)
 
     def save(figures: dict[str, Any], *, name: str) -> None:
         if rank == 0:
@@ -241,8 +261,9 @@ def train(
                 "seconds": round(spent),
                 "config": config.model_dump(mode="json"),
             }
+            bare = model.model if isinstance(model, TrainingForm) else model
             save_weights(
-                output / f"{name}.json", model.state_dict(), {**task.card(model, figures), "training": training}
+                output / f"{name}.json", bare.state_dict(), {**task.card(model, figures), "training": training}
             )
             model.load_state_dict(keep)
 
@@ -253,6 +274,7 @@ def train(
                 {
                     "model": model.state_dict(), "optimizer": optimizer.state_dict(), "scaler": scaler.state_dict(),
                     "ema": ema.state, "step": step, "seen": seen, "spent": spent, "best": best,
+                    "architecture": architecture,
                     "rng": torch.get_rng_state(),
                     "cuda_rng": torch.cuda.get_rng_state(device) if device.type == "cuda" else None,
                 },

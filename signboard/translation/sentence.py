@@ -27,6 +27,20 @@ _TAKES_KO = {"feed", "tease", "disturb", "help", "call", "respect", "stop"}
 _STANDS_ALONE = {"बंद", "खुला", "चालू", "खाली", "उपलब्ध", "आरक्षित", "बिकाऊ", "चाहिए", "समाप्त", "प्रगति पर", "किराये पर उपलब्ध"}
 _DETERMINING = {"सभी", "सब", "समस्त", "प्रत्येक", "हर", "कोई", "अन्य"}
 _PREDICATES = {"अपराध", "दंडनीय अपराध"}
+#: Those whom a command may address by name before it says what to do: यात्री कृपया ध्यान दें.
+_ADDRESSED = {
+    "यात्री", "यात्रीगण", "पैदल यात्री", "ग्राहक", "आगंतुक", "छात्र", "छात्रा", "विद्यार्थी", "वाहन चालक", "चालक", "दर्शक",
+    "श्रद्धालु", "भक्त", "मरीज", "रोगी", "अभिभावक", "नागरिक", "दर्शनार्थी", "कर्मचारी", "परीक्षार्थी", "आवेदक", "पर्यटक",
+    "श्रद्धालुगण", "भक्तगण", "अभिभावकगण", "विद्यार्थीगण", "आगंतुकगण", "चालकगण", "साइकिल सवार", "राहगीर",
+}  # fmt: skip
+#: "When" after a verb: पार करते समय.
+_WHEN = {"समय", "वक्त"}
+_RUPEES = {"रुपया", "रुपये", "रुपए", "रु.", "रू."}
+#: After these a word that may be a name is one: चंदन नगर.
+_SETTLEMENTS = {
+    "नगर", "विहार", "पुरम", "पुरी", "गंज", "बाग", "कॉलोनी", "एन्क्लेव", "कुंज", "चौक", "मार्ग", "पथ", "नदी", "वन", "धाम",
+    "अपार्टमेंट", "भवन", "पार्क", "गार्डन", "पैलेस", "सदन", "निवास", "टावर", "प्लाजा",
+}  # fmt: skip
 #: Words that stand where an article would.
 _DETERMINERS = {"pronoun", "number", "name", "unknown", "title", "latin", "conjunction", "time"}
 _HALF_OF_DAY = {
@@ -124,7 +138,7 @@ class Sentence:
                     and (i == 0 or unit.lemma not in _UNDECIDED_ADJECTIVES)
                     and after is not None
                     and after.kind == "noun"
-                    and after.domain in _NAMED_DOMAINS
+                    and (after.domain in _NAMED_DOMAINS or after.lemma in _SETTLEMENTS)
                 )
                 if person or names_a_place:
                     self._spell(unit)
@@ -133,7 +147,7 @@ class Sentence:
                     unit.kind = "adjective" if unit.lemma in _UNDECIDED_ADJECTIVES else "noun"
 
     def _times(self, units: list[Unit]) -> list[Unit]:
-        """सुबह 10 बजे -> 10 am, 10 बजे -> 10 o'clock; the units merge into the number."""
+        """सुबह 10 बजे -> 10 am, 10 बजे -> 10 o'clock, 10 रुपये -> Rs 10; the units merge into the number."""
         out: list[Unit] = []
         for unit in units:
             if unit.lemma == "बजे" and out and out[-1].kind == "number":
@@ -141,14 +155,18 @@ class Sentence:
                 if len(out) > 1 and out[-1].lemma == "से" and out[-2].kind == "number":  # 4 से 6 बजे
                     out.pop().source = "pattern"
                     number.english = f"{out.pop().english} to {number.english}"
-                half = "o'clock"
+                half = "" if ":" in number.english else "o'clock"
                 if out and out[-1].lemma in _HALF_OF_DAY:
                     half = _HALF_OF_DAY[out[-1].lemma]
                     out.pop().source = "pattern"
-                number.english += f" {half}"
+                number.english = f"{number.english} {half}".strip()
                 number.kind, number.source, number.confidence = "time", "pattern", 0.9
                 unit.source = "pattern"
                 out.append(number)
+                continue
+            if unit.lemma in _RUPEES and out and out[-1].kind == "number":
+                out[-1].english = f"Rs {out[-1].english}"
+                unit.source, unit.out = "pattern", ""
                 continue
             out.append(unit)
         return out
@@ -183,8 +201,22 @@ class Sentence:
                 unit.out = please = "please"
             else:
                 rest.append(unit)
-        text = self._body(rest)
-        return f"{please} {text}".strip()
+        addressed = self._addressed(rest)
+        text = " ".join(filter(None, (please, self._body(rest[1:] if addressed else rest))))
+        return f"{addressed}, {text}" if addressed else text
+
+    @staticmethod
+    def _addressed(units: list[Unit]) -> str:
+        """The people to whom a command is said, in the plural; "" where it names none."""
+        if len(units) < 2 or units[-1].kind != "verb" or units[-1].form != "imperative":
+            return ""
+        first, second = units[0], units[1]
+        if first.lemma not in _ADDRESSED or first.form not in ("base", "plural"):
+            return ""
+        if second.kind in ("postposition", "conjunction") or "~" in second.english and second is units[-1]:
+            return ""
+        first.out, first.source = plural(first.match.entry.english if first.match else first.english), "pattern"
+        return first.out
 
     def _body(self, units: list[Unit]) -> str:
         if not units:
@@ -251,6 +283,15 @@ class Sentence:
 
     def _anything(self, units: list[Unit]) -> str:
         """A clause that ends in an infinitive as a gerund phrase, or else a noun phrase."""
+        if len(units) > 2 and units[-2].kind == "conjunction" and units[-1].kind == units[-3].kind == "verb":
+            # बोलना या हंसना: both verbs share what stands before them.
+            both = units[-1]
+            words = [gerund(unit.english) for unit in (units[-3], both)]
+            units[-3].out, units[-2].out = words[0], units[-2].english
+            both.english = f"{words[0]} {units[-2].english} {words[1]}"
+            text = self._verb_phrase(units[:-3], both, both.english)
+            both.out = words[1]
+            return text
         if units and units[-1].kind == "verb":
             last = units[-2] if len(units) > 1 else None
             if last is not None and last.kind == "noun" and last.form == "base" and "~" not in units[-1].english:
@@ -273,8 +314,15 @@ class Sentence:
         if verb.lemma in ("होना", "रहना") and len(before) > 1 and before[-1].kind == "adjective":
             complement = self._word(before.pop())
             verb.english = "be" if verb.form == "will" else verb.english
+        without = ""
+        if len(before) > 2 and before[0].kind == "preposition" and before[1].kind == "noun":
+            before[0].out = before[0].english
+            without = f"{before[0].english} {self._definite(before[1:2], True)}"
+            before = before[2:]
         subject, adjuncts = self._split_subject(before)
         english = verb.english
+        if verb.lemma == "मिलना" and verb.form == "will":
+            english = "be available"
         if verb.form in ("passive", "future") and not subject and " " in english:
             # The verb brings its object along: "repair punctures" -> "punctures are repaired"
             english, _, own = english.partition(" ")
@@ -309,7 +357,7 @@ class Sentence:
         else:
             action = english if many else third_person(english)
         verb.out, verb.source = action, "pattern"
-        return " ".join(filter(None, (named, action, *self._adjuncts(adjuncts))))
+        return " ".join(filter(None, (named, action, *self._adjuncts(adjuncts), without)))
 
     def _split_subject(self, units: list[Unit]) -> tuple[list[Unit], list[Unit]]:
         """The last run of units without a postposition after it, with its genitives, and all before."""
@@ -333,9 +381,19 @@ class Sentence:
         # Doing one thing after another: "after taking off shoes"
         after = ""
         for i in range(len(before) - 1, -1, -1):
-            if before[i].kind == "verb" and before[i].form == "after":
+            if before[i].kind != "verb":
+                continue
+            following = before[i + 1] if i + 1 < len(before) else None
+            if before[i].form == "after":
                 after = "after " + self._verb_phrase(before[:i], before[i], gerund(before[i].english))
+                if following is not None and following.lemma == "ही":
+                    after = f"only {after}"
                 before = before[i + 1 :]
+                break
+            if before[i].form == "habitual" and following is not None and following.lemma in _WHEN:
+                following.source, following.out = "pattern", "when"
+                after = "when " + self._verb_phrase(before[:i], before[i], gerund(before[i].english))
+                before = before[i + 2 :]
                 break
         if chosen:
             return " ".join(filter(None, (english, self._phrase(before), after)))
@@ -347,7 +405,12 @@ class Sentence:
         target, adjuncts = self._split_subject(before)
         if target and target[-1].lemma in GENITIVE:  # X का प्रयोग करें: use X
             target.pop().source = "pattern"
-        what = self._definite(target)
+        if "~" in english and not target and adjuncts and adjuncts[-1].lemma == "को":  # बच्चों को विद्यालय भेजें
+            adjuncts[-1].source = "pattern"
+            what = self._definite(adjuncts[:-1], True)
+            adjuncts = []
+        else:
+            what = self._definite(target)
         english = " ".join(english.replace("~", what).split()) if "~" in english else f"{english} {what}".strip()
         return " ".join(filter(None, (english, *self._adjuncts(adjuncts, True), after)))
 
@@ -459,6 +522,8 @@ class Sentence:
             english = "on" if last is not None and last.domain == "day" else "to"
         elif post.lemma == "तक":
             english = "to" if since else "until" if last is not None and last.kind == "time" else "up to"
+            if english == "until" and last is not None and " to " in last.english:  # 4 से 6 बजे तक
+                english = "from"
         elif post.lemma == "में" and last is not None and last.lemma == "निगरानी":
             english = "under"
         elif post.lemma == "पर" and last is not None and last.lemma in _AT:

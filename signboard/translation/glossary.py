@@ -157,7 +157,7 @@ def verb_forms(hindi: str) -> Iterable[tuple[str, str]]:
         participles = (root + "या", root + "ए", root + "ई")
     forms = [(root + end, "infinitive") for end in ("ना", "ने", "नी")]
     forms += [(form, "imperative") for form in imperatives]
-    forms += [(root + end, "habitual") for end in ("ता", "ते", "ती")]
+    forms += [(root + end, "habitual") for end in ("ता", "ते", "ती", "तीं")]
     forms += [(root + end, "after") for end in ("कर", "के", " कर")]
     forms += [(f"{root} {auxiliary}", "progressive") for auxiliary in ("रहा", "रहे", "रही")]
     stem = {"हो": "हो", "दे": "दे", "ले": "ले"}.get(root, root + ("े" if _CONSONANT_END.search(root) else "ए"))
@@ -217,6 +217,7 @@ class Glossary:
         self._exact = {entry.hindi: Match(entry, "base", entry.english, 0.95) for entry in self.entries}
         self._folded: dict[str, Match] = {}
         self._loose: dict[str, Match] = {}
+        self._verbs: dict[str, Match] = {}
         forms: list[Match] = []
         spelled: list[str] = []
         # Entries first, so that no inflected form of one word hides another word.
@@ -230,6 +231,8 @@ class Glossary:
                 spelled.append(fold(spelling))
         for spelling, match in zip(spelled, forms, strict=True):
             self._folded.setdefault(spelling, match)
+            if match.entry.part_of_speech == "verb":
+                self._verbs.setdefault(spelling, match)
         for key, match in self._folded.items():
             # Short and grammatical words are too easily met by another word: बीना is a name, not बिना.
             if len(key) < 4 or match.entry.domain == "grammar":
@@ -260,6 +263,10 @@ class Glossary:
         if match is not None and match.form == "base" and match.entry.part_of_speech == "verb":
             match = Match(match.entry, "infinitive", match.english, match.confidence)
         return match
+
+    def verb(self, text: str) -> Match | None:
+        """The verb of which the text is a form, also where a whole phrase of the glossary hides it: प्रतीक्षा करें."""
+        return self._verbs.get(fold(text))
 
 
 @cache

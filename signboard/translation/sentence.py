@@ -41,6 +41,16 @@ _SETTLEMENTS = {
     "नगर", "विहार", "पुरम", "पुरी", "गंज", "बाग", "कॉलोनी", "एन्क्लेव", "कुंज", "चौक", "मार्ग", "पथ", "नदी", "वन", "धाम",
     "अपार्टमेंट", "भवन", "पार्क", "गार्डन", "पैलेस", "सदन", "निवास", "टावर", "प्लाजा",
 }  # fmt: skip
+#: Nouns that make a verb with करना, for where other words stand between: शिकायत इस नंबर पर करें.
+_DONE = {
+    "शिकायत": "report", "भुगतान": "pay", "प्रयोग": "use", "उपयोग": "use", "संपर्क": "contact", "पालन": "follow",
+    "रक्षा": "protect", "मरम्मत": "repair", "जांच": "check", "सफाई": "clean", "प्रवेश": "enter", "पार्किंग": "park",
+    "सेवन": "consume", "सम्मान": "respect", "मदद": "help", "सहायता": "help", "स्वागत": "welcome", "निर्माण": "build",
+}  # fmt: skip
+#: Before these a new part of the sentence begins.
+_POINTING = {"इस", "उस", "इन", "उन", "आपका", "आपके", "आपकी", "अपना", "अपने", "अपनी", "हमारा", "हमारे", "हमारी"}
+#: Verbs whose object Hindi marks with से.
+_TAKES_SE = {"contact", "contacting", "ask", "asking"}
 #: Words that stand where an article would.
 _DETERMINERS = {"pronoun", "number", "name", "unknown", "title", "latin", "conjunction", "time"}
 _HALF_OF_DAY = {
@@ -201,9 +211,45 @@ class Sentence:
                 unit.out = please = "please"
             else:
                 rest.append(unit)
+        rest = self._agents([u for i, u in enumerate(rest) if not (i and self._linking(rest[i - 1], u))])
         addressed = self._addressed(rest)
         text = " ".join(filter(None, (please, self._body(rest[1:] if addressed else rest))))
         return f"{addressed}, {text}" if addressed else text
+
+    @staticmethod
+    def _linking(before: Unit, unit: Unit) -> bool:
+        """Whether a genitive only ties what stands before a postposition to what follows: 50 % तक की छूट."""
+        if unit.lemma not in GENITIVE or before.kind not in ("postposition", "adverb") or before.lemma in GENITIVE:
+            return False
+        unit.source = "pattern"
+        return True
+
+    @staticmethod
+    def _agents(units: list[Unit]) -> list[Unit]:
+        """वाला after a verb is one who does it: उतरने वाले यात्री, नियम तोड़ने वालों पर."""
+        out: list[Unit] = []
+        for i, unit in enumerate(units):
+            verb = out[-1] if out else None
+            if unit.lemma != "वाला" or verb is None or verb.kind != "verb" or verb.form != "infinitive":
+                out.append(unit)
+                continue
+            following = units[i + 1] if i + 1 < len(units) else None
+            doing = gerund(verb.english.replace(" ~", ""))
+            if len(out) > 1 and out[-2].kind == "noun" and " " not in doing:
+                what = out.pop(-2)
+                what.out, what.source = what.english, "pattern"
+                doing = f"{doing} {what.english if what.form == 'plural' else plural(what.english)}"
+                if following is not None and following.kind == "noun":
+                    following.english = f"{following.english} {doing}"
+                    out.pop()
+                    continue
+            verb.match, verb.source = None, "pattern"
+            unit.source, unit.out = "pattern", ""
+            if following is not None and following.kind == "noun":
+                verb.kind, verb.english = "adjective", doing
+            else:
+                verb.kind, verb.english = "noun", f"those {doing}"
+        return out
 
     @staticmethod
     def _addressed(units: list[Unit]) -> str:
@@ -320,6 +366,8 @@ class Sentence:
             without = f"{before[0].english} {self._definite(before[1:2], True)}"
             before = before[2:]
         subject, adjuncts = self._split_subject(before)
+        if len(subject) > 1 and subject[-1].lemma in GENITIVE:  # जूतों की मरम्मत की जाती है
+            subject.pop().source = "pattern"
         english = verb.english
         if verb.lemma == "मिलना" and verb.form == "will":
             english = "be available"
@@ -365,6 +413,10 @@ class Sentence:
         while i > 0 and (units[i - 1].kind != "postposition" or units[i - 1].lemma in GENITIVE):
             i -= 1
         subject = [u for u in units[i:] if u.kind != "adverb"]
+        if not subject:
+            for k in range(1, len(units)):
+                if units[k].lemma in _POINTING and units[k - 1].kind in ("noun", "name", "unknown"):
+                    return units[:k], units[k:]
         return subject, units[:i] + [u for u in units[i:] if u.kind == "adverb"]
 
     def _beware(self, before: list[Unit], verb: Unit) -> str:
@@ -402,10 +454,20 @@ class Sentence:
                 if unit.lemma == "को":
                     unit.kind, unit.source = "particle", "pattern"
             before = [u for u in before if u.kind != "particle"]
+        if english.split(" ")[0] in _TAKES_SE and any(u.lemma == "से" for u in before):
+            for unit in before:
+                if unit.lemma == "से":
+                    unit.source = "pattern"
+            before = [u for u in before if u.lemma != "से"]
         target, adjuncts = self._split_subject(before)
+        if verb.lemma == "करना" and adjuncts and target and target[-1].lemma in _DONE:
+            done = target.pop()
+            verb.out, done.source = _DONE[done.lemma], "pattern"
+            english = gerund(verb.out) if english.endswith("ing") else verb.out
         if target and target[-1].lemma in GENITIVE:  # X का प्रयोग करें: use X
             target.pop().source = "pattern"
-        if "~" in english and not target and adjuncts and adjuncts[-1].lemma == "को":  # बच्चों को विद्यालय भेजें
+        marks = {"को", "पर"} if " on ~" in english else {"को"}
+        if "~" in english and not target and adjuncts and adjuncts[-1].lemma in marks:  # बच्चों को विद्यालय भेजें
             adjuncts[-1].source = "pattern"
             what = self._definite(adjuncts[:-1], True)
             adjuncts = []
@@ -426,7 +488,10 @@ class Sentence:
     def _statement(self, units: list[Unit], copula: Unit) -> str:
         """... है: "you are ...", "this is ...", and "road closed ahead", where signs leave the verb out."""
         first = units[0]
-        if first.kind == "pronoun" and len(units) > 1 and first.lemma in ("आप", "हम", "यह", "ये", "वह"):
+        pointed = (
+            len(units) > 2 and first.lemma in ("यह", "ये") and units[1].kind == "noun" and units[-1].kind == "adjective"
+        )
+        if not pointed and first.kind == "pronoun" and len(units) > 1 and first.lemma in ("आप", "हम", "यह", "ये", "वह"):
             first.out = first.english
             copula.out = "is" if first.lemma in ("यह", "वह") else "are"
             rest = units[1:]
@@ -436,6 +501,15 @@ class Sentence:
                 rest = [u for u in rest if u is not negative]
             return " ".join(filter(None, (first.out, copula.out, "not" if negative else "", self._phrase(rest))))
         copula.source = "pattern"
+        if units[-1].kind == "adjective" and any(u.kind == "postposition" and u.lemma not in GENITIVE for u in units):
+            # यह सड़क भारी वाहनों के लिए बंद है: what it is said of ends before a pointing word, or after यह and its noun.
+            after = 2 if first.lemma in ("यह", "ये") and units[1].kind == "noun" else 0
+            ends = after or next((k for k in range(1, len(units)) if units[k].lemma in _POINTING), 0)
+            if ends and units[ends - 1].kind == "noun" and ends < len(units) - 1:
+                copula.out = "are" if copula.lemma == "हैं" else "is"
+                units[-1].out = units[-1].english
+                said = [self._noun_phrase(units[:ends]), copula.out, units[-1].out]
+                return " ".join([*said, *self._adjuncts(units[ends:-1])])
         denied = [u for u in units if u.lemma == "नहीं"]
         if denied:
             units = [u for u in units if u.lemma != "नहीं"]

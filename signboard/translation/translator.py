@@ -187,7 +187,7 @@ class Translator:
             for j in range(i + 1, min(n, i + LONGEST) + 1):
                 if tokens[j - 1][0] != "deva":
                     break
-                match = self._find([token for _, token in tokens[i:j]])
+                match = self._find([token for _, token in tokens[i:j]], j - i == n)
                 if match:
                     options.append((best[j][0] + self._cost(match, j - i, n), j, match))
             # Among equals the longer phrase wins.
@@ -202,9 +202,15 @@ class Translator:
             i = j
         return units
 
-    def _find(self, words: list[str]) -> Match | None:
-        """The glossary's match for the words; a negation may stand inside a verb: प्रयोग न करें is प्रयोग करें negated."""
+    def _find(self, words: list[str], whole: bool) -> Match | None:
+        """The glossary's match for the words; a negation may stand inside a verb: प्रयोग न करें is प्रयोग करें negated.
+
+        A complete sentence of the glossary that is but a part of the text is the verb that it consists of, if it is one.
+        """
         match = self.glossary.lookup(" ".join(words))
+        if match is not None and match.entry.part_of_speech == "phrase" and not whole:
+            bare = [*words[:-2], words[-1]] if len(words) > 1 and words[-2] in NEGATION else words
+            match = self.glossary.verb(" ".join(bare)) or match
         if match is None and len(words) > 1 and words[-2] in NEGATION:
             match = self.glossary.lookup(" ".join([*words[:-2], words[-1]]))
             if match is not None and match.entry.part_of_speech != "verb":

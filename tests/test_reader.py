@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,9 @@ import torch
 from PIL import Image
 
 from signboard import Reader, Reading
-from signboard.detection import Detector, DetectorConfig, DetectorNetwork
+from signboard.detection import Detections, Detector, DetectorConfig, DetectorNetwork
 from signboard.errors import PhotoError, SignboardError
+from signboard.photo import Photo, load_photo
 from signboard.recognition import Recognizer, RecognizerConfig, RecognizerNetwork
 
 
@@ -81,6 +83,75 @@ def test_reading_many_is_a_stream(reader: Reader, photos: list[Path]) -> None:
         next(stream)
     assert drawn <= 12
     stream.close()  # type: ignore[attr-defined]
+
+
+def test_finding_ahead_changes_nothing_but_the_order_of_work(
+    reader: Reader, photos: list[Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    # What read_many does on CUDA, here on the processor: words of a window are found in a thread of its own.
+    empty = tmp_path / "empty.jpg"
+    empty.touch()
+    several = [photos[4], empty, photos[1], photos[4], empty]
+    before = list(reader.read_many(several, batch_size=2))
+    steps: list[tuple[str, int, str]] = []
+    find, read = reader._find, reader._read_found
+
+    def note_find(some: list[Photo]) -> list[Detections]:
+        steps.append(("find", len(some), threading.current_thread().name))
+        return find(some)
+
+    def note_read(some: list[Photo], found: list[Detections]) -> list[Reading]:
+        steps.append(("read", len(some), threading.current_thread().name))
+        return read(some, found)
+
+    monkeypatch.setattr(reader, "_overlap", True)
+    monkeypatch.setattr(reader, "_find", note_find)
+    monkeypatch.setattr(reader, "_read_found", note_read)
+    after = list(reader.read_many(several, batch_size=2))
+    assert [r.source for r in after] == [r.source for r in before]
+    assert all(_same(a, b) and (a.error is None) == (b.error is None) for a, b in zip(before, after, strict=True))
+    assert sorted(n for kind, n, _ in steps if kind == "find") == sorted(n for kind, n, _ in steps if kind == "read")
+    assert {name.split("_")[0] for kind, _, name in steps if kind == "find"} == {"signboard-find"}
+    assert {name for kind, _, name in steps if kind == "read"} == {threading.current_thread().name}
+    # An error in that thread comes out here, and a stream that is given up leaves no thread behind.
+    monkeypatch.setattr(reader, "_find", lambda some: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        list(reader.read_many(several, batch_size=2))
+    monkeypatch.setattr(reader, "_find", note_find)
+    stream = reader.read_many(several, batch_size=2)
+    next(stream)
+    stream.close()  # type: ignore[attr-defined]
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("signboard-")]
+
+
+def test_too_little_memory_halves_the_batch(
+    reader: Reader, photos: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = [load_photo(path) for path in photos]
+    before = reader._find(opened)
+    detect, sizes = reader.detector.detect, []
+
+    def small(some: list[np.ndarray]) -> list[Detections]:
+        sizes.append(len(some))
+        if len(some) > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return detect(some)
+
+    monkeypatch.setattr(reader.detector, "detect", small)
+    after = reader._find(opened)
+    assert sizes == [5, 2, 3, 1, 2] and [len(found) for found in after] == [len(found) for found in before]
+    monkeypatch.setattr(reader.detector, "detect", lambda some: (_ for _ in ()).throw(torch.OutOfMemoryError("no")))
+    with pytest.raises(torch.OutOfMemoryError):
+        reader._find(opened[:1])
+
+
+def test_half_precision_reads_much_the_same(reader: Reader, photos: list[Path]) -> None:
+    # bfloat16 is what the processor's autocast knows; the way through the code is CUDA's.
+    half = Detector(reader.detector.network, side=160, threshold=0.12, box_threshold=0.0, dtype=torch.bfloat16)
+    batch = torch.zeros((1, 96, 160, 3), dtype=torch.uint8)
+    full = reader.detector.probability_maps(batch)
+    maps = half.probability_maps(batch)
+    assert maps.dtype == torch.float32 and torch.allclose(maps, full, atol=0.02) and not torch.equal(maps, full)
 
 
 def test_threads_share_a_reader(reader: Reader, photos: list[Path]) -> None:

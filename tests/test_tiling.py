@@ -225,21 +225,25 @@ def test_many_photos_are_tiled_too(tmp_path: Path) -> None:
 
 
 def test_a_photo_whose_text_is_too_small_gets_a_warning() -> None:
-    tiny = [(x, 40, x + 90, 72) for x in range(20, 1500, 130)]  # 32 rows: 5 or 6 of the network's picture
-    large = [(20 + 330 * i, 20, 320 + 330 * i, 150) for i in range(4)]
-    cases = {"small text": (tiny, 1), "large text": (large, 0), "both": ([*large[:3], (1200, 20, 1290, 52)], 1)}
-    for name, (bars, count) in cases.items():
-        reader = Reader(device="cpu", detector=BarDetector(), recognizer=ColourReader())
-        reading = reader.read(board(bars, 1500, 200))
-        assert len(reading.words) == len(bars), name
-        assert len(reading.warnings) == count, (name, reading.warnings)
-        tiled = Reader(device="cpu", detector=BarDetector(), recognizer=ColourReader(), tile=True)
-        assert tiled.read(board(bars, 1500, 200)).warnings == ()
-    reading = reader.read(board([(20, 20, 90, 30)], 1500, 200))
-    assert not reading.words and "shrunk 5.9 times" in reading.warnings[0] and "--tile" in reading.warnings[0]
-    # A photo without text that is hardly shrunk is no reason to warn, nor is small text that was not shrunk.
-    assert reader.read(board([], 600, 200)).warnings == ()
-    assert reader.read(board([(20, 20, 90, 26)], 250, 200)).warnings == ()
+    def warnings(bars: Sequence[Bar], width: int, tile: bool = False) -> tuple[str, ...]:
+        reader = Reader(device="cpu", detector=BarDetector(), recognizer=ColourReader(), tile=tile)
+        reading = reader.read(board(bars, width, 200))
+        assert len(reading.words) == len(bars)
+        return reading.warnings
+
+    small = [(x, 40, x + 60, 62) for x in range(20, 700, 90)]  # 22 rows: 7 of the network's picture
+    large = [(20 + 180 * i, 20, 160 + 180 * i, 100) for i in range(3)]  # 25 rows of it
+    (warning,) = warnings(small, 800)
+    assert warning.startswith("text may be too small: the photo was shrunk 3.1 times") and "--tile" in warning
+    assert "under about 50 pixels" in warning  # 16 rows of the network's picture
+    assert warnings(large, 800) == ()
+    assert len(warnings([*large, (600, 20, 700, 42)], 800)) == 1
+    assert warnings(small, 800, tile=True) == ()
+    # Nothing found is no reason to warn, unless the photo was shrunk so much that hardly anything could be; then what
+    # was found says nothing either. Small text that was not shrunk is as large as it will ever be.
+    assert warnings([], 800) == ()
+    assert len(warnings([], 1200)) == len(warnings([(20, 20, 900, 180)], 1200)) == 1
+    assert warnings([(20, 20, 90, 30)], 250) == ()
 
 
 @pytest.mark.slow

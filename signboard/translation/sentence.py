@@ -259,7 +259,7 @@ class Sentence:
         first, second = units[0], units[1]
         if first.lemma not in _ADDRESSED or first.form not in ("base", "plural"):
             return ""
-        if second.kind in ("postposition", "conjunction") or "~" in second.english and second is units[-1]:
+        if second.kind in ("postposition", "conjunction") or ("~" in second.english and second is units[-1]):
             return ""
         first.out, first.source = plural(first.match.entry.english if first.match else first.english), "pattern"
         return first.out
@@ -342,12 +342,18 @@ class Sentence:
             last = units[-2] if len(units) > 1 else None
             if last is not None and last.kind == "noun" and last.form == "base" and "~" not in units[-1].english:
                 last.english = plural(last.english)  # sticking posters, where Hindi names the kind by the singular
-            return self._verb_phrase(units[:-1], units[-1], gerund(units[-1].english))
+            return self._verb_phrase(units[:-1], units[-1], _doing(units[-1]))
         return self._phrase(units)
 
     def _verb_clause(self, units: list[Unit], verb: Unit, copula: Unit | None = None) -> str:
-        before = list(units[:-1])
-        negative = verb.negative
+        before = [u for u in units[:-1] if u.lemma not in NEGATION]
+        # A negation that stands apart from its verb must never be lost: बच्चों को न खेलने दें.
+        negative = verb.negative or len(before) < len(units) - 1
+        for unit in units[:-1]:
+            if unit.lemma in NEGATION:
+                unit.source = "pattern"
+        if verb.lemma == "देना" and before and before[-1].kind == "verb" and before[-1].text.endswith("ने"):
+            return self._let(before[:-1], before[-1], verb, negative)
         if verb.form in ("imperative", "infinitive"):
             if negative:
                 text = "do not " + self._verb_phrase(before, verb, verb.english)
@@ -407,6 +413,22 @@ class Sentence:
         verb.out, verb.source = action, "pattern"
         return " ".join(filter(None, (named, action, *self._adjuncts(adjuncts), without)))
 
+    def _let(self, before: list[Unit], what: Unit, verb: Unit, negative: bool) -> str:
+        """X को करने दें: let X do."""
+        verb.out, verb.source = ("do not let" if negative or what.negative else "let"), "pattern"
+        what.out = what.english.replace(" ~", "")
+        whom: list[Unit] = []
+        for i, unit in enumerate(before):
+            if unit.lemma == "को":
+                unit.source = "pattern"
+                whom, before = before[:i], before[i + 1 :]
+                break
+        target, adjuncts = self._split_subject(before)
+        if not whom:
+            whom, target = target, []
+        said = [verb.out, self._definite(whom, True), what.out, self._definite(target), *self._adjuncts(adjuncts, True)]
+        return " ".join(filter(None, said))
+
     def _split_subject(self, units: list[Unit]) -> tuple[list[Unit], list[Unit]]:
         """The last run of units without a postposition after it, with its genitives, and all before."""
         i = len(units)
@@ -437,19 +459,19 @@ class Sentence:
                 continue
             following = before[i + 1] if i + 1 < len(before) else None
             if before[i].form == "after":
-                after = "after " + self._verb_phrase(before[:i], before[i], gerund(before[i].english))
+                after = "after " + self._verb_phrase(before[:i], before[i], _doing(before[i]))
                 if following is not None and following.lemma == "ही":
                     after = f"only {after}"
                 before = before[i + 1 :]
                 break
             if before[i].form == "habitual" and following is not None and following.lemma in _WHEN:
                 following.source, following.out = "pattern", "when"
-                after = "when " + self._verb_phrase(before[:i], before[i], gerund(before[i].english))
+                after = "when " + self._verb_phrase(before[:i], before[i], _doing(before[i]))
                 before = before[i + 2 :]
                 break
         if chosen:
             return " ".join(filter(None, (english, self._phrase(before), after)))
-        if english.split(" ")[0].removesuffix("ing") in _TAKES_KO:
+        if english.removeprefix("not ").split(" ")[0].removesuffix("ing") in _TAKES_KO:
             for unit in before:
                 if unit.lemma == "को":
                     unit.kind, unit.source = "particle", "pattern"
@@ -607,7 +629,7 @@ class Sentence:
         if last is not None and last.kind == "time" and len(chunk) > 1:  # समय 10 बजे से: the time is from 10
             before, chunk = self._noun_phrase(chunk[:-1]) + " ", chunk[-1:]
         if last is not None and last.kind == "verb":
-            noun = self._verb_phrase(chunk[:-1], last, gerund(last.english))
+            noun = self._verb_phrase(chunk[:-1], last, _doing(last))
         else:
             noun = self._definite(chunk, True) if definite else self._noun_phrase(chunk, True)
         if only:
@@ -661,7 +683,7 @@ class Sentence:
         last = owner[-1]
         head = owned[-1]
         if last.kind == "verb":
-            text = self._verb_phrase(owner[:-1], last, gerund(last.english))
+            text = self._verb_phrase(owner[:-1], last, _doing(last))
             post.out = "of"
             return f"{self._noun_phrase(owned, bare)} of {text}"
         person = last.domain in _PERSON_DOMAINS or last.kind == "unknown"
@@ -682,6 +704,11 @@ class Sentence:
     @staticmethod
     def _note(unit: Unit, source: str) -> None:
         unit.source = source
+
+
+def _doing(verb: Unit) -> str:
+    """The verb's gerund, with its negation: "not wearing", as in हेलमेट न पहनने पर."""
+    return f"not {gerund(verb.english)}" if verb.negative else gerund(verb.english)
 
 
 def clauses(units: list[Unit]) -> Iterable[list[Unit]]:

@@ -205,7 +205,7 @@ class Translator:
     def _find(self, words: list[str], whole: bool) -> Match | None:
         """The glossary's match for the words; a negation may stand inside a verb: प्रयोग न करें is प्रयोग करें negated.
 
-        A complete sentence of the glossary that is but a part of the text is the verb that it consists of, if it is one.
+        A complete sentence of the glossary that is but part of the text is the verb that it consists of, if it is one.
         """
         match = self.glossary.lookup(" ".join(words))
         if match is not None and match.entry.part_of_speech == "phrase" and not whole:

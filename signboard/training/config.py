@@ -231,24 +231,16 @@ class ClassifierTrainConfig(TrainConfig):
     tensorboard: bool = False
 
 
-T = TypeVar("T", bound=TrainConfig)
+S = TypeVar("S", bound=StrictModel)
 
 
-def load_config(kind: type[T], path: str | Path, overrides: list[str] | None = None) -> T:
+def load_config(kind: type[S], path: str | Path, overrides: list[str] | None = None) -> S:
     """The config of type `kind` in the YAML file `path`, with overrides such as "optimizer.learning_rate=0.002".
 
     Raises:
         ConfigError: no such file, not YAML, an unknown key, or a value that does not fit; the key is named.
     """
-    path = Path(path)
-    try:
-        values: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({error.strerror})") from None
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from None
-    if not isinstance(values, dict):
-        raise ConfigError(f"{path}: a config is a mapping of keys to values")
+    values = read_values(path)
     for override in overrides or []:
         key, separator, text = override.partition("=")
         if not separator:
@@ -260,9 +252,36 @@ def load_config(kind: type[T], path: str | Path, overrides: list[str] | None = N
             if not isinstance(target, dict):
                 raise ConfigError(f"--set {override}: {parent} is not a section")
         target[last] = yaml.safe_load(text)
+    return validated(kind, values, path)
+
+
+def read_values(path: str | Path) -> dict[str, Any]:
+    """The mapping in the YAML file `path`.
+
+    Raises:
+        ConfigError: no such file, not YAML, or no mapping.
+    """
+    path = Path(path)
+    try:
+        values: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror})") from None
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from None
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path}: a config is a mapping of keys to values")
+    return values
+
+
+def validated(kind: type[S], values: dict[str, Any], where: str | Path) -> S:
+    """`values` as a `kind`.
+
+    Raises:
+        ConfigError: an unknown key, or a value that does not fit; `where` and the key are named.
+    """
     try:
         return kind.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
-        raise ConfigError(f"{path}: {key}: {first['msg']}") from None
+        raise ConfigError(f"{where}: {key}: {first['msg']}") from None

@@ -32,30 +32,6 @@ def _quiet(line: str) -> None:
     pass
 
 
-def _picture(label: int, number: int, size: int = 20) -> np.ndarray:
-    """A bright square, left for class 0, right for class 1, in front of a little noise."""
-    image = np.random.default_rng([label, number]).integers(0, 60, (size, size, 3), dtype=np.uint8)
-    x = 2 if label == 0 else size - 9
-    image[6:14, x : x + 7] = 220
-    return image
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """Two classes of squares in ImageNet's layout, eight for training and two for validation, with boxes."""
-    root = tmp_path / "set"
-    for part, count in (("train", 8), ("val", 2)):
-        rows = ["picture,x0,y0,x1,y1"]
-        for label, name in enumerate(("left", "right")):
-            (root / part / name).mkdir(parents=True)
-            for number in range(count):
-                Image.fromarray(_picture(label, number)).save(root / part / name / f"{number}.png")
-                x = 2 if label == 0 else 11
-                rows.append(f"{name}/{number}.png,{x},6,{x + 7},14")
-        (root / part / "boxes.csv").write_text("\n".join(rows) + "\n")
-    return root
-
-
 def _config(folder: Path, **changes: Any) -> ClassifierTrainConfig:
     values: dict[str, Any] = {
         "output": folder.parent / "run", "name": "resnet20", "size": 16, "steps": 2, "batch_size": 4, "device": "cpu",
@@ -268,7 +244,7 @@ def test_weights_of_a_run_start_another_with_other_classes(folder: Path) -> None
     first = ClassifierTask(config)
     train(first, config, log=_quiet)
     (folder / "train" / "third").mkdir()
-    Image.fromarray(_picture(0, 99)).save(folder / "train" / "third" / "0.png")
+    Image.new("RGB", (20, 20)).save(folder / "train" / "third" / "0.png")
     second = ClassifierTask(_config(folder, **NARROW, start_from=config.output / "last.json"))
     assert second.network.num_classes == 3
     saved = first.network.state_dict()["backbone.layer1.0.conv1.weight"]

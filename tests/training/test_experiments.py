@@ -1,0 +1,273 @@
+"""The course's experiments and the comparison of backbones: budgets, resumed runs, pages; on tiny networks."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from signboard.errors import ConfigError
+from signboard.training import comparison, experiments
+from signboard.training.classifier_task import ClassifierTask
+from signboard.training.comparison import ComparisonConfig
+from signboard.training.config import ClassifierTrainConfig, load_config
+from signboard.training.experiments import ExperimentConfig
+
+ROOT = Path(__file__).parents[2]
+
+
+def _quiet(line: str) -> None:
+    pass
+
+
+def _experiment(folder: Path, **changes: Any) -> ExperimentConfig:
+    values = {
+        "title": "A trial", "question": "Which?", "steps": 3,
+        "run": {
+            "name": "resnet18", "form": "narrow", "width": 0.125, "size": 32, "batch_size": 4, "device": "cpu",
+            "workers": 0, "threads": 1, "data": {"folder": folder},
+        },
+        "variants": {"wide one": {"width": 0.25}, "narrow one": {}},
+        "compare": [["wide one", "narrow one"]],
+        **changes,
+    }  # fmt: skip
+    return ExperimentConfig.model_validate(values)
+
+
+def test_variants_are_trained_alike_once_and_written_down(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = _experiment(folder, seeds=[0, 5])
+    results = experiments.run_variants(config, "trial", tmp_path / "runs", _quiet)
+    assert {label: [run["steps"] for run in runs] for label, runs in results.items()} == {
+        "wide one": [3, 3],
+        "narrow one": [3, 3],
+    }
+    assert all(run["minutes"] > 0 for runs in results.values() for run in runs)
+
+    def never(*_: Any, **__: Any) -> None:
+        raise AssertionError("a finished run was made again")
+
+    monkeypatch.setattr(experiments, "train", never)
+    again = experiments.run_variants(config, "trial", tmp_path / "runs", _quiet)
+    assert [run["figures"] for run in again["wide one"]] == [run["figures"] for run in results["wide one"]]
+    page, picture = experiments.write_variants(config, "trial", again, tmp_path / "docs", "python run.py")
+    text = page.read_text()
+    assert "    python run.py\n" in text and "3 steps of 4 pictures" in text and "seeds 0, 5" in text
+    assert text.count("| wide one |") == 1 and "- wide one less narrow one: training error" in text
+    assert Image.open(picture).width > 600
+
+
+def test_a_run_of_another_budget_is_made_anew(folder: Path, tmp_path: Path) -> None:
+    for steps in (2, 3):
+        results = experiments.run_variants(
+            _experiment(folder, steps=steps, variants={"one": {}}, compare=[]), "trial", tmp_path, _quiet
+        )
+        log = results["one"][0]["log"]
+        assert [row["step"] for row in log if "validation" not in row] == list(range(1, steps + 1))
+
+
+def test_a_stopped_run_goes_on(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = _experiment(folder, variants={"one": {}}, compare=[])
+    loss = ClassifierTask.loss
+
+    def stopping(task: ClassifierTask, model: Any, batch: dict[str, Any], device: torch.device) -> Any:
+        if batch["step"] == 1:
+            import os
+            import signal
+
+            os.kill(os.getpid(), signal.SIGTERM)
+        return loss(task, model, batch, device)
+
+    monkeypatch.setattr(ClassifierTask, "loss", stopping)
+    with pytest.raises(KeyboardInterrupt):
+        experiments.run_variants(config, "trial", tmp_path, _quiet)
+    monkeypatch.setattr(ClassifierTask, "loss", loss)
+    lines: list[str] = []
+    (result,) = experiments.run_variants(config, "trial", tmp_path, lines.append)["one"]
+    assert any("resumed at step 2 of 3" in line for line in lines)
+    assert result["steps"] == 3 and set(result["figures"]) >= {"top1_error", "top5_error", "loss"}
+
+
+def test_the_budget_in_minutes_becomes_equal_steps(folder: Path, tmp_path: Path) -> None:
+    assert experiments.affordable_steps(1.0, [0.125, 0.25], 2) == int(0.93 * 60 / 0.75)
+    assert experiments.affordable_steps(1.0, [0.125, 0.25], 2, [5.0, 5.0]) == int(0.93 * 40 / 0.75)
+    with pytest.raises(ConfigError, match=r"minutes: 0\.01 are too few"):
+        experiments.affordable_steps(0.01, [0.5], 1)
+    config = _experiment(folder, steps=None, minutes=3)
+    plan = tmp_path / "plan.json"
+    assert experiments.planned_steps(plan, config, lambda: (70, {"one": 0.1})) == 70
+    assert experiments.planned_steps(plan, config, lambda: (99, {"one": 0.1})) == 70  # a resumed one keeps its plan
+    longer = config.model_copy(update={"minutes": 6})
+    assert experiments.planned_steps(plan, longer, lambda: (140, {"one": 0.1})) == 140
+    with pytest.raises(ConfigError, match="give one of them"):
+        experiments.planned_steps(plan, _experiment(folder, steps=None), lambda: (1, {}))
+
+
+def test_a_trial_leaves_the_network_as_it_is(folder: Path) -> None:
+    values = {**_experiment(folder).run, "output": folder / "x", "steps": 1}
+    config = ClassifierTrainConfig.model_validate(values)
+    task = ClassifierTask(config)
+    before = {k: v.clone() for k, v in task.model.state_dict().items()}
+    state = torch.get_rng_state()
+    assert experiments.seconds_per_step(task, config, 2) > 0
+    assert all(torch.equal(v, before[k]) for k, v in task.model.state_dict().items())
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_variants_must_share_their_pictures_and_name_real_keys(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="must be the same"):
+        experiments.run_variants(_experiment(folder, variants={"a": {}, "b": {"size": 48}}), "t", tmp_path, _quiet)
+    with pytest.raises(ConfigError, match=r"variant 'a': colour"):
+        experiments.run_variants(_experiment(folder, variants={"a": {"colour": "red"}}), "t", tmp_path, _quiet)
+
+
+def test_the_training_error_is_that_of_the_last_tenth() -> None:
+    log = [{"step": step, "top1_error": 1.0 if step <= 18 else 0.25} for step in range(1, 21)]
+    assert experiments.training_error([*log, {"step": 20, "validation": {"top1_error": 1.0}}]) == 0.25
+
+
+def test_what_reduction_and_average_pooling_save(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(experiments, "cpu_milliseconds", lambda *_, **__: 10.0)
+    page, picture = experiments.reduction(tmp_path, "python scripts/experiment.py reduction")
+    text = page.read_text()
+    for figure in ("6,998,552", "25,305,944", "1,582,671,872", "4,426,547,200"):  # those of docs/course-notes.md
+        assert figure in text
+    assert "50,177,000" in text  # the class layer on the whole map, with its biases
+    assert picture.is_file()
+
+
+@pytest.mark.parametrize("name", ["degradation", "auxiliary"])
+def test_the_shipped_experiments_are_valid(name: str) -> None:
+    from signboard.training.config import read_values
+
+    config = ExperimentConfig.model_validate(read_values(ROOT / "configs" / "experiments" / f"{name}.yaml"))
+    for changes in config.variants.values():
+        ClassifierTrainConfig.model_validate({**config.run, **changes, "output": ".", "steps": 1})
+    assert {label for pair in config.compare for label in pair} <= set(config.variants)
+
+
+# ---- comparison of backbones -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def signs(tmp_path: Path) -> Path:
+    """Two made-up photos with words and four word crops, for training and validation."""
+    rng = np.random.default_rng(1)
+    rows: dict[str, list[dict[str, Any]]] = {"scenes": [], "words": []}
+    for kind, size in (("scenes", (96, 128)), ("words", (24, 60))):
+        (tmp_path / kind / "images").mkdir(parents=True)
+        for number in range(4):
+            name = f"images/{number}.png"
+            Image.fromarray(rng.integers(0, 256, (*size, 3), dtype=np.uint8)).save(tmp_path / kind / name)
+            row: dict[str, Any] = {"image": name, "split": "val" if number > 1 else "train"}
+            if kind == "words":
+                row["text"] = "Main"
+            else:
+                word = {"polygon": [[10, 10], [80, 12], [80, 40], [10, 38]], "text": "Main", "ignore": False}
+                row |= {"width": 128, "height": 96, "level": "word", "words": [word]}
+            rows[kind].append(row)
+        lines = "\n".join(json.dumps(row) for row in rows[kind])
+        (tmp_path / kind / "labels.jsonl").write_text(lines + "\n", encoding="utf-8")
+    return tmp_path
+
+
+def _comparison(signs: Path, **changes: Any) -> ComparisonConfig:
+    run = {"batch_size": 2, "threads": 1, "workers": 0, "device": "cpu"}
+    values = {
+        "families": {"resnet18": [0.125, 0.125], "alexnet": [0.125, 0.125]},
+        "seeds": [3],
+        "detector": {
+            "steps": 2, "validation": {"path": signs / "scenes", "split": "val"},
+            "run": {**run, "neck": 16, "side": 96, "picture": {"size": 64, "long_side": [64, 128]},
+                    "data": [{"path": signs / "scenes"}]},
+        },
+        "recognizer": {
+            "steps": 2, "validation": {"path": signs / "words", "split": "val"},
+            "run": {**run, "mixer": 32, "mixer_layers": 1, "max_width": 64, "data": [{"path": signs / "words"}]},
+        },
+        **changes,
+    }  # fmt: skip
+    return ComparisonConfig.model_validate(values)
+
+
+def test_backbones_are_compared_in_both_roles(signs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = _comparison(signs)
+    lines: list[str] = []
+    done = comparison.compare(config, signs / "runs", lines.append)
+    assert list(done) == ["detector", "recognizer"]
+    assert all(list(found) == ["resnet18", "alexnet"] for found in done.values())
+    assert {*done["detector"]["alexnet"][0]["score"]} == {"h_mean", "precision", "recall", "photos"}
+    card = json.loads((signs / "runs" / "recognizer" / "alexnet-seed3" / "last.json").read_text())
+    assert card["config"]["backbone"] == "alexnet" and card["training"]["config"]["seed"] == 3
+
+    def never(*_: Any, **__: Any) -> None:
+        raise AssertionError("a finished run was made again")
+
+    monkeypatch.setattr(experiments, "train", never)
+    assert comparison.compare(config, signs / "runs", _quiet) == done == comparison.finished(config, signs / "runs")
+    found = comparison.costs(config, repeats=1)
+    assert found["detector"]["resnet18"][0] > found["detector"]["alexnet"][0] > 0
+    (signs / "runs" / "detector" / "resnet18-seed3" / "result.json").unlink()
+    results = comparison.finished(config, signs / "runs")
+    page, picture = comparison.write_comparison(config, results, found, signs / "docs", "python compare.py")
+    text = page.read_text()
+    assert "2 steps of 2 for every network" in text and "scored on 2 words of words, split val" in text
+    row = next(line for line in text.splitlines() if line.startswith("| resnet18 |"))
+    assert row.count("not run") == 1
+    assert Image.open(picture).width > 800
+
+
+def test_a_seed_gives_its_own_network_and_order_on_the_same_data(signs: Path) -> None:
+    config = _comparison(signs)
+    made = []
+    first = None
+    for seed in (0, 0, 1):
+        run = comparison._run_config(
+            "detector", config.detector, "alexnet", 0.125, {"output": signs, "steps": 1, "seed": seed}
+        )
+        first = first or comparison._task("detector", run)
+        made.append(comparison.with_network(first, run))
+    weights = [next(task.model.parameters()) for task in made]
+    batches = [task.source.pool(0)[0]["image"] for task in made]
+    assert torch.equal(weights[0], weights[1]) and not torch.equal(weights[0], weights[2])
+    assert torch.equal(batches[0], batches[1]) and not torch.equal(batches[0], batches[2])
+    assert made[0].sources is made[2].sources
+
+
+def test_an_unknown_family_lists_those_there_are(signs: Path) -> None:
+    with pytest.raises(ConfigError, match=r"unknown backbone 'lenet'; there are: alexnet"):
+        comparison.compare(_comparison(signs, families={"lenet": [0.1, 0.1]}), signs / "runs", _quiet)
+
+
+def test_the_shipped_comparison_is_valid() -> None:
+    config = load_config(ComparisonConfig, ROOT / "configs" / "compare_backbones.yaml")
+    for role in comparison.ROLES:
+        for name, widths in config.families.items():
+            width = widths[comparison.ROLES.index(role)]
+            comparison._run_config(role, getattr(config, role), name, width, {"output": ".", "steps": 1})
+
+
+@pytest.mark.parametrize(
+    ("script", "arguments", "message"),
+    [
+        ("experiment", ["degradation", "--fonts", "{}/none"], "none: no TTF"),
+        ("compare_backbones", ["--config", "{}/none.yaml"], "cannot be read"),
+    ],
+)
+def test_the_scripts_say_an_error_in_one_line(
+    script: str, arguments: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spec = importlib.util.spec_from_file_location(script, ROOT / "scripts" / f"{script}.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert module.main([*(a.format(tmp_path) for a in arguments), "--runs", str(tmp_path / "runs")]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("error: ") and message in said and said.count("\n") == 1

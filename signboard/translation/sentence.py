@@ -27,6 +27,8 @@ _TAKES_KO = {"feed", "tease", "disturb", "help", "call", "respect", "stop"}
 _STANDS_ALONE = {"बंद", "खुला", "चालू", "खाली", "उपलब्ध", "आरक्षित", "बिकाऊ", "चाहिए", "समाप्त", "प्रगति पर", "किराये पर उपलब्ध"}
 _DETERMINING = {"सभी", "सब", "समस्त", "प्रत्येक", "हर", "कोई", "अन्य"}
 _PREDICATES = {"अपराध", "दंडनीय अपराध"}
+#: No sign says more in one clause; what is longer is no sentence, and nested genitives would go as deep as they are many.
+_LONGEST_CLAUSE = 60
 #: Those whom a command may address by name before it says what to do: यात्री कृपया ध्यान दें.
 _ADDRESSED = {
     "यात्री", "यात्रीगण", "पैदल यात्री", "ग्राहक", "आगंतुक", "छात्र", "छात्रा", "विद्यार्थी", "वाहन चालक", "चालक", "दर्शक",
@@ -726,7 +728,7 @@ def clauses(units: list[Unit]) -> Iterable[list[Unit]]:
             continue
         clause.append(unit)
         ends = unit.lemma in COPULA or (unit.kind == "verb" and unit.form == "imperative")
-        if ends and not (following is not None and following.lemma in COPULA):
+        if (ends and not (following is not None and following.lemma in COPULA)) or len(clause) >= _LONGEST_CLAUSE:
             yield clause
             clause = []
     if clause:

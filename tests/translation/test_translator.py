@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -10,9 +12,10 @@ import pytest
 from signboard.translation import Translation, Translator, romanize, translate, translate_lines
 from signboard.translation.bilingual import similarity
 
+SETS = [f"sign_phrases{name}.tsv" for name in ("", "_later", "_unseen", "_fourth", "_fifth", "_sixth")]
 PHRASES = [
     row.split("\t")
-    for name in ("sign_phrases.tsv", "sign_phrases_later.tsv")
+    for name in SETS
     for row in (Path(__file__).parent / name).read_text(encoding="utf-8").splitlines()
     if not row.startswith("#")
 ]
@@ -62,6 +65,23 @@ PHRASES = [
         ("लखनऊ १२० कि0मी0", "Lucknow 120 km"),
         ("मो०: ९८७६५", "Mob.: 98765"),
         ("जूते-चप्पल बाहर उतारें", "Take off footwear outside"),
+        # the people a command is for, doing one thing while doing another, those who do
+        ("यात्री कृपया ध्यान दें", "Passengers, please pay attention"),
+        ("सड़क पार करते समय दोनों ओर देखें", "Look both ways when crossing the road"),
+        ("सीट बेल्ट बांधकर ही वाहन चलाएं", "Drive only after fastening your seat belt"),
+        ("लाइन तोड़ने वालों पर जुर्माना", "Fine on those breaking lines"),
+        ("बोलना या थूकना मना है", "Speaking or spitting is prohibited"),
+        ("बच्चों को विद्यालय भेजें", "Send children to school"),
+        ("बच्चों को सड़क पर न खेलने दें", "Do not let children play on the road"),
+        ("हेलमेट न पहनने पर जुर्माना", "Fine for not wearing a helmet"),
+        ("यह सड़क भारी वाहनों के लिए बंद है", "This road is closed for heavy vehicles"),
+        ("यहाँ जूते चप्पल की मरम्मत की जाती है", "Footwear is repaired here"),
+        ("भ्रष्टाचार की शिकायत इस नंबर पर करें", "Report the corruption on this number"),
+        ("मुख्य सतर्कता अधिकारी से संपर्क करें", "Contact the Chief Vigilance Officer"),
+        ("पचास प्रतिशत तक की छूट", "Discount up to fifty percent"),
+        ("प्लेटफार्म टिकट 10 रुपये", "Platform ticket Rs 10"),
+        ("1:30 से 2:00 बजे तक", "From 1:30 to 2:00"),
+        ("कृपया टोकन लेकर प्रतीक्षा करें", "Please wait after taking a token"),
         # a word that may be a name
         ("विकास", "Development"),
         ("विकास शर्मा", "Name5 Sharma"),
@@ -96,7 +116,7 @@ def test_sources_and_confidence(stub_translator: Translator) -> None:
 def test_negation_is_never_lost(stub_translator: Translator) -> None:
     """The one mistake that a warning may not have: every न, मत, मना, निषेध, वर्जित leaves a word of prohibition."""
     for hindi, english, _ in PHRASES:
-        words = hindi.split()
+        words = hindi.replace("अपना मत", "").split()  # a vote, and no negation
         if {"न", "मत", "नहीं", "मना", "निषेध", "वर्जित"} & set(words):
             said = stub_translator.translate(hindi).english.lower()
             assert any(w in said.split() for w in ("no", "not", "prohibited")), (hindi, said)
@@ -127,6 +147,31 @@ def test_odd_text_does_not_raise(stub_translator: Translator, text: str) -> None
     result = stub_translator.translate(text)
     assert isinstance(result.english, str) and 0 <= result.confidence <= 1
     assert "~" not in result.english
+
+
+def test_random_text_neither_raises_nor_takes_long(stub_translator: Translator) -> None:
+    """Any Unicode, Devanagari without sense, entries and grammar words in any order; 10,000 characters in under 3 s."""
+    chance = random.Random(0)
+    entries = [entry.hindi for entry in stub_translator.glossary.entries]
+    grammar = "का के की से तक न मना है करें वाले समय को दें रुपये 5 बजे या कृपया यह करने ही पर बिना प्रवेश लेकर".split()
+
+    def text(kind: int, length: int) -> str:
+        if kind == 0:
+            return "".join(map(chr, (chance.randrange(0x110000) for _ in range(length))))
+        if kind == 1:
+            return "".join(chr(chance.randrange(0x900, 0x980)) if chance.random() < 0.8 else " " for _ in range(length))
+        words = entries if kind == 2 else grammar
+        return " ".join(chance.choices(words, k=length // 4 + 1))[:length]
+
+    for round_ in range(120):
+        result = stub_translator.translate(text(round_ % 4, chance.randrange(1, 60)))
+        assert isinstance(result.english, str) and 0 <= result.confidence <= 1
+        translate_lines([text(chance.randrange(4), chance.randrange(1, 20)) for _ in range(4)], stub_translator)
+    # The last ones nest as deep as they are long.
+    for long in [*(text(kind, 10_000) for kind in range(4)), "का " * 3333, "न " * 5000, "राम का " * 1400, "(क" * 5000]:
+        start = time.process_time()
+        stub_translator.translate(long)
+        assert time.process_time() - start < 3, long[:20]
 
 
 def test_other_scripts_beside_hindi_stay(stub_translator: Translator) -> None:

@@ -27,7 +27,7 @@ _TAKES_KO = {"feed", "tease", "disturb", "help", "call", "respect", "stop"}
 _STANDS_ALONE = {"बंद", "खुला", "चालू", "खाली", "उपलब्ध", "आरक्षित", "बिकाऊ", "चाहिए", "समाप्त", "प्रगति पर", "किराये पर उपलब्ध"}
 _DETERMINING = {"सभी", "सब", "समस्त", "प्रत्येक", "हर", "कोई", "अन्य"}
 _PREDICATES = {"अपराध", "दंडनीय अपराध"}
-#: No sign says more in one clause; what is longer is no sentence, and nested genitives would go as deep as they are many.
+#: No sign says more in one clause, and nested genitives go as deep as they are many.
 _LONGEST_CLAUSE = 60
 #: Those whom a command may address by name before it says what to do: यात्री कृपया ध्यान दें.
 _ADDRESSED = {

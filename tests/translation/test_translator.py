@@ -153,14 +153,14 @@ def test_random_text_neither_raises_nor_takes_long(stub_translator: Translator) 
     """Any Unicode, Devanagari without sense, entries and grammar words in any order; 10,000 characters in under 3 s."""
     chance = random.Random(0)
     entries = [entry.hindi for entry in stub_translator.glossary.entries]
-    grammar = "का के की से तक न मना है करें वाले समय को दें रुपये 5 बजे या कृपया यह करने ही पर बिना प्रवेश लेकर".split()
+    grammar = "का के की से तक न मना है करें वाले समय को दें रुपये 5 बजे या कृपया यह करने ही पर बिना प्रवेश लेकर"
 
     def text(kind: int, length: int) -> str:
         if kind == 0:
             return "".join(map(chr, (chance.randrange(0x110000) for _ in range(length))))
         if kind == 1:
             return "".join(chr(chance.randrange(0x900, 0x980)) if chance.random() < 0.8 else " " for _ in range(length))
-        words = entries if kind == 2 else grammar
+        words = entries if kind == 2 else grammar.split()
         return " ".join(chance.choices(words, k=length // 4 + 1))[:length]
 
     for round_ in range(120):

@@ -24,7 +24,7 @@ from signboard.detection.detector import MEAN, STD
 from signboard.errors import ConfigError, DataError, WeightsError
 from signboard.geometry import FloatArray, ImageArray
 from signboard.training.config import AugmentConfig, ClassifierTrainConfig
-from signboard.training.engine import Batch
+from signboard.training.engine import Batch, BatchSource
 from signboard.training.pictures import LabelledPicture, Pictures, fit, open_pictures
 from signboard.weights import load_card, load_state
 
@@ -189,7 +189,7 @@ class ClassifierTask:
             raise DataError("localisation: the pictures have no boxes; add boxes.csv, or set localisation: false")
         for part in (self.training, self.validation):
             part.prepare()
-        self.source = PictureBatches(self.training, config)
+        self.source: BatchSource = PictureBatches(self.training, config)
 
     def _architecture(self) -> dict[str, Any]:
         """The arguments of `build_classifier`; what stands on the card."""

@@ -411,7 +411,7 @@ def reduction(folder: Path, command: str, *, repeats: int = 7, threads: int = 1)
     figure, axes = plt.subplots(1, 3, figsize=(12, 3.2), sharey=True)
     titles = ("parameters, M", "multiply-adds, G", "CPU, ms")
     for axis, title, column in zip(axes, titles, (1, 2, 3), strict=True):
-        values = [row[column] for row in drawn][::-1]
+        values = [float(row[column]) for row in drawn][::-1]
         bars = axis.barh([row[0] for row in drawn][::-1], values, color=["C3", "C1", "C0", "C2"])
         axis.bar_label(bars, fmt="%.3g", padding=3)
         axis.set(title=title, xlim=(0, 1.18 * max(values)))

@@ -18,6 +18,7 @@ from dataclasses import replace
 from typing import Any
 
 from signboard.errors import SignboardError
+from signboard.memory import keep_freed_memory
 from signboard.output.jsonl import dumps, from_dict
 from signboard.reading import Reading
 
@@ -101,6 +102,7 @@ class _Worker:
     """An actor: loads the networks once, then turns batches of photos into rows."""
 
     def __init__(self, reader: str, options: dict[str, Any]) -> None:
+        keep_freed_memory()
         module, _, name = reader.partition(":")
         self._reader = getattr(importlib.import_module(module), name)(**options)
 

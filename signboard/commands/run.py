@@ -60,8 +60,10 @@ def _with_address(arguments: Sequence[str]) -> list[str]:
 
 def _make_reader(**options: Any) -> Any:
     """The reader; its own function so that a test can put another in its place. Loads the networks."""
+    from signboard.memory import keep_freed_memory
     from signboard.reader import Reader
 
+    keep_freed_memory()
     return Reader(**options)
 
 

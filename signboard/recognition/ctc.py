@@ -37,6 +37,12 @@ def greedy_decode(
     return readings
 
 
+def collapse(best: NDArray[np.int64]) -> list[int]:
+    """The classes that a path (T,) emits: runs taken together, blanks left out."""
+    kept = best[np.diff(best, prepend=-1) != 0]
+    return kept[kept != 0].tolist()  # type: ignore[no-any-return]
+
+
 def best_path(logits: Tensor) -> tuple[Tensor, Tensor]:
     """Logits (N, T, C) -> (class (N, T) int64, probability (N, T) float32) of each frame, on the logits' device."""
     probability, best = torch.softmax(logits.float(), dim=-1).max(dim=-1)

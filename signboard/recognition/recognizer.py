@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
+from signboard.batching import one_ahead, to_device
 from signboard.errors import WeightsError
 from signboard.geometry import ImageArray
 from signboard.recognition.charset import Charset
-from signboard.recognition.ctc import best_path, greedy_decode
+from signboard.recognition.ctc import best_path, collapse, greedy_decode
+from signboard.recognition.language import LanguageModel, Rescorer
 from signboard.recognition.network import RecognizerConfig, RecognizerNetwork
 from signboard.weights import WEIGHTS_FOLDER, load_card, load_state
 
@@ -48,6 +51,7 @@ class Recognizer:
         device: where the network runs.
         dtype: float32, or the half precision to autocast to on CUDA.
         card: the card of the weights, kept for whoever asks.
+        language: what unsure readings are weighed with (see `language.py`); None: the network alone reads.
     """
 
     def __init__(
@@ -59,6 +63,7 @@ class Recognizer:
         device: str | torch.device = "cpu",
         dtype: torch.dtype = torch.float32,
         card: dict[str, Any] | None = None,
+        language: LanguageModel | None = None,
     ) -> None:
         self.device = torch.device(device)
         self.network = network.eval().to(self.device).to(memory_format=torch.channels_last)
@@ -68,10 +73,22 @@ class Recognizer:
         self.batch_area = batch_area
         self.dtype = dtype
         self.card = card or {}
+        self.language = language
+        self._rescorer = None if language is None else Rescorer(language, self.charset.characters)
 
     @classmethod
-    def load(cls, card_path: str | Path | None = None, **options: Any) -> Recognizer:
+    def load(
+        cls,
+        card_path: str | Path | None = None,
+        *,
+        language: LanguageModel | str | Path | bool | None = None,
+        **options: Any,
+    ) -> Recognizer:
         """The recogniser whose card is at `card_path`, the shipped one by default; `options` override its settings.
+
+        Args:
+            language: a language model or the path of its card; by default (None, True) the shipped one where there is
+                one; False: none.
 
         Raises:
             WeightsError: card or weights missing, damaged, or of another architecture.
@@ -84,16 +101,44 @@ class Recognizer:
         except (KeyError, TypeError, RuntimeError) as error:
             raise WeightsError(f"{path}: the weights do not fit the card's architecture ({error})") from None
         settings = {**card.get("inference", {}), **{k: v for k, v in options.items() if v is not None}}
-        return cls(network, card=card, **settings)
+        if language is None or language is True:
+            shipped = WEIGHTS_FOLDER / "language.json"
+            language = LanguageModel.load(shipped) if shipped.is_file() else None
+        elif not isinstance(language, LanguageModel):
+            language = LanguageModel.load(language) if language is not False else None
+        return cls(network, card=card, language=language, **settings)
 
     @torch.inference_mode()
     def read_crops(self, crops: Sequence[ImageArray]) -> list[tuple[str, float]]:
         """Texts (NFC, memory order) and confidences (0 to 1, 0 for empty text) of crops, in their order.
 
+        The confidence of a reading that the language model was asked about is `Candidate.confidence`, that of the
+        others `greedy_decode`'s.
+
         Args:
             crops: (H, W, 3) uint8 RGB each, any sizes, upright text.
         """
         results: list[tuple[str, float]] = [("", 0.0)] * len(crops)
+        for part, logits in one_ahead(self._passes(crops)):
+            best, probability = (x.cpu().numpy() for x in best_path(logits))
+            readings = greedy_decode(best, probability, self.charset)
+            if self._rescorer is not None:
+                self._rescore(self._rescorer, logits, best, readings)
+            for i, reading in zip(part, readings, strict=True):
+                results[i] = reading
+        return results
+
+    @torch.inference_mode()
+    def frames(self, crops: Sequence[ImageArray]) -> list[NDArray[np.float32]]:
+        """(T, C) probabilities of each class, the blank first, in each frame of crops, in their order; T by width."""
+        results: list[NDArray[np.float32]] = [np.zeros((0, len(self.charset)), np.float32)] * len(crops)
+        for part, logits in self._passes(crops):
+            for i, rows in zip(part, torch.softmax(logits.float(), dim=-1).cpu().numpy(), strict=True):
+                results[i] = rows
+        return results
+
+    def _passes(self, crops: Sequence[ImageArray]) -> Iterator[tuple[list[int], torch.Tensor]]:
+        """(which crops, their logits (N, T, classes)), crops of one width together, each crop once."""
         buckets: dict[int, list[int]] = defaultdict(list)
         for i, crop in enumerate(crops):
             buckets[crop_width(crop.shape[0], crop.shape[1], self.height, self.max_width)].append(i)
@@ -101,16 +146,31 @@ class Recognizer:
             size = max(1, self.batch_area // (width * self.height))
             for start in range(0, len(members), size):
                 part = members[start : start + size]
-                batch = np.stack([resize_crop(crops[i], self.height, width) for i in part])
-                best, probability = best_path(self._logits(torch.from_numpy(batch)))
-                readings = greedy_decode(best.cpu().numpy(), probability.cpu().numpy(), self.charset)
-                for i, reading in zip(part, readings, strict=True):
-                    results[i] = reading
-        return results
+                batch = to_device([resize_crop(crops[i], self.height, width) for i in part], self.device)
+                yield part, self._logits(batch)
+
+    def _rescore(
+        self, rescorer: Rescorer, logits: torch.Tensor, best: NDArray[np.int64], readings: list[tuple[str, float]]
+    ) -> None:
+        """Put what the language model prefers in the place of the doubtful ones among `readings`."""
+        doubtful = [i for i, (_, p) in enumerate(readings) if rescorer.doubtful(collapse(best[i]), p)]
+        if not doubtful:
+            return
+        # Only the frames of these few leave the device.
+        rows = torch.softmax(logits[doubtful].float(), dim=-1).cpu().numpy()
+        for i, frames in zip(doubtful, rows, strict=True):
+            readings[i] = next(self.choices(rescorer, frames), readings[i])
+
+    def choices(self, rescorer: Rescorer, frames: NDArray[np.float32]) -> Iterator[tuple[str, float]]:
+        """(text, confidence) of what a word with these frames (T, C) may say, the likeliest first; no empty texts."""
+        for candidate in rescorer.search(frames):
+            text = self.charset.decode(candidate.classes)
+            if text:
+                yield text, candidate.confidence
 
     def _logits(self, batch: torch.Tensor) -> torch.Tensor:
         """Crops (N, height, W, 3) uint8 -> logits (N, T, classes)."""
-        x = normalize_crops(batch.to(self.device, non_blocking=True))
+        x = normalize_crops(batch.to(self.device))
         with torch.autocast(self.device.type, dtype=self.dtype, enabled=self.dtype != torch.float32):
             logits, _ = self.network(x)
         return logits  # type: ignore[no-any-return]

@@ -64,12 +64,8 @@ TORCHVISION = StackForm(
     dropout_first=True,
 )
 
-FEATURES = (
-    Conv(96, 11, 4),
-    Tap("conv1"),
-    Pool(3, 2),
-    Conv(256, 5),
-    Tap("conv2"),
+#: What follows the second convolution in the feature form, ZFNet's too.
+LAST = (
     Pool(3, 2),
     Conv(384, 3),
     Conv(384, 3),
@@ -77,6 +73,14 @@ FEATURES = (
     Tap("conv5"),
     Pool(3, 2),
     Tap("pool5"),
+)
+FEATURES = (
+    Conv(96, 11, 4),
+    Tap("conv1"),
+    Pool(3, 2),
+    Conv(256, 5),
+    Tap("conv2"),
+    *LAST,
 )
 
 

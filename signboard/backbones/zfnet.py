@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from signboard.backbones.alexnet import LAST
 from signboard.backbones.stack import Conv, ConvStack, LocalNorm, Pool, StackBackbone, StackForm, Tap
 
 # The paper's figure 3: maps of 110, 55, 26, 13, 13, 13, 13, 6. Its 55 and 13 need pools that keep the hanging window,
@@ -51,13 +52,7 @@ FEATURES = (
     Tap("pool1"),
     Conv(256, 5, 2),
     Tap("conv2"),
-    Pool(3, 2),
-    Conv(384, 3),
-    Conv(384, 3),
-    Conv(256, 3),
-    Tap("conv5"),
-    Pool(3, 2),
-    Tap("pool5"),
+    *LAST,
 )
 
 

@@ -25,7 +25,8 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from signboard.backbones.heads import TrainingForm
-from signboard.errors import ConfigError, SignboardError, WeightsError
+from signboard.devices import choose_device
+from signboard.errors import SignboardError, WeightsError
 from signboard.training.config import TrainConfig
 from signboard.weights import save_weights
 
@@ -119,18 +120,14 @@ def learning_rate(step: int, config: TrainConfig) -> float:
 
 
 def pick_device(name: str) -> torch.device:
-    """ "auto" -> CUDA, else Apple's MPS, else the CPU; any other name as torch knows it.
+    """`choose_device`; where several processes share a machine, "auto" gives each its own GPU.
 
     Raises:
         ConfigError: the device is not there.
     """
-    if name == "auto":
-        if torch.cuda.is_available():
-            return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
-        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-    device = torch.device(name)
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise ConfigError(f"device {name!r}: no CUDA device is available; use --device cpu")
+    device = choose_device(name)
+    if name == "auto" and device.type == "cuda":
+        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
     return device
 
 

@@ -15,9 +15,8 @@ from torch import Tensor
 from signboard.batching import one_ahead, to_device
 from signboard.detection.maps import SHRINK_RATIO, polygons_from_map
 from signboard.detection.network import DetectorConfig, DetectorNetwork
-from signboard.errors import WeightsError
 from signboard.geometry import FloatArray, ImageArray
-from signboard.weights import WEIGHTS_FOLDER, load_card, load_state
+from signboard.weights import WEIGHTS_FOLDER, load_network
 
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
@@ -98,12 +97,7 @@ class Detector:
             WeightsError: card or weights missing, damaged, or of another architecture.
         """
         path = Path(card_path) if card_path is not None else WEIGHTS_FOLDER / "detector.json"
-        card = load_card(path, "detector")
-        try:
-            network = DetectorNetwork(DetectorConfig(**card["config"]))
-            network.load_state_dict(load_state(path, card))
-        except (KeyError, TypeError, RuntimeError) as error:
-            raise WeightsError(f"{path}: the weights do not fit the card's architecture ({error})") from None
+        network, card = load_network(path, "detector", lambda card: DetectorNetwork(DetectorConfig(**card["config"])))
         settings = {**card.get("inference", {}), **{k: v for k, v in options.items() if v is not None}}
         return cls(network, card=card, **settings)
 

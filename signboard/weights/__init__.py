@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from signboard.errors import WeightsError
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
+
+Network = TypeVar("Network", bound="nn.Module")
 
 WEIGHTS_FOLDER = Path(__file__).parent
 
@@ -59,6 +62,24 @@ def load_state(path: str | Path, card: dict[str, Any]) -> dict[str, Tensor]:
     except Exception as error:  # safetensors has its own error types, all of them mean a bad file
         raise WeightsError(f"{file}: not a readable safetensors file ({error})") from None
     return {k: v.float() if v.dtype in (torch.float16, torch.bfloat16) else v for k, v in state.items()}
+
+
+def load_network(
+    path: str | Path, kind: str, build: Callable[[dict[str, Any]], Network]
+) -> tuple[Network, dict[str, Any]]:
+    """The network that `build` makes from the card at `path`, with the weights that the card names, and the card.
+
+    Raises:
+        WeightsError: card or weights missing, damaged, or of another architecture.
+    """
+    card = load_card(path, kind)
+    try:
+        network = build(card)
+        network.load_state_dict(load_state(path, card))
+    except (KeyError, TypeError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise WeightsError(f"{path}: the weights do not fit the card's architecture ({reason})") from None
+    return network, card
 
 
 def save_weights(path: str | Path, state: dict[str, Tensor], card: dict[str, Any]) -> Path:

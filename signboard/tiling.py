@@ -19,7 +19,8 @@ from signboard.geometry import FloatArray, polygon_area, text_quad, text_size
 OVERLAP = 0.25
 # A photo up to this many times the detector's side loses too little by being shrunk to be worth several regions.
 _WORTH = 1.25
-# Text of this height, in pixels of the network's picture, is found best; see `docs/evaluation.md` for recall by height.
+# Seen at several scales, a word counts at the one where its height, in pixels of the network's picture, is nearest to
+# this: half of it is hard to find, and of letters many times as high the network sees strokes.
 _BEST_HEIGHT = 32.0
 # Less than this, and a word that surrounds far smaller ones may be lines of small text seen as one.
 _SURE_HEIGHT = 14.0

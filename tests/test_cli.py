@@ -208,6 +208,33 @@ def test_heic_without_its_package_says_how_to_install_it(tmp_path: Path, monkeyp
     assert "1 read, 0 empty, 1 failed" in result.stderr
 
 
+def test_a_bomb_and_a_file_without_permission_stop_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, output = tmp_path / "in", tmp_path / "a.jsonl"
+    for name in ("a.jpg", "c.jpg", "e.jpg"):
+        photo(folder / name)
+    (folder / "b.png").write_bytes(header_of_png(16_000, 10_000))
+    (folder / "d.jpg").write_bytes((folder / "a.jpg").read_bytes())
+    (folder / "f.jpg").symlink_to(tmp_path / "gone.jpg")
+    read_bytes = Path.read_bytes
+
+    def refuse(path: Path) -> bytes:
+        # Not with chmod: the tests may run as root, which may read everything.
+        if path.name == "d.jpg":
+            raise PermissionError(13, "Permission denied")
+        return read_bytes(path)
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    result = call("run", folder, "--output", output)
+    monkeypatch.undo()
+    assert result.exit_code == 1 and "3 read, 0 empty, 3 failed" in result.stderr
+    assert [Path(source).name for source in sources(output)] == [f"{letter}.{'png' if letter == 'b' else 'jpg'}"
+                                                                 for letter in "abcdef"]  # fmt: skip
+    errors = [row["error"] for row in rows(output) if row["error"]]
+    for word, error in zip(("megapixels", "permission denied", "no such file"), errors, strict=True):
+        assert word in error
+    assert result.stderr.count("\n") == 4
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -222,6 +249,7 @@ def test_heic_without_its_package_says_how_to_install_it(tmp_path: Path, monkeyp
         (["--output", "{}/out.jsonl", "--resume", "--overwrite"], "exclude each other"),
         (["--output", "{}/out.docx"], "stands for no format"),
         (["--output", "{}/no/such/out.jsonl"], "does not exist"),
+        (["--output", "{}/stop.jpg/out.jsonl"], "cannot be written, not a directory"),
         (["--annotate", "{}/no/such/out.jpg"], "does not exist"),
         (["--html", "{}/no/such/out.html"], "does not exist"),
         (["--output", "{}", "--format", "jsonl"], "is a folder"),
@@ -486,7 +514,7 @@ def test_kill_9_then_resume_loses_and_doubles_nothing(many: Path, tmp_path: Path
     for there in (3, 8):
         resume = ["--resume"] if output.exists() else []
         done = len(sources(output)) if resume else 0
-        run = Run(gate, ["run", many, "--output", output, *resume], hold=there - done)
+        run = Run(gate, ["run", many, "--tile", "--output", output, *resume], hold=there - done)
         run.wait_for_rows(output, there)
         run.process.kill()
         run.process.communicate()

@@ -74,6 +74,12 @@ def test_stages_are_those_of_the_reader(benchmark: ModuleType) -> None:
             assert callable(getattr(owner, name))
 
 
+@pytest.mark.parametrize(("other", "words"), [(0.02, "98.0 % of the wall time."), (0.2, "less than 90 %")])
+def test_stages_that_do_not_add_up_are_named(benchmark: ModuleType, other: float, words: str) -> None:
+    seconds = {"decode": 0.1, "detect": 0.9 - other, "other": other, "wall": 1.0}
+    assert words in benchmark.report("stages", {"photos": 3, "rounds": 1, "seconds": seconds})
+
+
 def test_row_writer(benchmark: ModuleType, tmp_path: Path) -> None:
     writer = benchmark.row_writer(tmp_path / "rows.jsonl")
     writer.write(Reading("a.jpg", 4, 3))

@@ -13,13 +13,12 @@ import torch
 from numpy.typing import NDArray
 
 from signboard.batching import one_ahead, to_device
-from signboard.errors import WeightsError
 from signboard.geometry import ImageArray
 from signboard.recognition.charset import Charset
 from signboard.recognition.ctc import best_path, collapse, greedy_decode
 from signboard.recognition.language import LanguageModel, Rescorer
 from signboard.recognition.network import RecognizerConfig, RecognizerNetwork
-from signboard.weights import WEIGHTS_FOLDER, load_card, load_state
+from signboard.weights import WEIGHTS_FOLDER, load_network
 
 MIN_WIDTH = 32
 # Widths are stretched to one of few, so that crops share batches and a crop's reading never depends on its neighbours.
@@ -94,12 +93,9 @@ class Recognizer:
             WeightsError: card or weights missing, damaged, or of another architecture.
         """
         path = Path(card_path) if card_path is not None else WEIGHTS_FOLDER / "recognizer.json"
-        card = load_card(path, "recognizer")
-        try:
-            network = RecognizerNetwork(RecognizerConfig(**card["config"]))
-            network.load_state_dict(load_state(path, card))
-        except (KeyError, TypeError, RuntimeError) as error:
-            raise WeightsError(f"{path}: the weights do not fit the card's architecture ({error})") from None
+        network, card = load_network(
+            path, "recognizer", lambda card: RecognizerNetwork(RecognizerConfig(**card["config"]))
+        )
         settings = {**card.get("inference", {}), **{k: v for k, v in options.items() if v is not None}}
         if language is None or language is True:
             shipped = WEIGHTS_FOLDER / "language.json"

@@ -77,7 +77,7 @@ def load_network(
         network = build(card)
         network.load_state_dict(load_state(path, card))
     except (KeyError, TypeError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
+        reason = (str(error) or type(error).__name__).splitlines()[0]
         raise WeightsError(f"{path}: the weights do not fit the card's architecture ({reason})") from None
     return network, card
 

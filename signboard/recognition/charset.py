@@ -74,16 +74,3 @@ class Charset:
     def decode(self, indices: Sequence[int]) -> str:
         """The text of class indices without blanks, in memory order and NFC."""
         return normalize(to_logical("".join(self.characters[i - 1] for i in indices)))
-
-
-def script_of(text: str) -> str:
-    """ "devanagari", "latin", "digits", "mixed" (letters of both) or "other", by the letters that `text` holds."""
-    devanagari = any("\u0900" <= c <= "\u0963" or "\u0970" <= c <= "\u097f" for c in text)
-    latin = any(c.isalpha() and unicodedata.name(c, "").startswith("LATIN") for c in text)
-    if devanagari and latin:
-        return "mixed"
-    if devanagari:
-        return "devanagari"
-    if latin:
-        return "latin"
-    return "digits" if any(c.isdigit() for c in text) else "other"

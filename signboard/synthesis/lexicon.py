@@ -18,6 +18,7 @@ import numpy as np
 from numpy.random import Generator
 
 from signboard.errors import DataError
+from signboard.script import script_of as script_by_letters
 
 _T = TypeVar("_T")
 
@@ -56,11 +57,8 @@ def clusters(text: str) -> list[str]:
 
 def script_of(text: str) -> str:
     """ "devanagari", "latin", "mixed" (letters of both) or "digits" (no letters at all)."""
-    devanagari = any("\u0900" <= c <= "\u0963" or "\u0970" <= c <= "\u097f" for c in text)
-    latin = any(c.isalpha() and not "\u0900" <= c <= "\u097f" for c in text)
-    if devanagari and latin:
-        return "mixed"
-    return "devanagari" if devanagari else "latin" if latin else "digits"
+    script = script_by_letters(text)
+    return "digits" if script == "other" else script
 
 
 def printable(text: str) -> bool:

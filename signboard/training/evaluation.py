@@ -17,6 +17,7 @@ import numpy as np
 
 from signboard.errors import DataError
 from signboard.geometry import bounding_quad, rectify, text_size
+from signboard.script import script_of
 from signboard.training.adapters import SceneSample, WordSample, read_rgb
 from signboard.training.metrics import (
     DetectionScore,
@@ -27,7 +28,6 @@ from signboard.training.metrics import (
     reliability,
     score_bag_of_words,
     score_word,
-    script_of,
 )
 
 MAX_CROP_HEIGHT = 128  # pixels; taller words are reduced to it when cut from photos

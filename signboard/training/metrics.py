@@ -15,15 +15,10 @@ import numpy as np
 import shapely
 from rapidfuzz.distance import Levenshtein
 
+from signboard.script import DEVANAGARI_PUNCTUATION, is_devanagari
+
 IOU_THRESHOLD = 0.5
 DONT_CARE_OVERLAP = 0.5
-
-# Punctuation inside the Devanagari block: danda, double danda, abbreviation sign, high spacing dot.
-_DEVANAGARI_PUNCTUATION = frozenset("।॥॰ॱ")
-
-
-def _is_devanagari(character: str) -> bool:
-    return "\u0900" <= character <= "\u097f"
 
 
 def normalize_text(text: str) -> str:
@@ -34,33 +29,13 @@ def normalize_text(text: str) -> str:
     """
     kept = []
     for character in unicodedata.normalize("NFC", text).casefold():
-        if _is_devanagari(character):
-            if character not in _DEVANAGARI_PUNCTUATION:
+        if is_devanagari(character):
+            if character not in DEVANAGARI_PUNCTUATION:
                 kept.append(character)
         else:
             parts = unicodedata.normalize("NFKD", character)
             kept.extend(part for part in parts.casefold() if part.isascii() and part.isalnum())
     return unicodedata.normalize("NFC", "".join(kept))
-
-
-def script_of(text: str) -> str:
-    """One of "latin", "devanagari", "digits", "mixed" (Latin and Devanagari letters) and "other"."""
-    scripts = set()
-    digits = False
-    for character in unicodedata.normalize("NFC", text):
-        if character.isdecimal():
-            digits = True
-        elif _is_devanagari(character):
-            if character not in _DEVANAGARI_PUNCTUATION:
-                scripts.add("devanagari")
-        elif character.isalpha():
-            latin = unicodedata.name(character, "").startswith(("LATIN", "FULLWIDTH LATIN"))
-            scripts.add("latin" if latin else "other")
-    if len(scripts) == 1:
-        return scripts.pop()
-    if scripts:
-        return "mixed" if scripts == {"latin", "devanagari"} else "other"
-    return "digits" if digits else "other"
 
 
 # ---- detection -------------------------------------------------------------------------------------------------

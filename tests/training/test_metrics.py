@@ -15,7 +15,6 @@ from signboard.training.metrics import (
     reliability,
     score_bag_of_words,
     score_word,
-    script_of,
 )
 
 
@@ -43,24 +42,6 @@ def box(left: float, top: float, width: float, height: float) -> np.ndarray:
 def test_normalize_text(text: str, normal: str) -> None:
     assert normalize_text(text) == normal
     assert normalize_text(normal) == normal
-
-
-@pytest.mark.parametrize(
-    ("text", "script"),
-    [
-        ("Hotel 5", "latin"),
-        ("École", "latin"),
-        ("होटल", "devanagari"),
-        ("20-30", "digits"),
-        ("१२", "digits"),
-        ("A होटल", "mixed"),
-        ("A চা", "other"),
-        ("&", "other"),
-        ("।", "other"),
-    ],
-)
-def test_script_of(text: str, script: str) -> None:
-    assert script_of(text) == script
 
 
 def test_polygon_iou() -> None:

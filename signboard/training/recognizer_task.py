@@ -16,10 +16,11 @@ from torch import Tensor, nn
 
 from signboard.errors import ConfigError, DataError
 from signboard.geometry import FloatArray, ImageArray, text_quad, text_size
-from signboard.recognition.charset import DEFAULT_CHARACTERS, Charset, normalize, script_of
+from signboard.recognition.charset import DEFAULT_CHARACTERS, Charset, normalize
 from signboard.recognition.ctc import ctc_loss, flat_start_loss
 from signboard.recognition.network import RecognizerConfig, RecognizerNetwork
 from signboard.recognition.recognizer import Recognizer, crop_width, normalize_crops
+from signboard.script import script_of
 from signboard.training.adapters import WordSample, load_scenes, load_words, read_rgb
 from signboard.training.config import RecognizerTrainConfig
 from signboard.training.detector_task import make_synthesizer
@@ -105,9 +106,9 @@ class WordBatches:
     def pool(self, index: int) -> list[Batch]:
         """A pool of batches {"image" (B, height, W, 3) uint8, "target" concatenated, "length" (B,), "text"}."""
         count = self.batch_size * self.batches_per_pool
-        items: list[tuple[ImageArray, FloatArray, str, bool]] = []
-        for i in range(count):
-            items.append(self._draw(np.random.default_rng([self.seed, index, i]), index * count + i))
+        # One generator a crop, from its choice to its last augmentation; a trailing 0 would give the pool's own again.
+        generators = [np.random.default_rng([self.seed, index, 1 + i]) for i in range(count)]
+        items = [self._draw(generator, index * count + i) for i, generator in enumerate(generators)]
         rng = np.random.default_rng([self.seed, index])
         # Neighbours in width share a batch; the width of a batch is its median, so nothing is stretched much.
         ratio = [text_size(quad)[0] / max(text_size(quad)[1], 1.0) for _, quad, _, _ in items]
@@ -124,9 +125,7 @@ class WordBatches:
             images = []
             for i in part:
                 image, quad, _, real = items[i]
-                images.append(
-                    self._render(image, quad, real, width, np.random.default_rng([self.seed, index, int(i), 1]))
-                )
+                images.append(self._render(image, quad, real, width, generators[i]))
             codes = [self.charset.encode(items[i][2]) for i in part]
             batches.append(
                 {

@@ -130,6 +130,9 @@ class Reader:
         self.translate = translate
         self.tile = tile
         self._decode_side = None if tile else _DECODE_SIDE
+        # Photos, or regions of one, that go through the detector together. A processor is busy with one; the memory for
+        # four at once is more than a gigabyte.
+        self._together = 1 if where.type == "cpu" else 16
         # On CUDA, words of one window are found while those of the window before are cut out and read.
         self._overlap = where.type == "cuda"
 
@@ -221,7 +224,13 @@ class Reader:
         """Words on opened photos: one detection pass a shape, or one for the regions of each photo."""
         if self.tile:
             return [self._find_tiled(photo.pixels) for photo in photos]
-        return _halving(lambda part: self.detector.detect([p.pixels for p in part]), photos)
+        found: list[Detections] = []
+        # Photos of like shape side by side, so that they share passes; back in their own order afterwards.
+        order = sorted(range(len(photos)), key=lambda i: photos[i].pixels.shape)
+        for start in range(0, len(order), self._together):
+            part = [photos[i].pixels for i in order[start : start + self._together]]
+            found += _halving(self.detector.detect, part)
+        return [detections for _, detections in sorted(zip(order, found, strict=True), key=lambda pair: pair[0])]
 
     def _find_tiled(self, pixels: ImageArray) -> Detections:
         """Words on one photo (H, W, 3) at full resolution, each once."""
@@ -229,11 +238,10 @@ class Reader:
         levels = regions(height, width, self.detector.side)
         if len(levels) == 1:
             return self.detect(pixels)
-        together = 16 if self.device.type == "cuda" else 4
         found: list[Found] = []
         for level in levels:
-            for start in range(0, len(level), together):
-                part = level[start : start + together]
+            for start in range(0, len(level), self._together):
+                part = level[start : start + self._together]
                 for region, seen in zip(part, _halving(lambda some: self._look(pixels, some), part), strict=True):
                     scale = network_size(region.height, region.width, side=self.detector.side)[1] / region.width
                     corner = np.array([region.left, region.top], np.float32)

@@ -137,6 +137,7 @@ def test_too_little_memory_halves_the_batch(
             raise torch.OutOfMemoryError("CUDA out of memory")
         return detect(some)
 
+    monkeypatch.setattr(reader, "_together", 5)
     monkeypatch.setattr(reader.detector, "detect", small)
     after = reader._find(opened)
     assert sizes == [5, 2, 3, 1, 2] and [len(found) for found in after] == [len(found) for found in before]

@@ -309,7 +309,7 @@ class ClassifierTask:
                 right = logits.argmax(dim=1) == labels
                 overlaps.append(shared[known].cpu())
                 located += int((right & (shared >= 0.5))[known].sum())
-        figures = {"top1_error": first / count, "top5_error": fifth / count, "loss": loss / count}
+        figures = {"top1_error": first / count, "top5_error": fifth / count, "cross_entropy": loss / count}
         if overlaps and (boxes := torch.cat(overlaps)).numel():
             figures["overlap"] = float(boxes.mean())
             figures["localisation_error"] = 1 - located / boxes.numel()

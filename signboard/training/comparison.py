@@ -310,7 +310,10 @@ def _draw(
             axis.annotate(
                 name, (times[0], float(np.mean(values))), xytext=(5, 0), textcoords="offset points", fontsize=8
             )
-        axis.set(title=title, xlabel="CPU ms", xlim=(0, None))
-        axis.margins(x=0.25, y=0.15)
+        slowest = max(row[2] for row in found[role].values())
+        axis.margins(y=0.15)
+        axis.set(title=title, xlabel="CPU ms", xlim=(0, 1.3 * slowest))
+        if key != "cer":
+            axis.set_ylim(0, max(1.0, axis.get_ylim()[1]))
         axis.grid(alpha=0.3)
     return save_figure(figure, picture)

@@ -273,7 +273,7 @@ def write_variants(
         counts = cast(Summary, runs[0]["counts"])
         train_errors[label] = [training_error(run["log"]) for run in runs]
         top1[label] = [run["figures"]["top1_error"] for run in runs]
-        losses[label] = [run["figures"]["loss"] for run in runs]
+        losses[label] = [run["figures"]["cross_entropy"] for run in runs]
         rows.append(
             (
                 label, counts.depth, count(counts.parameters), count(counts.multiply_adds),

@@ -176,7 +176,14 @@ def test_one_batch_is_learned_by_heart(folder: Path) -> None:
     assert losses[-1] < 0.3 * losses[0]
     assert rows[-2]["top1_error"] == 0
     assert figures["top1_error"] == 0 and figures["overlap"] > 0.3
-    assert set(figures) == {"top1_error", "top5_error", "loss", "overlap", "localisation_error", "score"}
+    assert set(figures) == {
+        "top1_error",
+        "top5_error",
+        "cross_entropy",
+        "overlap",
+        "localisation_error",
+        "score",
+    }
 
 
 class _Same:

@@ -92,7 +92,7 @@ def test_a_stopped_run_goes_on(folder: Path, tmp_path: Path, monkeypatch: pytest
     lines: list[str] = []
     (result,) = experiments.run_variants(config, "trial", tmp_path, lines.append)["one"]
     assert any("resumed at step 2 of 3" in line for line in lines)
-    assert result["steps"] == 3 and set(result["figures"]) >= {"top1_error", "top5_error", "loss"}
+    assert result["steps"] == 3 and set(result["figures"]) >= {"top1_error", "top5_error", "cross_entropy"}
 
 
 def test_the_budget_in_minutes_becomes_equal_steps(folder: Path, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ import torch
 
 from signboard.detection import Detections, Detector
 from signboard.detection.detector import network_size
+from signboard.devices import choose_device
 from signboard.errors import PhotoError, SignboardError
 from signboard.geometry import FloatArray, ImageArray, order_quad, rectify, rotate_polygon_start, text_size
 from signboard.layout import arrange
@@ -29,6 +30,8 @@ from signboard.tiling import Found, Region, merge, regions
 _TALL = 1.5
 # A reading less sure than this is tried upside down too.
 _UNSURE = 0.3
+# At most so many photos are read at once on a processor: each needs about 300 MB.
+_SIDE_BY_SIDE = 4
 # Photos are decoded at no more than this side where their format allows it: words keep more pixels than are read.
 _DECODE_SIDE = 2560
 # Photos shrunk more than this may hold text that is too small on the detector's picture ...
@@ -41,25 +44,6 @@ _SHRUNK_FAR = 4.0
 
 A = TypeVar("A")
 B = TypeVar("B")
-
-
-def choose_device(name: str) -> torch.device:
-    """ "auto" is CUDA where there is one, else Apple's MPS, else the CPU.
-
-    Raises:
-        SignboardError: the device asked for is not there.
-    """
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        raise SignboardError(f"device {name!r}: use auto, cpu, cuda or mps") from None
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise SignboardError(f"device {name!r}: no CUDA device is available; use --device cpu")
-    if device.type == "mps" and not torch.backends.mps.is_available():
-        raise SignboardError(f"device {name!r}: no MPS device is available; use --device cpu")
-    return device
 
 
 def _precision(name: str, device: torch.device) -> torch.dtype:
@@ -161,19 +145,50 @@ class Reader:
 
         Args:
             photos: as for `read`; drawn from as needed.
-            batch_size: photos whose words are found and read together; "auto" picks by device. With `tile`, photos
-                come one by one and the regions of each go together.
-            workers: threads that decode photos ahead; by default as many as there are cores, at most eight.
+            batch_size: photos whose words are found and read together. "auto" picks by device; on a processor each
+                photo is read on its own, as many photos side by side as the processor has threads for, at most four.
+                With `tile`, photos come one by one and the regions of each go together.
+            workers: threads that decode photos ahead (on a processor with "auto": photos read side by side); by
+                default as many as there are cores, at most eight.
         """
         if batch_size != "auto" and batch_size < 1:
             raise SignboardError(f"batch_size: must be at least 1, not {batch_size}")
-        size = self._batch_size() if batch_size == "auto" else batch_size
         threads = min(os.cpu_count() or 1, 8) if workers is None else max(1, workers)
+        if batch_size == "auto" and self.device.type == "cpu" and min(threads, torch.get_num_threads()) > 1:
+            return self._side_by_side(iter(photos), min(threads, torch.get_num_threads(), _SIDE_BY_SIDE))
+        size = self._batch_size() if batch_size == "auto" else batch_size
         return self._stream(iter(photos), size, threads)
 
     def _batch_size(self) -> int:
         """Photos of a window, by device. A photo that is read in regions is a batch of its own."""
         return 1 if self.tile else 32 if self.device.type == "cuda" else 4
+
+    def _side_by_side(self, photos: Iterator[PhotoSource], readers: int) -> Iterator[Reading]:
+        """Readings in order, from threads that read a photo each.
+
+        A layer of a small network is too little work for several processor threads; a photo for each keeps them busy.
+        """
+        total = torch.get_num_threads()
+        with contextlib.ExitStack() as stack:
+            stack.callback(torch.set_num_threads, total)  # the matrix library's own setting is the process's
+            pool = stack.enter_context(
+                ThreadPoolExecutor(readers, "signboard-read", torch.set_num_threads, (max(1, total // readers),))
+            )
+            waiting: deque[Future[Reading]] = deque()
+            stack.callback(lambda: [future.cancel() for future in waiting])
+            while True:
+                for photo in itertools.islice(photos, 2 * readers - len(waiting)):
+                    waiting.append(pool.submit(self._read_or_error, photo))
+                if not waiting:
+                    return
+                yield waiting.popleft().result()
+
+    def _read_or_error(self, photo: PhotoSource) -> Reading:
+        """The reading of one photo; of one that cannot be opened, a reading with its error."""
+        opened = _open(photo, self._decode_side)
+        if isinstance(opened, Reading):
+            return opened
+        return self._read_found([opened], self._find([opened]))[0]
 
     def _stream(self, photos: Iterator[PhotoSource], size: int, threads: int) -> Iterator[Reading]:
         with contextlib.ExitStack() as stack:

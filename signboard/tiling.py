@@ -191,7 +191,10 @@ def shared(a: FloatArray, b: FloatArray) -> float:
     except pyclipper.ClipperException:  # thinner than can be clipped
         return 0.0
     paths = clipper.Execute(pyclipper.CT_INTERSECTION, pyclipper.PFT_NONZERO, pyclipper.PFT_NONZERO)
-    return sum(abs(polygon_area(np.asarray(path, np.float32) / 16)) for path in paths) / smaller
+    common = 0.0
+    for path in paths:
+        common += abs(polygon_area((np.asarray(path) / 16).astype(np.float32)))
+    return common / smaller
 
 
 def _whole_numbers(polygon: FloatArray) -> list[list[int]]:

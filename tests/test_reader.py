@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +47,59 @@ def _same(a: Reading, b: Reading) -> bool:
         np.allclose(v.polygon, w.polygon, atol=0.6) and abs(v.confidence - w.confidence) < 1e-3
         for v, w in zip(a.words, b.words, strict=True)
     )
+
+
+@pytest.fixture
+def two_threads() -> Iterator[None]:
+    """Two processor threads, whatever the machine has."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_on_a_processor_photos_are_read_side_by_side_and_come_in_order(
+    reader: Reader, photos: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    empty = tmp_path / "empty.jpg"
+    empty.write_bytes(b"")
+    several = [photos[0], empty, *photos[1:]]
+    singles = [reader.read(p) for p in photos]
+    met = threading.Barrier(2, timeout=30)  # broken, an error, unless two photos are in hand at once
+    find, first, names = Reader._find, list(map(str, photos[:2])), set()
+
+    def together(self: Reader, opened: list[Photo]) -> list[Detections]:
+        names.add(threading.current_thread().name)
+        assert torch.get_num_threads() == 1
+        if str(opened[0].source) in first:
+            met.wait()
+        return find(self, opened)
+
+    monkeypatch.setattr(Reader, "_find", together)
+    readings = list(reader.read_many(several, workers=2))
+    assert [r.source for r in readings] == [str(p) for p in several]
+    assert readings[1].error
+    assert all(_same(a, b) for a, b in zip(singles, [readings[0], *readings[2:]], strict=True))
+    assert len(names) == 2 and all(name.startswith("signboard-read") for name in names)
+    assert torch.get_num_threads() == 2
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_side_by_side_draws_photos_as_needed_and_can_be_left(reader: Reader, photos: list[Path]) -> None:
+    drawn = 0
+
+    def endless() -> Iterator[Path]:
+        nonlocal drawn
+        while True:
+            drawn += 1
+            yield photos[0]
+
+    stream = reader.read_many(endless(), workers=2)
+    assert isinstance(next(stream), Reading)
+    assert drawn <= 4
+    stream.close()  # type: ignore[attr-defined]
+    assert drawn <= 4 and torch.get_num_threads() == 2
 
 
 def test_batches_equal_singles_in_any_order(reader: Reader, photos: list[Path]) -> None:

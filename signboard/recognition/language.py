@@ -69,8 +69,8 @@ class HashTable:
         self.prints = prints
         self.values = values
         # Memory views give plain integers, several times as fast as NumPy's scalars.
-        self._prints = memoryview(np.ascontiguousarray(prints))
-        self._values = [memoryview(np.ascontiguousarray(values[:, k])) for k in range(values.shape[1])]
+        self._prints = np.ascontiguousarray(prints).data
+        self._values = [np.ascontiguousarray(values[:, k]).data for k in range(values.shape[1])]
         self._slots = len(prints)
 
     def __reduce__(self) -> tuple[type[HashTable], tuple[NDArray[np.uint16], NDArray[np.uint8]]]:

@@ -21,6 +21,7 @@ import argparse
 import functools
 import importlib
 import json
+import multiprocessing
 import os
 import platform
 import statistics
@@ -30,6 +31,7 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -256,7 +258,15 @@ def measure_soak(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _resized(photos: Sequence[str], folder: Path, areas: Sequence[float]) -> list[str]:
-    """Copies of photos as JPEG, the first with the first number of pixels, the second with the second, and so on."""
+    """Copies of photos as JPEG, the first with the first number of pixels, the second with the second, and so on.
+
+    They are made in a process of their own, whose memory is not that of the reader.
+    """
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(_write_resized, photos, folder, areas).result()
+
+
+def _write_resized(photos: Sequence[str], folder: Path, areas: Sequence[float]) -> list[str]:
     from PIL import Image, ImageOps
 
     paths = []

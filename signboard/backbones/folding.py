@@ -13,7 +13,7 @@ Network = TypeVar("Network", bound=nn.Module)
 
 
 def folded(network: Network) -> Network:
-    """A copy of `network`, in evaluation mode, without the batch norms that directly follow a convolution.
+    """A copy of `network`, in evaluation mode, without the batch norms that directly follow a convolution; ReLUs in place.
 
     In evaluation a batch norm scales and shifts each channel by constants, which a convolution can do itself (Jacob et
     al. 2018, section 3.2). A pair is a convolution and the batch norm registered right after it in the same module; all
@@ -21,6 +21,8 @@ def folded(network: Network) -> Network:
     """
     copied = copy.deepcopy(network).eval()
     for parent in copied.modules():
+        if isinstance(parent, nn.ReLU):
+            parent.inplace = True
         children = list(parent.named_children())
         for (name, layer), (norm_name, norm) in pairwise(children):
             if not isinstance(norm, nn.BatchNorm2d) or not isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):

@@ -67,7 +67,8 @@ class TrainConfig(StrictModel):
 class DetectorDataOptions(StrictModel):
     """How pictures for the detector are made. `size` is the side of the square crops, pixels (a multiple of 32).
 
-    `long_side` is the range, pixels, that a photo's longer side is scaled to before a crop is taken.
+    `long_side` is the range, pixels, that a photo's longer side is scaled to before a crop is taken; smaller photos,
+    which inference enlarges only a little, are scaled by as much less.
     """
 
     size: int = Field(512, gt=0, multiple_of=32)

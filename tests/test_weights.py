@@ -43,7 +43,7 @@ def test_the_weights_are_small_and_none_is_a_pickle() -> None:
     ("name", "wanted"),
     [
         ("station", "NEW DELHI"),
-        ("shop", "शर्मा SHARMA SWEETS Phone 98765 43210"),
+        ("shop", "शर्मा मिष्ठान भंडार SHARMA SWEETS Phone 98765 43210"),
         ("road", "महात्मा गांधी मार्ग Mahatma Gandhi Road"),
     ],
 )

@@ -12,7 +12,7 @@ def keep_freed_memory() -> bool:
     """Makes glibc reuse the memory of large arrays that are freed; True if it does, False where there is no glibc.
 
     As it comes, glibc gives each large array back to the system when it is freed, and every page of the next one is
-    fetched and zeroed again: of the CPU time that one picture took the detector, a fifth went there. It is a setting of
+    fetched and zeroed again, which takes a good part of the time of a small network. It is a setting of
     the whole process, so that programs call this and the library does not. Harmless when called twice.
     """
     if sys.platform != "linux":
@@ -21,5 +21,6 @@ def keep_freed_memory() -> bool:
         mallopt = ctypes.CDLL(None).mallopt
     except (OSError, AttributeError):  # another C library
         return False
-    # Arrays up to 1 GB come from the heap, and half a gigabyte of it is kept though it is free.
-    return bool(mallopt(_M_MMAP_THRESHOLD, 1 << 30)) and bool(mallopt(_M_TRIM_THRESHOLD, 1 << 29))
+    # Arrays up to 32 MB come from the heap, and 128 MB of it is kept though it is free. More is faster still, but with
+    # two photos in hand the heap then grows past a gigabyte.
+    return bool(mallopt(_M_MMAP_THRESHOLD, 1 << 25)) and bool(mallopt(_M_TRIM_THRESHOLD, 1 << 27))

@@ -13,11 +13,12 @@ Network = TypeVar("Network", bound=nn.Module)
 
 
 def folded(network: Network) -> Network:
-    """A copy of `network`, in evaluation mode, without the batch norms that directly follow a convolution; ReLUs in place.
+    """A copy of `network`, in evaluation mode, without the batch norms that directly follow a convolution.
 
     In evaluation a batch norm scales and shifts each channel by constants, which a convolution can do itself (Jacob et
     al. 2018, section 3.2). A pair is a convolution and the batch norm registered right after it in the same module; all
-    networks of this package are written so. Outputs differ by rounding only. The network itself is left as it is.
+    networks of this package are written so. Outputs differ by rounding only. ReLUs of the copy work in place,
+    which saves memory. The network itself is left as it is.
     """
     copied = copy.deepcopy(network).eval()
     for parent in copied.modules():

@@ -282,9 +282,12 @@ def _write_resized(photos: Sequence[str], folder: Path, areas: Sequence[float]) 
 
 
 def _peak() -> float:
-    from compare import peak_memory
-
-    return peak_memory()
+    """MiB: this process's own peak, without the one that made the photos. 0 where unknown."""
+    try:
+        import resource
+    except ImportError:
+        return 0.0
+    return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss) / (2**20 if sys.platform == "darwin" else 2**10)
 
 
 def _resident() -> float:

@@ -282,12 +282,10 @@ def _write_resized(photos: Sequence[str], folder: Path, areas: Sequence[float]) 
 
 
 def _peak() -> float:
-    """MiB: this process's own peak, without the one that made the photos. 0 where unknown."""
-    try:
-        import resource
-    except ImportError:
-        return 0.0
-    return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss) / (2**20 if sys.platform == "darwin" else 2**10)
+    """MiB: this process's own peak, without the one that made the photos."""
+    from compare import peak_memory
+
+    return peak_memory(children=False)
 
 
 def _resident() -> float:

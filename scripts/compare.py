@@ -181,14 +181,14 @@ def open_pixels(path: str | Path) -> np.ndarray:
         return np.array(ImageOps.exif_transpose(image).convert("RGB"))
 
 
-def peak_memory() -> float:
+def peak_memory(*, children: bool = True) -> float:
     """MiB: this process's peak, plus the peak of its largest child where it started any. 0 where unknown."""
     try:
         import resource
     except ImportError:
         return 0.0
     unit = 2**20 if sys.platform == "darwin" else 2**10
-    kinds = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    kinds = (resource.RUSAGE_SELF, *([resource.RUSAGE_CHILDREN] if children else []))
     return sum(resource.getrusage(kind).ru_maxrss for kind in kinds) / unit
 
 

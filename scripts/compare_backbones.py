@@ -13,10 +13,26 @@ import shlex
 import sys
 from pathlib import Path
 
-import cv2
 import torch
 
 from signboard.errors import SignboardError
+from signboard.training.commands import write_pages
+
+
+def _work(options: argparse.Namespace) -> list[Path]:
+    from signboard.training import comparison
+    from signboard.training.config import load_config
+
+    config = load_config(comparison.ComparisonConfig, options.config, options.set)
+    if not options.table:
+        roles = comparison.ROLES if options.role is None else (options.role,)
+        comparison.compare(config, options.runs, lambda line: print(line, file=sys.stderr, flush=True), roles)
+    given = ["python", "scripts/compare_backbones.py", "--config", str(options.config)]
+    given += [part for override in options.set for part in ("--set", override)]
+    results = comparison.finished(config, options.runs)
+    if not results:
+        raise SignboardError(f"{options.runs}: no finished run; leave --table out")
+    return comparison.write_comparison(config, results, comparison.costs(config), options.output, shlex.join(given))
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -30,33 +46,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--runs", type=Path, default=Path("runs/compare"), help="folder of the runs")
     parser.add_argument("--output", type=Path, default=Path("docs/experiments"), help="folder of the page")
     options = parser.parse_args(arguments)
-    cv2.setNumThreads(0)
     torch.set_num_threads(1)
-    try:
-        from signboard.training import comparison
-        from signboard.training.config import load_config
-
-        config = load_config(comparison.ComparisonConfig, options.config, options.set)
-        if not options.table:
-            roles = comparison.ROLES if options.role is None else (options.role,)
-            comparison.compare(config, options.runs, lambda line: print(line, file=sys.stderr, flush=True), roles)
-        given = ["python", "scripts/compare_backbones.py", "--config", str(options.config)]
-        given += [part for override in options.set for part in ("--set", override)]
-        results = comparison.finished(config, options.runs)
-        if not results:
-            raise SignboardError(f"{options.runs}: no finished run; leave --table out")
-        written = comparison.write_comparison(
-            config, results, comparison.costs(config), options.output, shlex.join(given)
-        )
-    except SignboardError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("stopped; the same command goes on", file=sys.stderr)
-        return 130
-    for path in written:
-        print(path)
-    return 0
+    return write_pages(lambda: _work(options))
 
 
 if __name__ == "__main__":

@@ -97,7 +97,7 @@ def evaluate(args: argparse.Namespace) -> dict[str, list[SceneReport] | list[Wor
 
     if args.threads:
         torch.set_num_threads(args.threads)
-    from signboard.reader import choose_device
+    from signboard.devices import choose_device
 
     device = choose_device(args.device)
     detection: list[SceneReport] = []

@@ -12,14 +12,33 @@ from __future__ import annotations
 
 import argparse
 import shlex
-import sys
 from pathlib import Path
 
-import cv2
-
-from signboard.errors import SignboardError
+from signboard.training.commands import write_pages
 
 CONFIGS = Path(__file__).parents[1] / "configs" / "experiments"
+
+
+def _work(options: argparse.Namespace) -> list[Path]:
+    from signboard.training import experiments
+    from signboard.training.config import read_values, validated
+
+    if options.name == "reduction":
+        return experiments.reduction(options.output, "python scripts/experiment.py reduction")
+    file = CONFIGS / f"{options.name}.yaml"
+    values = read_values(file)
+    given = ["python", "scripts/experiment.py", options.name]
+    if options.minutes is not None or options.steps is not None:
+        values = {**values, "minutes": options.minutes, "steps": options.steps}
+        budget = ("--steps", options.steps) if options.steps is not None else ("--minutes", options.minutes)
+        given += [budget[0], f"{budget[1]:g}"]
+    if options.seed:
+        values["seeds"] = options.seed
+        given += [part for seed in options.seed for part in ("--seed", str(seed))]
+    config = validated(experiments.ExperimentConfig, values, file)
+    config.run["fonts"] = options.fonts
+    results = experiments.run_variants(config, options.name, options.runs)
+    return experiments.write_variants(config, options.name, results, options.output, shlex.join(given))
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -34,37 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--runs", type=Path, default=Path("runs/experiments"), help="folder of the runs")
     parser.add_argument("--output", type=Path, default=Path("docs/experiments"), help="folder of the page")
     options = parser.parse_args(arguments)
-    cv2.setNumThreads(0)
-    try:
-        from signboard.training import experiments
-        from signboard.training.config import read_values, validated
-
-        if options.name == "reduction":
-            written = experiments.reduction(options.output, "python scripts/experiment.py reduction")
-        else:
-            file = CONFIGS / f"{options.name}.yaml"
-            values = read_values(file)
-            given = ["python", "scripts/experiment.py", options.name]
-            if options.minutes is not None or options.steps is not None:
-                values = {**values, "minutes": options.minutes, "steps": options.steps}
-                budget = ("--steps", options.steps) if options.steps is not None else ("--minutes", options.minutes)
-                given += [budget[0], f"{budget[1]:g}"]
-            if options.seed:
-                values["seeds"] = options.seed
-                given += [part for seed in options.seed for part in ("--seed", str(seed))]
-            config = validated(experiments.ExperimentConfig, values, file)
-            config.run["fonts"] = options.fonts
-            results = experiments.run_variants(config, options.name, options.runs)
-            written = experiments.write_variants(config, options.name, results, options.output, shlex.join(given))
-    except SignboardError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("stopped; the same command goes on", file=sys.stderr)
-        return 130
-    for path in written:
-        print(path)
-    return 0
+    return write_pages(lambda: _work(options))
 
 
 if __name__ == "__main__":

@@ -129,8 +129,7 @@ class Reader:
         Raises:
             PhotoError: the photo cannot be opened.
         """
-        opened = [load_photo(photo, decode_side=self._decode_side)]
-        return self._read_found(opened, self._find(opened))[0]
+        return self._read_opened(load_photo(photo, decode_side=self._decode_side))
 
     def read_many(
         self,
@@ -186,9 +185,10 @@ class Reader:
     def _read_or_error(self, photo: PhotoSource) -> Reading:
         """The reading of one photo; of one that cannot be opened, a reading with its error."""
         opened = _open(photo, self._decode_side)
-        if isinstance(opened, Reading):
-            return opened
-        return self._read_found([opened], self._find([opened]))[0]
+        return opened if isinstance(opened, Reading) else self._read_opened(opened)
+
+    def _read_opened(self, photo: Photo) -> Reading:
+        return self._read_found([photo], self._find([photo]))[0]
 
     def _stream(self, photos: Iterator[PhotoSource], size: int, threads: int) -> Iterator[Reading]:
         with contextlib.ExitStack() as stack:
@@ -377,4 +377,4 @@ def read(photo: PhotoSource, **options: Any) -> Reading:
     return Reader(**options).read(photo)
 
 
-__all__ = ["Reader", "choose_device", "read"]
+__all__ = ["Reader", "read"]

@@ -81,7 +81,7 @@ class Detector:
     ) -> None:
         self.device = torch.device(device)
         self.network = network.eval().to(self.device).to(memory_format=torch.channels_last)
-        # What runs: some 15 % faster.
+        # What runs: on a processor 1.2 to 1.3 times as fast (1280x960). The recogniser gains nothing from it.
         self._folded = folded(self.network).to(memory_format=torch.channels_last)
         self.side = side
         self.threshold = threshold

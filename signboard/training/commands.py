@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, TypeVar
@@ -51,3 +51,19 @@ def run_training(
     except SignboardError as error:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(1) from None
+
+
+def write_pages(work: Callable[[], Iterable[Path]]) -> int:
+    """Do `work`, print the paths of what it wrote, return the exit code: 1 for an error (one line), 130 for Ctrl-C."""
+    cv2.setNumThreads(0)
+    try:
+        written = work()
+    except SignboardError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on", file=sys.stderr)
+        return 130
+    for path in written:
+        print(path)
+    return 0

@@ -250,13 +250,28 @@ def _overlaps(box: tuple[float, float, float, float], others: list[tuple[float, 
     return any(box[0] < o[2] and o[0] < box[2] and box[1] < o[3] and o[1] < box[3] for o in others)
 
 
-def render_scene(rng: Generator, fonts: FontLibrary, lexicon: Lexicon, *, size: int, devanagari: float) -> Scene:
-    """One scene; every choice comes from `rng`."""
-    image = background(rng, size)
+def _add_signs(
+    rng: Generator,
+    image: Image,
+    fonts: FontLibrary,
+    lexicon: Lexicon,
+    devanagari: float,
+    count: int,
+    taken: list[tuple[float, float, float, float]],
+    *,
+    close: bool = False,
+    lettered: float = 0.25,
+) -> list[tuple[np.ndarray, str]]:
+    """Up to `count` boards or wall letterings in perspective, in place, clear of the boxes `taken`; their words.
+
+    Args:
+        image: (size, size, 3) uint8.
+        taken: (x0, y0, x1, y1) each, pixels; the new signs' boxes are appended.
+        close: one board that fills the picture.
+        lettered: share of signs that are painted on what is there, where that is even enough.
+    """
+    size = image.shape[0]
     found: list[tuple[np.ndarray, str]] = []
-    taken: list[tuple[float, float, float, float]] = []
-    close = rng.random() < 0.33
-    count = 1 if close else int(rng.choice([1, 2, 3, 4, 5], p=[0.3, 0.27, 0.21, 0.14, 0.08]))
     for _ in range(count):
         for _attempt in range(6):
             if close:
@@ -284,7 +299,7 @@ def render_scene(rng: Generator, fonts: FontLibrary, lexicon: Lexicon, *, size: 
             if _overlaps(box, taken) or (not close and outside > size * 0.04):
                 continue
             taken.append(box)
-            if rng.random() < 0.25 and not close:
+            if rng.random() < lettered and not close:
                 x0, y0, x1, y1 = (int(np.clip(v, 0, size)) for v in box)
                 wall = image[y0:y1, x0:x1].reshape(-1, 3)
                 if len(wall) and wall.std(0).mean() < 42:
@@ -299,15 +314,55 @@ def render_scene(rng: Generator, fonts: FontLibrary, lexicon: Lexicon, *, size: 
                 board = make_board(rng, fonts, lexicon, int(width), int(height), devanagari)
             found += _place_board(rng, image, board, matrix)
             break
+    return found
+
+
+def render_scene(rng: Generator, fonts: FontLibrary, lexicon: Lexicon, *, size: int, devanagari: float) -> Scene:
+    """One scene; every choice comes from `rng`."""
+    image = background(rng, size)
+    close = rng.random() < 0.33
+    count = 1 if close else int(rng.choice([1, 2, 3, 4, 5], p=[0.3, 0.27, 0.21, 0.14, 0.08]))
+    found = _add_signs(rng, image, fonts, lexicon, devanagari, count, [], close=close)
     for _ in range(int(rng.poisson(0.25))):  # wires and branches in front
         y0, y1 = (int(v) for v in rng.integers(0, size, 2))
         color = tuple(int(c) for c in rng.uniform(10, 90) + rng.normal(0, 8, 3))
         cv2.line(image, (0, y0), (size, y1), color, int(rng.integers(1, 3)), cv2.LINE_AA)
     if rng.random() < 0.7:
         image = degrade.light(image, rng, amount=0.8)
+    return _as_seen(rng, image, found, hard=0.45)
+
+
+def render_onto(
+    rng: Generator,
+    fonts: FontLibrary,
+    lexicon: Lexicon,
+    photo: Image,
+    taken: list[tuple[float, float, float, float]],
+    *,
+    devanagari: float,
+) -> Scene:
+    """A real photo with made-up signs between its own words (in the manner of Gupta et al. 2016, "Synthetic data for
+    text localisation in natural images", without their depth maps).
+
+    Args:
+        photo: (size, size, 3) uint8; it is left as it is.
+        taken: boxes (x0, y0, x1, y1), pixels, of what must stay visible.
+
+    Returns:
+        the new picture, and its new words only.
+    """
+    image = photo.copy()
+    count = int(rng.choice([1, 2, 3, 4, 5], p=[0.2, 0.25, 0.25, 0.2, 0.1]))
+    found = _add_signs(rng, image, fonts, lexicon, devanagari, count, list(taken), lettered=0.6)
+    return _as_seen(rng, image, found, hard=0.15)
+
+
+def _as_seen(rng: Generator, image: Image, found: list[tuple[np.ndarray, str]], *, hard: float) -> Scene:
+    """The picture as a camera takes it, and its labels."""
+    size = image.shape[0]
     heights = [np.linalg.norm(p[: len(p) // 2] - p[len(p) // 2 :][::-1], axis=1).mean() for p, _ in found]
     detail = float(np.clip(np.percentile(heights, 25) if heights else 20, 10, 60)) * 0.5
-    image = degrade.camera(image, rng, detail, hard=0.45)
+    image = degrade.camera(image, rng, detail, hard=hard)
     labels = (_label(polygon, text, size) for polygon, text in found)
     return Scene(np.ascontiguousarray(image), tuple(word for word in labels if word is not None))
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from .fonts import FontLibrary
 from .lexicon import Lexicon
-from .scenes import Scene, render_scene
+from .scenes import Scene, render_onto, render_scene
 from .words import CropOptions, WordCrop, render_crop
 
 
@@ -45,3 +45,16 @@ class Synthesizer:
         """Scene number `index` >= 0 of this seed, `size` x `size` pixels."""
         rng = np.random.default_rng([self.seed, index, 1])
         return render_scene(rng, self.fonts, self.lexicon, size=size, devanagari=self.devanagari)
+
+    def onto(self, photo: np.ndarray, taken: list[tuple[float, float, float, float]], index: int) -> Scene:
+        """Signs number `index` >= 0 of this seed, set into a real photo.
+
+        Args:
+            photo: (size, size, 3) uint8 RGB.
+            taken: boxes (x0, y0, x1, y1), pixels, that stay clear.
+
+        Returns:
+            the new picture, and the new words only.
+        """
+        rng = np.random.default_rng([self.seed, index, 2])
+        return render_onto(rng, self.fonts, self.lexicon, photo, taken, devanagari=self.devanagari)

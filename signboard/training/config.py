@@ -18,8 +18,14 @@ class StrictModel(BaseModel):
 
 
 class OptimizerConfig(StrictModel):
-    """AdamW and its schedule. `decay` is the share of the run, at its end, over which the learning rate falls."""
+    """The optimizer and its schedule.
 
+    Attributes:
+        kind: "adamw", or "muon" (see `signboard.training.muon`), which takes the same learning rates.
+        decay: the share of the run, at its end, over which the learning rate falls.
+    """
+
+    kind: Literal["adamw", "muon"] = "adamw"
     learning_rate: float = Field(1e-3, gt=0)
     weight_decay: float = Field(0.01, ge=0)
     warmup_steps: int = Field(200, ge=0)
@@ -80,6 +86,7 @@ class DetectorTrainConfig(TrainConfig):
 
     Attributes:
         data, live_synthesis: photos, each source with its weight, and the weight of synthetic scenes beside them.
+        signs_on_photos: share of the real crops that get made-up signs beside their own words.
         fonts: the folder of typefaces that the synthesis draws with (see `scripts/fetch_fonts.py`).
         side: the longer side, pixels, of photos at validation and inference.
     """
@@ -87,12 +94,14 @@ class DetectorTrainConfig(TrainConfig):
     backbone: str = "resnet18"
     width: float = Field(0.5, gt=0)
     neck: int = Field(64, gt=0, multiple_of=8)
+    detail: bool = False
     picture: DetectorDataOptions = DetectorDataOptions()  # type: ignore[call-arg]
     data: list[DataConfig] = []
     validation: list[DataConfig] = []
     validation_limit: int = Field(100, gt=0)
     fonts: Path | None = None
     live_synthesis: float = Field(0.0, ge=0)
+    signs_on_photos: float = Field(0.0, ge=0, le=1)
     side: int = Field(1280, gt=0)
 
 

@@ -28,9 +28,11 @@ from signboard.backbones.heads import TrainingForm
 from signboard.devices import choose_device
 from signboard.errors import SignboardError, WeightsError
 from signboard.training.config import TrainConfig
+from signboard.training.muon import Muon, parameter_groups
 from signboard.weights import save_weights
 
 Batch = dict[str, Any]
+BETAS = (0.9, 0.99)
 
 
 class BatchSource(Protocol):
@@ -131,11 +133,13 @@ def pick_device(name: str) -> torch.device:
     return device
 
 
-def _parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-    """Weights of convolutions and matrices decay; biases, norms and other vectors do not."""
-    matrices = [p for p in model.parameters() if p.requires_grad and p.ndim > 1]
-    vectors = [p for p in model.parameters() if p.requires_grad and p.ndim <= 1]
-    return [{"params": matrices, "weight_decay": weight_decay}, {"params": vectors, "weight_decay": 0.0}]
+def make_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
+    """The optimizer that `config.optimizer` names."""
+    o = config.optimizer
+    groups = parameter_groups(model, o.weight_decay, muon=o.kind == "muon")
+    if o.kind == "muon":
+        return Muon(groups, o.learning_rate, betas=BETAS)
+    return torch.optim.AdamW(groups, lr=o.learning_rate, betas=BETAS)
 
 
 class _Stop:
@@ -200,9 +204,7 @@ def train(
         )
     elif config.compile and device.type == "cuda":
         wrapped = torch.compile(model, dynamic=True)  # type: ignore[assignment]
-    optimizer = torch.optim.AdamW(
-        _parameter_groups(model, config.optimizer.weight_decay), lr=config.optimizer.learning_rate, betas=(0.9, 0.99)
-    )
+    optimizer = make_optimizer(model, config)
     precision = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[config.precision]
     scaler = torch.amp.GradScaler(device.type, enabled=precision == torch.float16 and device.type == "cuda")
     ema = Ema(model, config.ema)

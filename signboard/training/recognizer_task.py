@@ -201,6 +201,9 @@ class WordBatches:
             contrast, brightness = math.exp(rng.normal(0, 0.25)), rng.normal(0, 20)
             x = (x - 128) * contrast + 128 + brightness
             x = x * np.exp(rng.normal(0, 0.06, 3)).astype(np.float32)
+        if rng.random() < 0.12:  # haze, dusk, letters in the colour of their wall
+            level = x.mean(axis=(0, 1), keepdims=True)
+            x = (x - level) * rng.uniform(0.25, 0.6) + level + rng.normal(0, 25)
         if rng.random() < 0.1:
             x = 255.0 - x
         if rng.random() < 0.05:
@@ -212,11 +215,15 @@ class WordBatches:
 
                 self._augment = A.OneOf(
                     [
-                        A.GaussianBlur((3, 3), sigma_limit=(0.4, 1.0), p=1),
+                        A.GaussianBlur((3, 7), sigma_limit=(0.4, 1.7), p=1),
                         A.MotionBlur(blur_limit=(3, 5), p=1),
                         A.GaussNoise(std_range=(0.02, 0.08), p=1),
                         A.ImageCompression(quality_range=(30, 80), p=1),
-                        A.Downscale(scale_range=(0.5, 0.8), p=1),
+                        A.Downscale(
+                            scale_range=(0.35, 0.8),
+                            interpolation_pair={"downscale": cv2.INTER_AREA, "upscale": cv2.INTER_LINEAR},
+                            p=1,
+                        ),
                         A.CoarseDropout(
                             num_holes_range=(1, 2), hole_height_range=(0.1, 0.4), hole_width_range=(0.02, 0.06), p=1
                         ),

@@ -168,6 +168,28 @@ def test_scene_labels_keep_their_contract(synthesizer: Synthesizer) -> None:
     assert words > 15
 
 
+def test_signs_set_into_a_photo_stay_clear_of_its_words(synthesizer: Synthesizer) -> None:
+    rng = np.random.default_rng(3)
+    photo = cv2.resize(rng.integers(60, 200, (12, 12, 3), dtype=np.uint8), (320, 320), interpolation=cv2.INTER_CUBIC)
+    before = photo.copy()
+    taken = [(40.0, 40.0, 200.0, 120.0)]
+    words = 0
+    for index in range(12):
+        scene = synthesizer.onto(photo, taken, index)
+        assert scene.image.shape == photo.shape and scene.image.dtype == np.uint8
+        np.testing.assert_array_equal(photo, before)
+        for word in scene.words:
+            words += 1
+            (x0, y0), (x1, y1) = word.polygon.min(0), word.polygon.max(0)
+            assert 0 <= x0 and x1 <= 320 and 0 <= y0 and y1 <= 320
+            assert x1 <= 40 or x0 >= 200 or y1 <= 40 or y0 >= 120
+        again = synthesizer.onto(photo, taken, index)
+        np.testing.assert_array_equal(again.image, scene.image)
+    assert words > 20
+    full = synthesizer.onto(photo, [(0.0, 0.0, 320.0, 320.0)], 0)
+    assert full.words == ()
+
+
 def test_label_of_a_cut_word_has_no_text() -> None:
     inside = np.array([[10, 10], [60, 10], [60, 30], [10, 30]], np.float64)
     label = _label(inside, "abc", 100)

@@ -44,7 +44,7 @@ STAGES = {
     "decode": ("signboard.reader:load_photo",),
     "detect": ("signboard.detection.detector:Detector.detect", "signboard.reader:merge"),
     "crop": ("signboard.reader:rectify",),
-    "recognise": ("signboard.recognition.recognizer:Recognizer.read_crops",),
+    "recognise": ("signboard.recognition.recognizer:Recognizer.read_lines",),
     "layout": ("signboard.reader:arrange",),
 }
 

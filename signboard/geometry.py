@@ -7,6 +7,8 @@ text's top edge and then k points back along its bottom edge.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 import pyclipper
@@ -124,11 +126,11 @@ def _path_length(path: FloatArray) -> float:
     return float(np.linalg.norm(np.diff(path, axis=0), axis=1).sum())
 
 
-def _resample(path: FloatArray, count: int) -> FloatArray:
-    """`count` points at equal arc length along the open `path` (K, 2)."""
+def _resample(path: FloatArray, count: int, begin: float = 0.0, end: float = 1.0) -> FloatArray:
+    """`count` points at equal arc length along the open `path` (K, 2), between two shares of its length."""
     steps = np.linalg.norm(np.diff(path, axis=0), axis=1)
     at = np.concatenate([[0.0], np.cumsum(steps)])
-    want = np.linspace(0.0, at[-1], count)
+    want = np.linspace(begin * at[-1], end * at[-1], count)
     return np.stack([np.interp(want, at, path[:, i]) for i in range(2)], axis=1).astype(np.float32)
 
 
@@ -143,6 +145,31 @@ def rotate_polygon_start(polygon: FloatArray, rotation: int) -> FloatArray:
     if len(polygon) != 4 and steps == 2:
         return np.roll(polygon, len(polygon) // 2, axis=0)
     return np.roll(text_quad(polygon), -steps, axis=0)
+
+
+def part_polygon(polygon: FloatArray, places: Sequence[float], gap: float) -> list[FloatArray]:
+    """`polygon` of a line of text, parted into polygons of words.
+
+    Args:
+        polygon: (2k, 2), along the text's top edge and back along its bottom edge.
+        places: shares of the text's width where words part, rising, between 0 and 1.
+        gap: free space between the parts, as a share of the text's height.
+
+    Returns:
+        one (2k, 2) float32 more than there are places, from the text's start to its end.
+    """
+    polygon = np.asarray(polygon, dtype=np.float32)
+    half = len(polygon) // 2
+    width, height = text_size(polygon)
+    free = 0.5 * gap * height / max(width, 1.0)
+    begins = [0.0, *(place + free for place in places)]
+    ends = [*(place - free for place in places), 1.0]
+    parts = []
+    for begin, end in zip(begins, ends, strict=True):
+        end = max(end, begin + 1e-3)
+        top, bottom = (_resample(path, half, begin, end) for path in (polygon[:half], polygon[half:][::-1]))
+        parts.append(np.concatenate([top, bottom[::-1]]))
+    return parts
 
 
 def rectify(

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -19,11 +19,20 @@ from signboard.detection import Detections, Detector
 from signboard.detection.detector import network_size
 from signboard.devices import choose_device
 from signboard.errors import PhotoError, SignboardError
-from signboard.geometry import FloatArray, ImageArray, order_quad, rectify, rotate_polygon_start, text_size
+from signboard.geometry import (
+    FloatArray,
+    ImageArray,
+    order_quad,
+    part_polygon,
+    rectify,
+    rotate_polygon_start,
+    text_size,
+)
 from signboard.layout import arrange
 from signboard.photo import Photo, PhotoSource, load_photo, printable
 from signboard.reading import Line, Reading, Sign, Word
 from signboard.recognition import Recognizer, script_of
+from signboard.recognition.recognizer import CropReading
 from signboard.tiling import Found, Region, merge, regions
 
 # Crops taller than this many times their width may hold text that runs up or down.
@@ -41,6 +50,19 @@ _SHRUNK = 1.5
 _LEGIBLE = 16.0
 # Shrunk this much, even letters 60 pixels high are lost, and the words that are found say nothing of the others.
 _SHRUNK_FAR = 4.0
+
+# Between words that are parted at a space, this share of the text's height belongs to neither.
+_GAP = 0.2
+
+
+class _ReadWord(NamedTuple):
+    """A reading, its polygon from the text's top-left, and by how much its crop was turned (see `Word.rotation`)."""
+
+    text: str
+    confidence: float
+    polygon: FloatArray
+    rotation: int
+
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -273,16 +295,23 @@ class Reader:
     def _read_found(self, photos: Sequence[Photo], found: Sequence[Detections]) -> list[Reading]:
         """Readings of opened photos whose words were found: one flat list of crops for the recogniser."""
         polygons = [(photo, polygon) for photo, d in zip(photos, found, strict=True) for polygon in d.polygons]
-        words = iter(self._read_words([p.pixels for p, _ in polygons], [polygon for _, polygon in polygons]))
+        words = iter(self._read_polygons([p.pixels for p, _ in polygons], [polygon for _, polygon in polygons]))
         readings = []
         for photo, detections in zip(photos, found, strict=True):
             kept = []
             for score in detections.scores:
-                text, confidence, polygon, rotation = next(words)
-                if confidence < self.min_confidence:
-                    continue
-                points = tuple((round(float(x) / photo.scale, 1), round(float(y) / photo.scale, 1)) for x, y in polygon)
-                kept.append(Word(text, points, round(confidence, 4), round(score, 4), script_of(text), rotation))
+                kept += [
+                    Word(
+                        text,
+                        tuple((round(float(x) / photo.scale, 1), round(float(y) / photo.scale, 1)) for x, y in polygon),
+                        round(confidence, 4),
+                        round(score, 4),
+                        script_of(text),
+                        rotation,
+                    )
+                    for text, confidence, polygon, rotation in next(words)
+                    if confidence >= self.min_confidence
+                ]
             signs = arrange(kept)
             if self.translate:
                 signs = _translate(signs)
@@ -298,30 +327,57 @@ class Reader:
             )
         return readings
 
+    def _read_polygons(self, pictures: Sequence[ImageArray], polygons: Sequence[FloatArray]) -> list[list[_ReadWord]]:
+        """The words inside each polygon, in the order of `polygons`: mostly one; more where the detector joined words.
+
+        Args:
+            pictures: for each polygon the pixels (H, W, 3) it lies on.
+            polygons: (N, 2) each, pixels.
+        """
+        words, gaps = self._read_words(pictures, polygons)
+        joined = [i for i, places in enumerate(gaps) if places]
+        parts = [(i, part) for i in joined for part in part_polygon(words[i].polygon, gaps[i], _GAP)]
+        if not parts:
+            return [[word] for word in words]
+        # Each part is read again on its own: it fills its crop, as words do.
+        apart, _ = self._read_words([pictures[i] for i, _ in parts], [part for _, part in parts], upright=True)
+        results = [[word] for word in words]
+        for i in joined:
+            found = [word for (owner, _), word in zip(parts, apart, strict=True) if owner == i]
+            if min(word.confidence for word in found) >= min(_UNSURE, words[i].confidence):
+                results[i] = [word._replace(rotation=words[i].rotation) for word in found]
+        return results
+
     def _read_words(
-        self, pictures: Sequence[ImageArray], polygons: Sequence[FloatArray]
-    ) -> list[tuple[str, float, FloatArray, int]]:
-        """(text, confidence, polygon from the text's top-left, rotation) of every word, in the order of `polygons`."""
+        self, pictures: Sequence[ImageArray], polygons: Sequence[FloatArray], *, upright: bool = False
+    ) -> tuple[list[_ReadWord], list[tuple[float, ...]]]:
+        """What each polygon says, in their order, and the places of its spaces as shares of its width.
+
+        Args:
+            upright: whether all polygons begin at their text's top-left; else other ways up are tried, too.
+        """
         height = self.recognizer.height
-        upright = [order_quad(p) if len(p) == 4 else p for p in polygons]
+        starts = polygons if upright else [order_quad(p) if len(p) == 4 else p for p in polygons]
         jobs: list[tuple[int, int]] = []  # (word, rotation)
-        for i, polygon in enumerate(upright):
+        for i, polygon in enumerate(starts):
             width, tall = text_size(polygon)
-            jobs += [(i, r) for r in ((0, 90, 270) if tall > _TALL * width else (0,))]
-        best: dict[int, tuple[float, str, int]] = {}
+            jobs += [(i, r) for r in ((0, 90, 270) if tall > _TALL * width and not upright else (0,))]
+        best: dict[int, tuple[CropReading, int]] = {}
 
         def attempt(some: list[tuple[int, int]]) -> None:
-            crops = [rectify(pictures[i], rotate_polygon_start(upright[i], r), height) for i, r in some]
-            for (i, r), (text, confidence) in zip(some, _halving(self.recognizer.read_crops, crops), strict=True):
-                if i not in best or confidence > best[i][0]:
-                    best[i] = (confidence, text, r)
+            crops = [rectify(pictures[i], rotate_polygon_start(starts[i], r), height) for i, r in some]
+            for (i, r), reading in zip(some, _halving(self.recognizer.read_lines, crops), strict=True):
+                if i not in best or reading.confidence > best[i][0].confidence:
+                    best[i] = (reading, r)
 
         attempt(jobs)
-        attempt([(i, 180) for i, (confidence, _, r) in best.items() if confidence < _UNSURE and r == 0])
-        return [
-            (best[i][1], best[i][0], rotate_polygon_start(polygon, best[i][2]), best[i][2])
-            for i, polygon in enumerate(upright)
+        if not upright:
+            attempt([(i, 180) for i, (reading, r) in best.items() if reading.confidence < _UNSURE and r == 0])
+        words = [
+            _ReadWord(best[i][0].text, best[i][0].confidence, rotate_polygon_start(polygon, best[i][1]), best[i][1])
+            for i, polygon in enumerate(starts)
         ]
+        return words, [best[i][0].gaps for i in range(len(starts))]
 
 
 def _too_small(photo: Photo, found: Detections, side: int) -> tuple[str, ...]:

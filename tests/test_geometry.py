@@ -15,6 +15,7 @@ from signboard.geometry import (
     clockwise,
     grow_quad,
     order_quad,
+    part_polygon,
     polygon_area,
     rectify,
     rotate_polygon_start,
@@ -105,3 +106,25 @@ def test_a_crop_beyond_the_photo_repeats_its_border() -> None:
     assert (crop == 77).all()
     outside = rectify(photo, np.array([[100, 100], [160, 100], [160, 120], [100, 120]], np.float32), 32)
     assert outside.shape == (32, 96, 3)
+
+
+@given(st.floats(120, 300), st.floats(10, 40), st.floats(-44, 44), st.floats(0.2, 0.8))
+def test_parts_of_a_line_lie_in_it_side_by_side(width: float, height: float, degrees: float, place: float) -> None:
+    line = rectangle(400, 400, width, height, degrees)
+    first, second = part_polygon(line, [place], 0.5)
+    np.testing.assert_allclose(first[[0, 3]], line[[0, 3]], atol=1e-2)
+    np.testing.assert_allclose(second[[1, 2]], line[[1, 2]], atol=1e-2)
+    assert text_size(first)[0] == pytest.approx(place * width - 0.25 * height, abs=0.1)
+    assert text_size(second)[0] == pytest.approx((1 - place) * width - 0.25 * height, abs=0.1)
+    assert text_size(first)[1] == pytest.approx(height, abs=0.1) == text_size(second)[1]
+
+
+def test_a_curved_line_is_parted_along_its_edges() -> None:
+    angles = np.radians(np.linspace(-150, -30, 7))
+    rim = [np.stack([200 + r * np.cos(angles), 260 + r * np.sin(angles)], axis=1) for r in (160, 120)]
+    arch = np.concatenate([rim[0], rim[1][::-1]]).astype(np.float32)
+    parts = part_polygon(arch, [0.5], 0.0)
+    assert [part.shape for part in parts] == [(14, 2), (14, 2)]
+    np.testing.assert_allclose(parts[0][6], [200, 100], atol=1.5)  # the top of the arch
+    np.testing.assert_allclose(parts[1][-1], [200, 140], atol=1.5)
+    assert text_size(parts[0])[0] + text_size(parts[1])[0] == pytest.approx(text_size(arch)[0], rel=0.02)

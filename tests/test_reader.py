@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,7 @@ from signboard.detection import Detections, Detector, DetectorConfig, DetectorNe
 from signboard.errors import PhotoError, SignboardError
 from signboard.photo import Photo, load_photo
 from signboard.recognition import Recognizer, RecognizerConfig, RecognizerNetwork
+from signboard.recognition.recognizer import CropReading
 
 
 @pytest.fixture(scope="module")
@@ -250,3 +251,41 @@ def test_bad_options_are_said(reader: Reader) -> None:
 
 def test_nothing_to_read_gives_nothing(reader: Reader) -> None:
     assert list(reader.read_many([])) == []
+
+
+class _Lines(Recognizer):
+    """A recogniser that reads the dark shapes of a crop, one letter each, with a space where the gap is wide."""
+
+    def __init__(self, part_confidence: float) -> None:
+        self.height, self.card, self.part_confidence = 32, {}, part_confidence
+
+    def read_lines(self, crops: Sequence[np.ndarray]) -> list[CropReading]:
+        readings = []
+        for crop in crops:
+            ink = np.flatnonzero((crop.mean(axis=2) < 128).mean(axis=0) > 0.3)
+            breaks = np.flatnonzero(np.diff(ink) > 16)
+            gaps = tuple(float(ink[b] + ink[b + 1]) / 2 / crop.shape[1] for b in breaks)
+            readings.append(CropReading(" ".join("x" * (len(gaps) + 1)), 0.9 if gaps else self.part_confidence, gaps))
+        return readings
+
+
+@pytest.mark.parametrize(("part_confidence", "texts"), [(0.8, ["x", "x"]), (0.1, ["x x"])])
+def test_words_that_the_detector_joined_are_parted_at_their_space(part_confidence: float, texts: list[str]) -> None:
+    pixels = np.full((100, 400, 3), 255, np.uint8)
+    pixels[30:70, 40:160] = pixels[30:70, 240:360] = 0
+
+    class Joined(Detector):
+        def __init__(self) -> None:
+            self.side = 400
+
+        def detect(self, photos: Sequence[np.ndarray], *, side: int | None = None) -> list[Detections]:
+            return [Detections([np.array([[36, 26], [364, 26], [364, 74], [36, 74]], np.float32)], [0.9])]
+
+    reader = Reader(device="cpu", detector=Joined(), recognizer=_Lines(part_confidence))
+    words = reader.read(pixels).words
+    assert [word.text for word in words] == texts
+    if len(words) == 2:
+        (left, right) = (np.array(word.polygon) for word in words)
+        assert left[:, 0].min() == pytest.approx(36) and 160 < left[:, 0].max() < 200
+        assert 200 < right[:, 0].min() < 240 and right[:, 0].max() == pytest.approx(364)
+        assert all(word.confidence == part_confidence and word.detection_score == 0.9 for word in words)

@@ -43,6 +43,27 @@ def collapse(best: NDArray[np.int64]) -> list[int]:
     return kept[kept != 0].tolist()  # type: ignore[no-any-return]
 
 
+def spaces(best: NDArray[np.int64], space: int) -> tuple[float, ...]:
+    """Where a path (T,) emits spaces between other characters, as shares of the crop's width, from left to right.
+
+    Args:
+        best: the most probable class of each frame; 0 is the blank.
+        space: the space's class.
+    """
+    inked = np.flatnonzero((best != 0) & (best != space))
+    if len(inked) == 0:
+        return ()
+    starts = np.flatnonzero(np.diff(best, prepend=-1))
+    ends = np.append(starts[1:], len(best))
+    found: list[tuple[int, float]] = []  # (the last inked frame before it, its place)
+    for start, end in zip(starts, ends, strict=True):
+        if best[start] == space and inked[0] < start and end <= inked[-1]:
+            before = int(inked[inked < start][-1])
+            if not found or found[-1][0] != before:  # two spaces in a row are one
+                found.append((before, 0.5 * float(start + end) / len(best)))
+    return tuple(place for _, place in found)
+
+
 def best_path(logits: Tensor) -> tuple[Tensor, Tensor]:
     """Logits (N, T, C) -> (class (N, T) int64, probability (N, T) float32) of each frame, on the logits' device."""
     probability, best = torch.softmax(logits.float(), dim=-1).max(dim=-1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from signboard.batching import one_ahead, to_device
 from signboard.geometry import ImageArray
 from signboard.recognition.charset import Charset
-from signboard.recognition.ctc import best_path, collapse, greedy_decode
+from signboard.recognition.ctc import best_path, collapse, greedy_decode, spaces
 from signboard.recognition.language import LanguageModel, Rescorer
 from signboard.recognition.network import RecognizerConfig, RecognizerNetwork
 from signboard.weights import WEIGHTS_FOLDER, load_network
@@ -38,6 +39,15 @@ def resize_crop(crop: ImageArray, rows: int, columns: int) -> ImageArray:
         return crop
     method = cv2.INTER_AREA if crop.shape[0] > rows else cv2.INTER_LINEAR
     return cv2.resize(crop, (columns, rows), interpolation=method).astype(np.uint8, copy=False)
+
+
+@dataclass(frozen=True, slots=True)
+class CropReading:
+    """What a crop says: its text, a confidence (0 to 1), and where spaces part its words, as shares of its width."""
+
+    text: str
+    confidence: float
+    gaps: tuple[float, ...] = ()
 
 
 class Recognizer:
@@ -104,7 +114,6 @@ class Recognizer:
             language = LanguageModel.load(language) if language is not False else None
         return cls(network, card=card, language=language, **settings)
 
-    @torch.inference_mode()
     def read_crops(self, crops: Sequence[ImageArray]) -> list[tuple[str, float]]:
         """Texts (NFC, memory order) and confidences (0 to 1, 0 for empty text) of crops, in their order.
 
@@ -114,14 +123,20 @@ class Recognizer:
         Args:
             crops: (H, W, 3) uint8 RGB each, any sizes, upright text.
         """
-        results: list[tuple[str, float]] = [("", 0.0)] * len(crops)
+        return [(reading.text, reading.confidence) for reading in self.read_lines(crops)]
+
+    @torch.inference_mode()
+    def read_lines(self, crops: Sequence[ImageArray]) -> list[CropReading]:
+        """As `read_crops`, with the places of the spaces: for crops that may hold more than a word."""
+        results = [CropReading("", 0.0)] * len(crops)
+        space = self.charset.encode(" ")[0]
         for part, logits in one_ahead(self._passes(crops)):
             best, probability = (x.cpu().numpy() for x in best_path(logits))
             readings = greedy_decode(best, probability, self.charset)
             if self._rescorer is not None:
                 self._rescore(self._rescorer, logits, best, readings)
-            for i, reading in zip(part, readings, strict=True):
-                results[i] = reading
+            for i, path, (text, confidence) in zip(part, best, readings, strict=True):
+                results[i] = CropReading(text, confidence, spaces(path, space) if " " in text else ())
         return results
 
     @torch.inference_mode()

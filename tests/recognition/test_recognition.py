@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from signboard.backbones import BACKBONES
 from signboard.recognition import Charset, Recognizer, RecognizerConfig, RecognizerNetwork, script_of
 from signboard.recognition.charset import DEFAULT_CHARACTERS, DEVANAGARI, normalize, to_logical, to_visual
-from signboard.recognition.ctc import ctc_loss, greedy_decode
+from signboard.recognition.ctc import ctc_loss, greedy_decode, spaces
 from signboard.recognition.recognizer import WIDTHS, crop_width
 
 CONSONANTS = [c for c in DEVANAGARI if "\u0915" <= c <= "\u0939"]
@@ -139,3 +139,17 @@ def test_one_batch_overfits() -> None:
         optimizer.step()
     probability, best = torch.softmax(logits.detach(), -1).max(-1)
     assert [t for t, _ in greedy_decode(best.numpy(), probability.numpy(), charset)] == words
+
+
+@pytest.mark.parametrize(
+    ("path", "places"),
+    [
+        ("aa-_--b-", (0.4375,)),  # "_" stands for the space, "-" for the blank
+        ("_a--b-_-", ()),  # spaces before the first and behind the last character part nothing
+        ("a_-_b_cc", (0.1875, 0.6875)),  # two spaces in a row are one
+        ("--------", ()),
+    ],
+)
+def test_spaces_of_a_path_part_its_words(path: str, places: tuple[float, ...]) -> None:
+    classes = np.array(["-_abc".index(c) for c in path])
+    assert spaces(classes, 1) == pytest.approx(places)

@@ -109,10 +109,11 @@ def make_reader(options: dict[str, Any]) -> Any:
     import torch
 
     torch.set_num_threads(options["threads"])
-    from signboard.memory import keep_freed_memory
+    from signboard.memory import forget_kernels, keep_freed_memory
     from signboard.reader import Reader
 
     keep_freed_memory()
+    forget_kernels()
     return Reader(device=options["device"], precision=options["precision"], **options["weights"])
 
 

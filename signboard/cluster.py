@@ -18,7 +18,7 @@ from dataclasses import replace
 from typing import Any
 
 from signboard.errors import SignboardError
-from signboard.memory import keep_freed_memory
+from signboard.memory import forget_kernels, keep_freed_memory
 from signboard.output.jsonl import dumps, from_dict
 from signboard.reading import Reading
 
@@ -103,6 +103,7 @@ class _Worker:
 
     def __init__(self, reader: str, options: dict[str, Any]) -> None:
         keep_freed_memory()
+        forget_kernels()
         module, _, name = reader.partition(":")
         self._reader = getattr(importlib.import_module(module), name)(**options)
 

@@ -1,8 +1,9 @@
-"""How the C library keeps memory between photos. Imports nothing heavy."""
+"""What is kept in memory between photos by the C library and by the matrix library. Imports nothing heavy."""
 
 from __future__ import annotations
 
 import ctypes
+import os
 import sys
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h of glibc
@@ -24,3 +25,12 @@ def keep_freed_memory() -> bool:
     # Arrays up to 32 MB come from the heap, and 128 MB of it is kept though it is free. More is faster still, but with
     # two photos in hand the heap then grows past a gigabyte.
     return bool(mallopt(_M_MMAP_THRESHOLD, 1 << 25)) and bool(mallopt(_M_TRIM_THRESHOLD, 1 << 27))
+
+
+def forget_kernels(keep: int = 32) -> None:
+    """Makes the matrix library keep no more than `keep` compiled kernels; call it before the first convolution.
+
+    oneDNN compiles a kernel for every layer and shape that it meets and keeps 1024 of them. Photos of many sizes bring
+    new shapes without end, and a long stream grows by more than a gigabyte. What the user set in the environment stays.
+    """
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", str(keep))

@@ -41,3 +41,15 @@ if keep_freed_memory():
     before, after = map(int, done.stdout.split())
     # Huge pages may make both few.
     assert after <= before
+
+
+@pytest.mark.parametrize(("before", "after"), [(None, "32"), ("7", "7")])
+def test_few_kernels_are_kept_unless_the_user_says_otherwise(
+    before: str | None, after: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = "ONEDNN_PRIMITIVE_CACHE_CAPACITY"
+    monkeypatch.setenv(name, before or "")
+    if before is None:
+        monkeypatch.delenv(name)
+    memory.forget_kernels()
+    assert memory.os.environ[name] == after

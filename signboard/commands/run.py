@@ -60,10 +60,11 @@ def _with_address(arguments: Sequence[str]) -> list[str]:
 
 def _make_reader(**options: Any) -> Any:
     """The reader; its own function so that a test can put another in its place. Loads the networks."""
-    from signboard.memory import keep_freed_memory
+    from signboard.memory import forget_kernels, keep_freed_memory
     from signboard.reader import Reader
 
     keep_freed_memory()
+    forget_kernels()
     return Reader(**options)
 
 

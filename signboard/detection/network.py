@@ -19,11 +19,13 @@ class DetectorConfig:
         backbone: a name in `signboard.backbones.BACKBONES`.
         width: factor on the backbone's channels.
         neck: channels of the pyramid; each of its levels gives a quarter of them to the heads.
+        detail: whether the heads also see the picture itself at half size, which tells small words apart.
     """
 
     backbone: str = "resnet18"
     width: float = 0.5
     neck: int = 64
+    detail: bool = False
 
 
 def _conv_bn(inputs: int, outputs: int, kernel: int) -> nn.Sequential:
@@ -58,16 +60,57 @@ class PyramidNeck(nn.Module):
         return torch.cat(levels, dim=1)
 
 
-def _map_head(channels: int) -> nn.Sequential:
-    """(N, channels, H, W) -> logits (N, 1, 4H, 4W)."""
-    inner = max(channels // 4, 8)
-    return nn.Sequential(
-        _conv_bn(channels, inner, 3),
-        nn.ConvTranspose2d(inner, inner, 2, 2, bias=False),
-        nn.BatchNorm2d(inner),
-        nn.ReLU(),
-        nn.ConvTranspose2d(inner, 1, 2, 2),
-    )
+class DetailStem(nn.Module):
+    """Edges of the picture at half its size, for the heads: gaps between small words are lost at stride 4.
+
+    Its last norm begins at zero, so that a network that was trained without it goes on as it was.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, channels, 3, stride=2, padding=1, bias=False)
+        self.norm1 = nn.BatchNorm2d(channels)
+        self.relu = nn.ReLU()
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.norm2 = nn.BatchNorm2d(channels)
+        nn.init.zeros_(self.norm2.weight)
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """(N, 3, H, W) -> (N, channels, H / 2, W / 2)."""
+        return self.norm2(self.conv2(self.relu(self.norm1(self.conv1(pictures)))))  # type: ignore[no-any-return]
+
+
+class MapHead(nn.Module):
+    """The pyramid's features -> logits of one map at four times their size.
+
+    Args:
+        channels: of the pyramid's features.
+        detail: whether a `DetailStem` of `inner` channels joins in half way up, followed by a residual convolution.
+    """
+
+    def __init__(self, channels: int, detail: bool) -> None:
+        super().__init__()
+        self.inner = max(channels // 4, 8)
+        self.reduce = _conv_bn(channels, self.inner, 3)
+        self.up = nn.ConvTranspose2d(self.inner, self.inner, 2, 2, bias=False)
+        self.up_norm = nn.BatchNorm2d(self.inner)
+        self.relu = nn.ReLU()
+        self.refine = nn.Conv2d(self.inner, self.inner, 3, padding=1, bias=False) if detail else None
+        self.refine_norm = nn.BatchNorm2d(self.inner) if detail else None
+        if self.refine_norm is not None:
+            nn.init.zeros_(self.refine_norm.weight)
+        self.last = nn.ConvTranspose2d(self.inner, 1, 2, 2)
+
+    def forward(self, features: Tensor, detail: Tensor | None) -> Tensor:
+        """Features (N, channels, H, W), detail (N, inner, 2H, 2W) or None -> logits (N, 1, 4H, 4W)."""
+        x = self.up_norm(self.up(self.reduce(features)))
+        if detail is None or self.refine is None or self.refine_norm is None:
+            return self.last(self.relu(x))  # type: ignore[no-any-return]
+        if x.shape[-2:] != detail.shape[-2:]:
+            x = F.interpolate(x, size=detail.shape[-2:], mode="bilinear", align_corners=False)
+        x = self.relu(x + detail)
+        x = self.relu(x + self.refine_norm(self.refine(x)))
+        return self.last(x)  # type: ignore[no-any-return]
 
 
 class DetectorNetwork(nn.Module):
@@ -84,15 +127,15 @@ class DetectorNetwork(nn.Module):
         self.levels = [i for i, info in enumerate(self.backbone.feature_info) if info.stride[0] >= 4]
         self.neck = PyramidNeck([self.backbone.feature_info[i].channels for i in self.levels], self.config.neck)
         self.norm = nn.Sequential(nn.BatchNorm2d(self.config.neck), nn.ReLU())
-        self.probability = _map_head(self.config.neck)
-        self.threshold = _map_head(self.config.neck)
+        self.probability = MapHead(self.config.neck, self.config.detail)
+        self.threshold = MapHead(self.config.neck, self.config.detail)
+        self.detail = DetailStem(self.probability.inner) if self.config.detail else None
         for module in self.modules():
             if isinstance(module, nn.ConvTranspose2d):
                 nn.init.kaiming_normal_(module.weight)
         # Text covers few pixels: begin by saying "no" (Lin et al., "Focal Loss", section 4.1).
-        last = self.probability[-1]
-        assert isinstance(last, nn.ConvTranspose2d) and last.bias is not None
-        nn.init.constant_(last.bias, -2.0)
+        assert self.probability.last.bias is not None
+        nn.init.constant_(self.probability.last.bias, -2.0)
 
     def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor | None]:
         """Normalised pictures (N, 3, H, W) -> logits (N, H, W) of probability, and of threshold when training.
@@ -105,10 +148,11 @@ class DetectorNetwork(nn.Module):
         features = self.backbone(pictures)
         fused = self.norm(self.neck([features[i] for i in self.levels]))
         size = pictures.shape[-2:]
-        probability = self._full_size(self.probability(fused), size)
+        detail = self.detail(pictures) if self.detail is not None else None
+        probability = self._full_size(self.probability(fused, detail), size)
         if not self.training:
             return probability, None
-        return probability, self._full_size(self.threshold(fused), size)
+        return probability, self._full_size(self.threshold(fused, detail), size)
 
     @staticmethod
     def _full_size(logits: Tensor, size: torch.Size) -> Tensor:

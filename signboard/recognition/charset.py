@@ -45,11 +45,15 @@ class Charset:
 
     Args:
         characters: each once, in the order of the network's classes from 1 on.
+
+    Attributes:
+        space: the class of the space, 0 where there is none.
     """
 
     def __init__(self, characters: Iterable[str] = DEFAULT_CHARACTERS) -> None:
         self.characters = tuple(characters)
         self._index = {c: i + 1 for i, c in enumerate(self.characters)}
+        self.space = self._index.get(" ", 0)
         if len(self._index) != len(self.characters):
             seen: set[str] = set()
             twice = [c for c in self.characters if c in seen or seen.add(c)]  # type: ignore[func-returns-value]

@@ -129,14 +129,13 @@ class Recognizer:
     def read_lines(self, crops: Sequence[ImageArray]) -> list[CropReading]:
         """As `read_crops`, with the places of the spaces: for crops that may hold more than a word."""
         results = [CropReading("", 0.0)] * len(crops)
-        space = self.charset.encode(" ")[0]
         for part, logits in one_ahead(self._passes(crops)):
             best, probability = (x.cpu().numpy() for x in best_path(logits))
             readings = greedy_decode(best, probability, self.charset)
             if self._rescorer is not None:
                 self._rescore(self._rescorer, logits, best, readings)
             for i, path, (text, confidence) in zip(part, best, readings, strict=True):
-                results[i] = CropReading(text, confidence, spaces(path, space) if " " in text else ())
+                results[i] = CropReading(text, confidence, spaces(path, self.charset.space) if " " in text else ())
         return results
 
     @torch.inference_mode()

@@ -116,6 +116,9 @@ class RecognizerTrainConfig(TrainConfig):
         exclude: word sets whose texts must not be trained on.
         live_synthesis: weight of words that are made while training, beside those of `data` and `scenes`.
         fonts: the folder of typefaces that the synthesis draws with (see `scripts/fetch_fonts.py`).
+        pairs: weight of pairs of neighbouring words of one line, cut from `scenes` as one crop: detectors join words,
+            and the space between them is where a reader parts them again.
+        phrases: share of synthetic crops that hold two or three words.
         synthetic_words: make so many different words, keep them in memory (about 25 kB each and worker) and draw from
             them; 0 makes every word anew, which needs more processor time than a narrow network's own training.
         flat_start_steps: steps over which the flat start fades out (see `recognition.ctc.flat_start_loss`).
@@ -134,6 +137,8 @@ class RecognizerTrainConfig(TrainConfig):
     validation_limit: int = Field(1000, gt=0)
     fonts: Path | None = None
     live_synthesis: float = Field(0.0, ge=0)
+    pairs: float = Field(0.0, ge=0)
+    phrases: float = Field(0.03, ge=0, le=1)
     synthetic_words: int = Field(0, ge=0)
     flat_start_steps: int = Field(0, ge=0)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ from signboard.training.config import DetectorTrainConfig
 from signboard.training.engine import Batch
 from signboard.weights import load_card, load_state
 
+MIN_SIZE = 6.0  # pixels; thinner words are don't-care: nobody reads them, and no map keeps them apart
+
 
 class SceneBatches:
     """Batches of augmented crops with target maps; batch `index` depends on (seed, index) alone."""
@@ -40,6 +43,7 @@ class SceneBatches:
         self.batch_size = config.batch_size
         self.size = config.picture.size
         self.long_side = config.picture.long_side
+        self.signs_on_photos = config.signs_on_photos
         self._augment: Any = None
 
     def pool(self, index: int) -> list[Batch]:
@@ -60,8 +64,11 @@ class SceneBatches:
             sample = self.samples[which][rng.integers(len(self.samples[which]))]
             ignore = [w.ignore for w in sample.words]
             image, polygons = self._crop(read_rgb(sample), [w.polygon for w in sample.words], ignore, rng)
+            if self.synthesizer is not None and rng.random() < self.signs_on_photos:
+                image, more = self._add_signs(image, polygons, rng)
+                polygons, ignore = polygons + more, ignore + [False] * len(more)
         image = self._colours(image, rng)
-        t = make_targets(polygons, ignore, self.size, self.size)
+        t = make_targets(polygons, ignore, self.size, self.size, min_size=MIN_SIZE)
         return {
             "image": image,
             "kernel": t.kernel,
@@ -69,6 +76,15 @@ class SceneBatches:
             "threshold": t.threshold,
             "threshold_mask": t.threshold_mask,
         }
+
+    def _add_signs(
+        self, image: ImageArray, polygons: list[FloatArray], rng: np.random.Generator
+    ) -> tuple[ImageArray, list[FloatArray]]:
+        """Made-up signs beside the words of a crop; the new crop and the new polygons."""
+        boxes = [np.concatenate([p.min(axis=0) - 4, p.max(axis=0) + 4]) for p in polygons]
+        taken = [(float(b[0]), float(b[1]), float(b[2]), float(b[3])) for b in boxes]
+        scene = self.synthesizer.onto(image, taken, int(rng.integers(2**40)))
+        return scene.image, [w.polygon for w in scene.words]
 
     def _crop(
         self, image: ImageArray, polygons: list[FloatArray], ignore: list[bool], rng: np.random.Generator
@@ -151,17 +167,17 @@ class SceneBatches:
         return np.ascontiguousarray(self._augment(image=image)["image"])
 
 
-def make_synthesizer(fonts: Path | None, seed: int) -> Any:
-    """The synthesis with the typefaces in the folder `fonts`.
+def make_synthesizer(fonts: Path | None, seed: int, **options: float) -> Any:
+    """The synthesis with the typefaces in the folder `fonts`; `options` are those of `CropOptions`.
 
     Raises:
         ConfigError: no folder is named.
     """
     if fonts is None:
         raise ConfigError("fonts: live_synthesis needs the folder of typefaces (see scripts/fetch_fonts.py)")
-    from signboard.synthesis import FontLibrary, Synthesizer
+    from signboard.synthesis import CropOptions, FontLibrary, Synthesizer
 
-    return Synthesizer(FontLibrary.from_folder(fonts), seed=seed)
+    return Synthesizer(FontLibrary.from_folder(fonts), seed=seed, options=CropOptions(**options))
 
 
 def load_sources(config: DetectorTrainConfig) -> list[tuple[list[SceneSample], float]]:
@@ -189,9 +205,13 @@ class DetectorTask:
         self.config = config
         self.sources = load_sources(config)
         self.source = SceneBatches(
-            self.sources, config, make_synthesizer(config.fonts, config.seed) if config.live_synthesis else None
+            self.sources,
+            config,
+            make_synthesizer(config.fonts, config.seed) if config.live_synthesis or config.signs_on_photos else None,
         )
-        self.model: nn.Module = DetectorNetwork(DetectorConfig(config.backbone, config.width, config.neck))
+        self.model: nn.Module = DetectorNetwork(
+            DetectorConfig(config.backbone, config.width, config.neck, config.detail)
+        )
         if config.start_from is not None:
             self.model.load_state_dict(load_state(config.start_from, load_card(config.start_from, "detector")))
         self.validation = [
@@ -246,7 +266,7 @@ class DetectorTask:
         config = model.config
         return {
             "kind": "detector",
-            "config": {"backbone": config.backbone, "width": config.width, "neck": config.neck},
+            "config": asdict(config),
             "inference": {"side": self.config.side, "threshold": 0.55, "box_threshold": 0.65},
             "mean": MEAN,
             "std": STD,

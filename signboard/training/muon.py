@@ -88,7 +88,7 @@ class Muon(torch.optim.Optimizer):
 
 
 def parameter_groups(model: nn.Module, weight_decay: float, *, muon: bool) -> list[dict[str, Any]]:
-    """The trained parameters of `model`: weights of convolutions and matrices decay; biases, norms, other vectors do not.
+    """The trained parameters of `model`: those of convolutions and matrices decay; biases, norms, other vectors do not.
 
     With `muon`, matrices of at least 16 x 16 are marked for it.
     """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,38 @@ def cut_with_margin(photo: ImageArray, polygon: FloatArray, text: str) -> Crop:
         quad = quad * np.array([size[0] / patch.shape[1], size[1] / patch.shape[0]], np.float32)
         patch = cv2.resize(patch, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
     return Crop(np.ascontiguousarray(patch), quad, text, script_of(text))
+
+
+def neighbours(words: Sequence[tuple[FloatArray, str]]) -> list[tuple[FloatArray, str]]:
+    """Pairs of words that stand close together on one line, as a detector may join them.
+
+    Args:
+        words: (polygon (N, 2) float32 in pixels, text) each.
+
+    Returns:
+        (quad (4, 2) around both, "first second") each; a word begins at most one pair.
+    """
+    quads = [text_quad(polygon).astype(np.float32) for polygon, _ in words]
+    pairs = []
+    for i, first in enumerate(quads):
+        width, height = text_size(first)
+        right = (first[1] - first[0]) / max(float(np.linalg.norm(first[1] - first[0])), 1e-3)
+        down = np.array([-right[1], right[0]], np.float32)
+        near: list[tuple[float, int]] = []
+        for j, second in enumerate(quads):
+            other = text_size(second)[1]
+            if i == j or not 0.7 < other / max(height, 1.0) < 1.4:
+                continue
+            tops, bottoms = (second[0] - first[1]) @ down, (second[3] - first[2]) @ down
+            gap = float(((second[[0, 3]] - first[[1, 2]]) @ right).mean())
+            if max(abs(tops), abs(bottoms)) < 0.4 * height and -0.1 * height < gap < 0.9 * height:
+                near.append((gap, j))
+        if near:
+            j = min(near)[1]
+            quad = np.stack([first[0], quads[j][1], quads[j][2], first[3]])
+            if width > height / 4 and text_size(quad)[0] < 9 * text_size(quad)[1]:
+                pairs.append((quad, f"{words[i][1]} {words[j][1]}"))
+    return pairs
 
 
 def whole_crop(image: ImageArray, text: str) -> Crop:
@@ -254,6 +287,7 @@ class RecognizerTask:
             self._check(item.path, [w.text for w in words])
             crops = [whole_crop(read_rgb(w), normalize(w.text)) for w in words if self._usable(w.text)]
             self._add(sources, item.path.name, crops, item.weight)
+        joined: list[Crop] = []
         for item in config.scenes:
             cut: list[Crop] = []
             for scene in load_scenes(item.path, item.split, item.form):
@@ -261,11 +295,17 @@ class RecognizerTask:
                 keep = [w for w in keep if normalize(w.text or "") not in excluded and self._usable(w.text or "")]
                 if keep:
                     photo = read_rgb(scene)
-                    cut += [cut_with_margin(photo, w.polygon, normalize(w.text or "")) for w in keep]
+                    labels = [(w.polygon, normalize(w.text or "")) for w in keep]
+                    cut += [cut_with_margin(photo, polygon, text) for polygon, text in labels]
+                    if config.pairs:
+                        pairs = [pair for pair in neighbours(labels) if self._usable(pair[1])]
+                        joined += [cut_with_margin(photo, quad, text) for quad, text in pairs]
             self._add(sources, f"{item.path.name} (cut from photos)", cut, item.weight)
+        if config.pairs:
+            self._add(sources, "pairs of neighbours (cut from photos)", joined, config.pairs)
         synthesizer = None
         if config.live_synthesis > 0:
-            synthesizer = make_synthesizer(config.fonts, config.seed)
+            synthesizer = make_synthesizer(config.fonts, config.seed, phrases=config.phrases)
             self.report.append(f"synthesis from {config.fonts}, weight {config.live_synthesis:g}")
         if self.skipped:
             self.report.append("left out: " + ", ".join(f"{n} {why}" for why, n in sorted(self.skipped.items())))

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from signboard.backbones import BACKBONES
+from signboard.backbones.folding import folded
 from signboard.detection import Detector, DetectorConfig, DetectorNetwork
 from signboard.detection.detector import network_size
 from signboard.detection.loss import balanced_cross_entropy, detection_loss
@@ -162,3 +163,29 @@ def test_weights_round_trip_and_damage_is_noticed(tmp_path) -> None:  # type: ig
         Detector.load(path)
     with pytest.raises(WeightsError, match="no such card"):
         Detector.load(tmp_path / "absent.json")
+
+
+def test_detail_changes_nothing_at_first_and_learns() -> None:
+    torch.manual_seed(2)
+    plain = DetectorNetwork(DetectorConfig(width=0.125, neck=32)).eval()
+    fine = DetectorNetwork(DetectorConfig(width=0.125, neck=32, detail=True)).eval()
+    added = fine.load_state_dict(plain.state_dict(), strict=False)
+    assert not added.unexpected_keys and all("detail." in k or ".refine" in k for k in added.missing_keys)
+    x = torch.randn(1, 3, 64, 96)
+    with torch.no_grad():
+        torch.testing.assert_close(fine(x)[0], plain(x)[0])
+    fine.train()
+    optimizer = torch.optim.SGD(fine.parameters(), 0.1)
+    for _ in range(2):  # the first step moves the zeroed norms, the second what is below them
+        probability, threshold = fine(x)
+        assert threshold is not None
+        optimizer.zero_grad()
+        (probability.square().mean() + threshold.square().mean()).backward()
+        optimizer.step()
+    assert fine.detail is not None and fine.probability.refine is not None
+    for layer in (fine.detail.conv1, fine.probability.refine, fine.threshold.refine):
+        assert layer is not None and layer.weight.grad is not None and float(layer.weight.grad.abs().sum()) > 0
+    fine.eval()
+    with torch.no_grad():
+        assert float((fine(x)[0] - plain(x)[0]).abs().max()) > 1e-3
+        torch.testing.assert_close(folded(fine)(x)[0], fine(x)[0], atol=1e-4, rtol=1e-4)

@@ -116,6 +116,20 @@ def test_crops_together_equal_crops_alone_in_any_order() -> None:
     assert recognizer.read_crops([]) == []
 
 
+def test_a_crop_of_two_words_says_where_they_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    recognizer = Recognizer(RecognizerNetwork(RecognizerConfig(width=0.125, mixer=32, mixer_layers=1)))
+    logits = torch.full((1, 8, len(recognizer.charset)), -9.0)
+    for frame, character in enumerate("a  bbb"):
+        space = character == " "
+        logits[0, frame, recognizer.charset.space if space else recognizer.charset.encode(character)[0]] = 9.0
+    logits[0, 6:, 0] = 9.0
+    monkeypatch.setattr(recognizer, "_logits", lambda batch: logits)
+    crop = np.zeros((32, 32, 3), np.uint8)
+    (reading,) = recognizer.read_lines([crop])
+    assert reading.text == "a b" and reading.gaps == (0.25,)
+    assert recognizer.read_crops([crop]) == [("a b", reading.confidence)]
+
+
 @given(st.integers(1, 3000), st.integers(1, 3000))
 def test_widths_are_few(height: int, width: int) -> None:
     assert crop_width(height, width, 32, 512) in [w for w in WIDTHS if w <= 512]

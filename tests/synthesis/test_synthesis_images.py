@@ -181,7 +181,7 @@ def test_signs_set_into_a_photo_stay_clear_of_its_words(synthesizer: Synthesizer
         for word in scene.words:
             words += 1
             (x0, y0), (x1, y1) = word.polygon.min(0), word.polygon.max(0)
-            assert 0 <= x0 and x1 <= 320 and 0 <= y0 and y1 <= 320
+            assert x0 >= 0 and x1 <= 320 and y0 >= 0 and y1 <= 320
             assert x1 <= 40 or x0 >= 200 or y1 <= 40 or y0 >= 120
         again = synthesizer.onto(photo, taken, index)
         np.testing.assert_array_equal(again.image, scene.image)

@@ -42,7 +42,7 @@ def test_the_weights_are_small_and_none_is_a_pickle() -> None:
 @pytest.mark.parametrize(
     ("name", "wanted"),
     [
-        ("station", "NEW DELHI"),
+        ("station", "नई दिल्ली NEW DELHI"),
         ("shop", "शर्मा मिष्ठान भंडार SHARMA SWEETS Phone 98765 43210"),
         ("road", "महात्मा गांधी मार्ग Mahatma Gandhi Road"),
     ],

@@ -18,6 +18,7 @@ from signboard.detection.detector import network_size, resize_for_network
 from signboard.geometry import ImageArray
 from signboard.output.annotate import FONT_PATH
 from signboard.recognition import Recognizer
+from signboard.recognition.recognizer import CropReading
 from signboard.tiling import Found, Region, merge, regions, shared
 
 SIDE = 256
@@ -61,8 +62,8 @@ class ColourReader(Recognizer):
         self.height = 32
         self.card: dict[str, Any] = {}
 
-    def read_crops(self, crops: Sequence[ImageArray]) -> list[tuple[str, float]]:
-        return [(str(crop[16, crop.shape[1] // 2].tolist()), 0.9) for crop in crops]
+    def read_lines(self, crops: Sequence[ImageArray]) -> list[CropReading]:
+        return [CropReading(str(crop[16, crop.shape[1] // 2].tolist()), 0.9) for crop in crops]
 
 
 def board(bars: Sequence[Bar], width: int, height: int) -> ImageArray:

@@ -92,7 +92,7 @@ def with_network(task: Any, config: Any) -> Any:
     other.config = config
     torch.manual_seed(config.seed)
     if isinstance(task, DetectorTask):
-        other.model = DetectorNetwork(DetectorConfig(config.backbone, config.width, config.neck))
+        other.model = DetectorNetwork(DetectorConfig(config.backbone, config.width, config.neck, config.detail))
     else:
         other.model = RecognizerNetwork(
             RecognizerConfig(
@@ -198,7 +198,7 @@ def costs(config: ComparisonConfig, repeats: int = 5) -> dict[str, dict[str, tup
             run: Any = _run_config(role, settings, name, pair[ROLES.index(role)], {"output": ".", "steps": 1})
             network: Any
             if role == "detector":
-                network = DetectorNetwork(DetectorConfig(run.backbone, run.width, run.neck))
+                network = DetectorNetwork(DetectorConfig(run.backbone, run.width, run.neck, run.detail))
             else:
                 network = RecognizerNetwork(
                     RecognizerConfig(run.backbone, run.width, run.mixer, run.mixer_layers, run.height)

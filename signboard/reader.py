@@ -290,7 +290,9 @@ class Reader:
         return Detections([np.clip(polygon, 0.0, limit) for polygon, _ in words], [score for _, score in words])
 
     def _look(self, pixels: ImageArray, part: Sequence[Region]) -> list[Detections]:
-        return self.detector.detect([pixels[r.top : r.bottom, r.left : r.right] for r in part])
+        crops = [pixels[r.top : r.bottom, r.left : r.right] for r in part]
+        # Larger regions show the words that are too large for these.
+        return self.detector.detect(crops, side=self.detector.side)
 
     def _read_found(self, photos: Sequence[Photo], found: Sequence[Detections]) -> list[Reading]:
         """Readings of opened photos whose words were found: one flat list of crops for the recogniser."""

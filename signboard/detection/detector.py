@@ -16,6 +16,7 @@ from signboard.backbones.folding import folded
 from signboard.batching import one_ahead, to_device
 from signboard.detection.maps import SHRINK_RATIO, polygons_from_map
 from signboard.detection.network import DetectorConfig, DetectorNetwork
+from signboard.detection.overview import LARGE, with_large_words
 from signboard.geometry import FloatArray, ImageArray
 from signboard.weights import WEIGHTS_FOLDER, load_network
 
@@ -23,6 +24,8 @@ MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
 # More finds no more words on small photos, and costs time (measured on training photos).
 MAX_ENLARGEMENT = 1.3
+# A small picture that is not at least this much smaller than the large one shows nothing new.
+_OVERVIEW_WORTH = 1.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,10 @@ class Detections:
 
     def __len__(self) -> int:
         return len(self.polygons)
+
+    def words(self) -> list[tuple[FloatArray, float]]:
+        """(polygon, score) of each word."""
+        return list(zip(self.polygons, self.scores, strict=True))
 
 
 def network_size(height: int, width: int, *, side: int, multiple: int = 32) -> tuple[int, int]:
@@ -61,6 +68,8 @@ class Detector:
     Args:
         network: a trained network; it is put in evaluation mode.
         side: the longer side, in pixels, that photos are resized to.
+        overview: the longer side of a second, small picture of each photo, on which words are found that are too large
+            on the first (see `overview.py`); None: only one is looked at.
         threshold, box_threshold: see `maps.polygons_from_map`.
         device: where the network runs.
         dtype: float32, or the half precision to autocast to on CUDA.
@@ -72,6 +81,7 @@ class Detector:
         network: DetectorNetwork,
         *,
         side: int = 1280,
+        overview: int | None = None,
         threshold: float = 0.55,
         box_threshold: float = 0.65,
         shrink_ratio: float = SHRINK_RATIO,
@@ -84,6 +94,7 @@ class Detector:
         # What runs: on a processor 1.2 to 1.3 times as fast (1280x960). The recogniser gains nothing from it.
         self._folded = folded(self.network).to(memory_format=torch.channels_last)
         self.side = side
+        self.overview = overview
         self.threshold = threshold
         self.box_threshold = box_threshold
         self.shrink_ratio = shrink_ratio
@@ -118,9 +129,22 @@ class Detector:
 
         Args:
             photos: (H, W, 3) uint8 RGB each, any sizes; those that come to the same network size share a forward pass.
-            side: another longer side than the detector's own.
+            side: another longer side than the detector's own; then this picture alone is looked at.
         """
-        sizes = [network_size(p.shape[0], p.shape[1], side=side or self.side) for p in photos]
+        found = self._look(photos, side or self.side)
+        if self.overview is None or side is not None:
+            return found
+        sizes = [[max(network_size(*p.shape[:2], side=s)) for s in (self.side, self.overview)] for p in photos]
+        worth = [i for i, (large, small) in enumerate(sizes) if large >= _OVERVIEW_WORTH * small]
+        for i, coarse in zip(worth, self._look([photos[i] for i in worth], self.overview), strict=True):
+            least = LARGE * max(photos[i].shape[:2]) / sizes[i][1]
+            words = with_large_words(found[i].words(), coarse.words(), least)
+            found[i] = Detections([polygon for polygon, _ in words], [score for _, score in words])
+        return found
+
+    def _look(self, photos: Sequence[ImageArray], side: int) -> list[Detections]:
+        """Words on each photo, resized to a longer side of `side`."""
+        sizes = [network_size(p.shape[0], p.shape[1], side=side) for p in photos]
         results: list[Detections | None] = [None] * len(photos)
 
         def passes() -> Iterator[tuple[list[int], Tensor]]:

@@ -1,0 +1,61 @@
+"""Words too large for the network: found on a small picture of the photo, and put in their place among the others.
+
+Of letters hundreds of pixels high the network sees strokes. On a picture a third as large they look like any other
+letters, and seeing that one costs a ninth of the time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from signboard.geometry import FloatArray, polygon_area, text_size
+from signboard.tiling import shared
+
+# Lower than this, in pixels of the small picture, words are seen better on the large one.
+LARGE = 32.0
+# A word that lies more than half inside a large one is a crumb of it ...
+_CRUMB = 0.5
+# ... unless such words fill more than this share of the large one: then they are words, and the large one is several.
+_FILLED = 0.4
+
+
+def with_large_words(
+    fine: Sequence[tuple[FloatArray, float]], coarse: Sequence[tuple[FloatArray, float]], least: float
+) -> list[tuple[FloatArray, float]]:
+    """The words of the large picture, `fine`, with the large ones among those of the small picture, `coarse`.
+
+    A large word takes the place of the crumbs of it; it is left out where the words inside it fill it.
+
+    Args:
+        fine, coarse: (polygon, score) each; polygons (N, 2), both in pixels of the photo.
+        least: pixels of the photo; lower words of `coarse` are left out.
+    """
+    kept = list(fine)
+    large = [word for word in coarse if min(text_size(word[0])) >= least]
+    for polygon, score in sorted(large, key=lambda word: -word[1]):
+        area = abs(polygon_area(polygon))
+        crumbs, filled = set(), 0.0
+        for index in _touching(polygon, [other for other, _ in kept]):
+            other = kept[index][0]
+            common = shared(polygon, other)
+            filled += common * min(area, abs(polygon_area(other)))
+            if common > _CRUMB:
+                crumbs.add(index)
+        if filled <= _FILLED * area:
+            kept = [word for index, word in enumerate(kept) if index not in crumbs] + [(polygon, score)]
+    return kept
+
+
+def _touching(polygon: FloatArray, others: Sequence[FloatArray]) -> list[int]:
+    """Which of `others` have a bounding box that touches the polygon's."""
+    if not others:
+        return []
+    low, high = polygon.min(axis=0), polygon.max(axis=0)
+    lows = np.array([other.min(axis=0) for other in others])
+    highs = np.array([other.max(axis=0) for other in others])
+    return np.flatnonzero(((lows < high) & (highs > low)).all(axis=1)).tolist()
+
+
+__all__ = ["LARGE", "with_large_words"]

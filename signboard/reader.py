@@ -33,6 +33,7 @@ from signboard.photo import Photo, PhotoSource, load_photo, printable
 from signboard.reading import Line, Reading, Sign, Word
 from signboard.recognition import Recognizer, script_of
 from signboard.recognition.recognizer import CropReading
+from signboard.stacks import box, side_by_side, stacks
 from signboard.tiling import Found, Region, merge, regions
 
 # Crops taller than this many times their width may hold text that runs up or down.
@@ -257,6 +258,26 @@ class Reader:
         """Word polygons and scores on one photo (H, W, 3) uint8 RGB; nothing is read."""
         return self.detector.detect([pixels])[0]
 
+    def read_at(self, pixels: ImageArray, polygons: Sequence[FloatArray]) -> list[Word]:
+        """What is written at places that are known already, e.g. found by another program: a word each, in their order.
+
+        Args:
+            pixels: the photo (H, W, 3) uint8 RGB.
+            polygons: (N, 2) float32 each, N >= 4, pixels, clockwise; quads may begin at any corner.
+        """
+        words, _ = self._read_words([pixels] * len(polygons), list(polygons))
+        return [
+            Word(
+                w.text,
+                tuple((float(x), float(y)) for x, y in w.polygon),
+                w.confidence,
+                1.0,
+                script_of(w.text),
+                w.rotation,
+            )
+            for w in words
+        ]
+
     def _find(self, photos: Sequence[Photo]) -> list[Detections]:
         """Words on opened photos: one detection pass a shape, or one for the regions of each photo."""
         if self.tile:
@@ -300,20 +321,19 @@ class Reader:
         words = iter(self._read_polygons([p.pixels for p, _ in polygons], [polygon for _, polygon in polygons]))
         readings = []
         for photo, detections in zip(photos, found, strict=True):
-            kept = []
-            for score in detections.scores:
-                kept += [
-                    Word(
-                        text,
-                        tuple((round(float(x) / photo.scale, 1), round(float(y) / photo.scale, 1)) for x, y in polygon),
-                        round(confidence, 4),
-                        round(score, 4),
-                        script_of(text),
-                        rotation,
-                    )
-                    for text, confidence, polygon, rotation in next(words)
-                    if confidence >= self.min_confidence
-                ]
+            scored = [(word, score) for score in detections.scores for word in next(words)]
+            kept = [
+                Word(
+                    text,
+                    tuple((round(float(x) / photo.scale, 1), round(float(y) / photo.scale, 1)) for x, y in polygon),
+                    round(confidence, 4),
+                    round(score, 4),
+                    script_of(text),
+                    rotation,
+                )
+                for (text, confidence, polygon, rotation), score in self._with_stacks(photo.pixels, scored)
+                if confidence >= self.min_confidence
+            ]
             signs = arrange(kept)
             if self.translate:
                 signs = _translate(signs)
@@ -328,6 +348,24 @@ class Reader:
                 )
             )
         return readings
+
+    def _with_stacks(self, pixels: ImageArray, words: list[tuple[_ReadWord, float]]) -> list[tuple[_ReadWord, float]]:
+        """(word, detection score) of one photo, letters that stand below one another joined to words."""
+        found = stacks([(word.text, word.polygon) for word, _ in words])
+        if not found:
+            return words
+        polygons = [[words[i][0].polygon for i in column] for column in found]
+        crops = [side_by_side(pixels, column, self.recognizer.height) for column in polygons]
+        joined = []
+        for column, places, reading in zip(found, polygons, self.recognizer.read_lines(crops), strict=True):
+            apart = "".join(words[i][0].text for i in column)
+            least = min(words[i][0].confidence for i in column)
+            text, confidence = reading.text.replace(" ", ""), reading.confidence
+            if confidence < least and len(text) != len(apart):
+                text, confidence = apart, least
+            joined.append((_ReadWord(text, confidence, box(places), 0), min(words[i][1] for i in column)))
+        members = {i for column in found for i in column}
+        return [word for i, word in enumerate(words) if i not in members] + joined
 
     def _read_polygons(self, pictures: Sequence[ImageArray], polygons: Sequence[FloatArray]) -> list[list[_ReadWord]]:
         """The words inside each polygon, in the order of `polygons`: mostly one; more where the detector joined words.

@@ -1,0 +1,59 @@
+"""The shipped networks label photos: what is sure becomes a word, all else don't-care; the set can be trained on."""
+
+from __future__ import annotations
+
+import json
+import runpy
+import shutil
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from signboard.training.adapters import load_scenes
+
+ROOT = Path(__file__).resolve().parents[2]
+SAMPLE = ROOT / "data" / "samples" / "road.jpg"
+
+
+def _run(*arguments: str | Path) -> int:
+    return int(runpy.run_path(str(ROOT / "scripts" / "read_unlabelled.py"))["main"]([str(a) for a in arguments]))
+
+
+def test_a_folder_of_photos_becomes_a_set(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    photos = tmp_path / "photos" / "नया"
+    photos.mkdir(parents=True)
+    shutil.copy(SAMPLE, photos / "road.jpg")
+    Image.new("RGB", (300, 200), "gray").save(photos / "nothing.png")
+    assert _run(tmp_path / "photos", "--output", tmp_path / "out", "--min-confidence", "0.9") == 0
+    (scene,) = load_scenes(tmp_path / "out", "train")
+    assert scene.image == photos / "road.jpg"
+    assert (scene.width, scene.height) == Image.open(SAMPLE).size
+    words = [word for word in scene.words if not word.ignore]
+    assert words and all(word.text and len(word.text) >= 3 for word in words)
+    assert capsys.readouterr().out.startswith(f"{len(words)} words: ")
+
+
+def test_a_labelled_set_gives_its_words_without_text_alone(tmp_path: Path) -> None:
+    _run(SAMPLE.parent, "--output", tmp_path / "all", "--min-confidence", "0.9")
+    scene = next(s for s in load_scenes(tmp_path / "all") if s.image == SAMPLE)
+    known = [word for word in scene.words if not word.ignore]
+    rows = [
+        {"polygon": word.polygon.tolist(), "text": "" if i else word.text, "ignore": False}
+        for i, word in enumerate(known)
+    ]
+    folder = tmp_path / "set"
+    folder.mkdir()
+    row = {"image": str(SAMPLE), "width": scene.width, "height": scene.height, "words": rows}
+    (folder / "labels.jsonl").write_text(json.dumps(row, ensure_ascii=False) + "\n", encoding="utf-8")
+    assert _run(folder, "--output", tmp_path / "out") == 0
+    (made,) = load_scenes(tmp_path / "out", "train")
+    found = [word.text for word in made.words if not word.ignore]
+    assert found and set(found) <= {word.text for word in known[1:]}
+    assert len(made.words) == len(known) - 1
+
+
+def test_an_empty_folder_is_an_error_that_names_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "none").mkdir()
+    assert _run(tmp_path / "none", "--output", tmp_path / "out") == 1
+    assert "none: no labels.jsonl and no photos" in capsys.readouterr().err

@@ -29,6 +29,7 @@ from signboard.geometry import (
     text_size,
 )
 from signboard.layout import arrange
+from signboard.memory import give_back_memory
 from signboard.photo import Photo, PhotoSource, load_photo, printable
 from signboard.reading import Line, Reading, Sign, Word
 from signboard.recognition import Recognizer, script_of
@@ -42,6 +43,8 @@ _TALL = 1.5
 _UNSURE = 0.3
 # At most so many photos are read at once on a processor: each needs about 300 MB.
 _SIDE_BY_SIDE = 4
+# On a processor, free memory is given back after so many photos of a stream.
+_GIVE_BACK = 16
 # Photos are decoded at no more than this side where their format allows it: words keep more pixels than are read.
 _DECODE_SIDE = 2560
 # Photos shrunk more than this may hold text that is too small on the detector's picture ...
@@ -198,12 +201,16 @@ class Reader:
             )
             waiting: deque[Future[Reading]] = deque()
             stack.callback(lambda: [future.cancel() for future in waiting])
+            done = 0
             while True:
                 for photo in itertools.islice(photos, 2 * readers - len(waiting)):
                     waiting.append(pool.submit(self._read_or_error, photo))
                 if not waiting:
                     return
                 yield waiting.popleft().result()
+                done += 1
+                if done % _GIVE_BACK == 0:
+                    give_back_memory()
 
     def _read_or_error(self, photo: PhotoSource) -> Reading:
         """The reading of one photo; of one that cannot be opened, a reading with its error."""
@@ -232,10 +239,14 @@ class Reader:
                         return
                     yield [waiting.popleft().result() for _ in range(min(size, len(waiting)))]
 
+            done = 0
             for window, found in self._found(windows(), finder):
                 readings = iter(self._read_found([p for p in window if isinstance(p, Photo)], found))
                 for item in window:
                     yield item if isinstance(item, Reading) else next(readings)
+                    done += 1
+                    if done % _GIVE_BACK == 0 and self.device.type == "cpu":
+                        give_back_memory()
 
     def _found(
         self, windows: Iterator[list[Photo | Reading]], finder: ThreadPoolExecutor | None

@@ -43,13 +43,43 @@ if keep_freed_memory():
     assert after <= before
 
 
+@pytest.mark.parametrize("name", ["ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY"])
 @pytest.mark.parametrize(("before", "after"), [(None, "32"), ("7", "7")])
 def test_few_kernels_are_kept_unless_the_user_says_otherwise(
-    before: str | None, after: str, monkeypatch: pytest.MonkeyPatch
+    name: str, before: str | None, after: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    name = "ONEDNN_PRIMITIVE_CACHE_CAPACITY"
     monkeypatch.setenv(name, before or "")
     if before is None:
         monkeypatch.delenv(name)
     memory.forget_kernels()
     assert memory.os.environ[name] == after
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a matter of glibc")
+def test_gaps_in_the_heap_are_given_back() -> None:
+    code = """
+import numpy
+from signboard.memory import give_back_memory, keep_freed_memory
+def resident():
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))  # KiB
+if keep_freed_memory():
+    arrays = [numpy.ones(1_000_000, numpy.uint8) for _ in range(200)]
+    arrays = arrays[::20]  # what stays keeps the heap from shrinking
+    before = resident()
+    give_back_memory()
+    print(before - resident(), sum(int(array.sum()) for array in arrays))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
+    if not done.stdout:
+        pytest.skip("no glibc here")
+    given, kept = map(int, done.stdout.split())
+    assert given > 100_000 and kept == 10_000_000
+
+
+def test_giving_back_is_left_out_where_it_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory.ctypes, "CDLL", lambda _: object())
+    memory.give_back_memory()
+    monkeypatch.setattr(sys, "platform", "darwin")
+    monkeypatch.setattr(memory.ctypes, "CDLL", None)
+    memory.give_back_memory()

@@ -24,8 +24,9 @@ MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
 # More finds no more words on small photos, and costs time (measured on training photos).
 MAX_ENLARGEMENT = 1.3
-# A small picture that is not at least this much smaller than the large one shows nothing new.
-_OVERVIEW_WORTH = 1.5
+# A small picture that is not at least this much smaller than the large one shows nothing new; of such photos another
+# is made, of this share of the large one's side.
+_OVERVIEW_WORTH, _OVERVIEW_SHARE = 1.5, 1 / 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ class Detector:
         network: a trained network; it is put in evaluation mode.
         side: the longer side, in pixels, that photos are resized to.
         overview: the longer side of a second, small picture of each photo, on which words are found that are too large
-            on the first (see `overview.py`); None: only one is looked at.
+            on the first (see `overview.py`), smaller for small photos; None: only one is looked at.
         threshold, box_threshold: see `maps.polygons_from_map`.
         device: where the network runs.
         dtype: float32, or the half precision to autocast to on CUDA.
@@ -134,12 +135,15 @@ class Detector:
         found = self._look(photos, side or self.side)
         if self.overview is None or side is not None:
             return found
-        sizes = [[max(network_size(*p.shape[:2], side=s)) for s in (self.side, self.overview)] for p in photos]
-        worth = [i for i, (large, small) in enumerate(sizes) if large >= _OVERVIEW_WORTH * small]
-        for i, coarse in zip(worth, self._look([photos[i] for i in worth], self.overview), strict=True):
-            least = LARGE * max(photos[i].shape[:2]) / sizes[i][1]
-            words = with_large_words(found[i].words(), coarse.words(), least)
-            found[i] = Detections([polygon for polygon, _ in words], [score for _, score in words])
+        large = [max(network_size(*p.shape[:2], side=self.side)) for p in photos]
+        small = [self.overview if n >= _OVERVIEW_WORTH * self.overview else round(n * _OVERVIEW_SHARE) for n in large]
+        for size in sorted(set(small)):
+            members = [i for i, s in enumerate(small) if s == size]
+            for i, coarse in zip(members, self._look([photos[i] for i in members], size), strict=True):
+                shape = photos[i].shape[:2]
+                least = LARGE * max(shape) / max(network_size(*shape, side=size))
+                words = with_large_words(found[i].words(), coarse.words(), least)
+                found[i] = Detections([polygon for polygon, _ in words], [score for _, score in words])
         return found
 
     def _look(self, photos: Sequence[ImageArray], side: int) -> list[Detections]:

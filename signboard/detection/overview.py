@@ -19,6 +19,8 @@ LARGE = 32.0
 _CRUMB = 0.5
 # ... unless such words fill more than this share of the large one: then they are words, and the large one is several.
 _FILLED = 0.4
+# A lone word, seen with less certainty, that fills no more than this share of a large one is a part of it.
+_PART = 0.6
 
 
 def with_large_words(
@@ -37,13 +39,15 @@ def with_large_words(
     for polygon, score in sorted(large, key=lambda word: -word[1]):
         area = abs(polygon_area(polygon))
         crumbs, filled = set(), 0.0
-        for index in _touching(polygon, [other for other, _ in kept]):
+        touching = _touching(polygon, [other for other, _ in kept])
+        for index in touching:
             other = kept[index][0]
             common = shared(polygon, other)
             filled += common * min(area, abs(polygon_area(other)))
             if common > _CRUMB:
                 crumbs.add(index)
-        if filled <= _FILLED * area:
+        lone = len(touching) == 1 and bool(crumbs) and score >= kept[touching[0]][1]
+        if filled <= (_PART if lone else _FILLED) * area:
             kept = [word for index, word in enumerate(kept) if index not in crumbs] + [(polygon, score)]
     return kept
 

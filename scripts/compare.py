@@ -46,6 +46,11 @@ class Signboard:
     def __init__(self, threads: int, options: dict[str, Any]) -> None:
         from importlib.metadata import version
 
+        from signboard.memory import forget_kernels, keep_freed_memory
+
+        # As `signboard run` does.
+        keep_freed_memory()
+        forget_kernels()
         import torch
 
         torch.set_num_threads(threads)

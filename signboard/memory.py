@@ -30,7 +30,7 @@ def keep_freed_memory() -> bool:
     return bool(mallopt(_M_MMAP_THRESHOLD, 1 << 25)) and bool(mallopt(_M_TRIM_THRESHOLD, 1 << 27))
 
 
-def forget_kernels(keep: int = 32) -> None:
+def forget_kernels(keep: int = 128) -> None:
     """Makes the matrix library keep no more than `keep` compiled kernels; call it before the first convolution.
 
     oneDNN compiles a kernel for every layer and shape that it meets and keeps 1024 of them, and PyTorch keeps as many

@@ -44,7 +44,7 @@ if keep_freed_memory():
 
 
 @pytest.mark.parametrize("name", ["ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY"])
-@pytest.mark.parametrize(("before", "after"), [(None, "32"), ("7", "7")])
+@pytest.mark.parametrize(("before", "after"), [(None, "128"), ("7", "7")])
 def test_few_kernels_are_kept_unless_the_user_says_otherwise(
     name: str, before: str | None, after: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -24,7 +24,6 @@ import numpy as np
 from signboard import Reader
 from signboard.errors import DataError, SignboardError
 from signboard.geometry import FloatArray
-from signboard.photo import load_photo
 from signboard.reading import Word
 from signboard.training.adapters import load_scenes, read_rgb
 from signboard.training.metrics import normalize_text
@@ -59,12 +58,9 @@ def _of_folder(reader: Reader, path: Path, trusted: Trusted) -> Iterator[tuple[P
     if not files:
         raise DataError(f"{path}: no labels.jsonl and no photos")
     for file in files:
-        photo = load_photo(file)
-        height, width = photo.pixels.shape[:2]
-        reading = reader.read(photo.pixels)
-        found = [word for sign in reading.signs for line in sign.lines for word in line.words]
-        words = [_word(np.array(word.polygon), word if trusted(word) else None) for word in found]
-        yield file, width, height, words
+        reading = reader.read(file)
+        words = [_word(np.array(word.polygon), word if trusted(word) else None) for word in reading.words]
+        yield file, reading.width, reading.height, words
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -6,7 +6,7 @@ import contextlib
 import itertools
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -180,15 +180,17 @@ class Reader:
             raise SignboardError(f"batch_size: must be at least 1, not {batch_size}")
         threads = min(os.cpu_count() or 1, 8) if workers is None else max(1, workers)
         if batch_size == "auto" and self.device.type == "cpu" and min(threads, torch.get_num_threads()) > 1:
-            return self._side_by_side(iter(photos), min(threads, torch.get_num_threads(), _SIDE_BY_SIDE))
+            readers = min(threads, torch.get_num_threads(), _SIDE_BY_SIDE)
+            return _giving_back(self._side_by_side(iter(photos), readers))
         size = self._batch_size() if batch_size == "auto" else batch_size
-        return self._stream(iter(photos), size, threads)
+        readings = self._stream(iter(photos), size, threads)
+        return _giving_back(readings) if self.device.type == "cpu" else readings
 
     def _batch_size(self) -> int:
         """Photos of a window, by device. A photo that is read in regions is a batch of its own."""
         return 1 if self.tile else 32 if self.device.type == "cuda" else 4
 
-    def _side_by_side(self, photos: Iterator[PhotoSource], readers: int) -> Iterator[Reading]:
+    def _side_by_side(self, photos: Iterator[PhotoSource], readers: int) -> Generator[Reading, None, None]:
         """Readings in order, from threads that read a photo each.
 
         A layer of a small network is too little work for several processor threads; a photo for each keeps them busy.
@@ -201,16 +203,12 @@ class Reader:
             )
             waiting: deque[Future[Reading]] = deque()
             stack.callback(lambda: [future.cancel() for future in waiting])
-            done = 0
             while True:
                 for photo in itertools.islice(photos, 2 * readers - len(waiting)):
                     waiting.append(pool.submit(self._read_or_error, photo))
                 if not waiting:
                     return
                 yield waiting.popleft().result()
-                done += 1
-                if done % _GIVE_BACK == 0:
-                    give_back_memory()
 
     def _read_or_error(self, photo: PhotoSource) -> Reading:
         """The reading of one photo; of one that cannot be opened, a reading with its error."""
@@ -220,7 +218,7 @@ class Reader:
     def _read_opened(self, photo: Photo) -> Reading:
         return self._read_found([photo], self._find([photo]))[0]
 
-    def _stream(self, photos: Iterator[PhotoSource], size: int, threads: int) -> Iterator[Reading]:
+    def _stream(self, photos: Iterator[PhotoSource], size: int, threads: int) -> Generator[Reading, None, None]:
         with contextlib.ExitStack() as stack:
             pool = stack.enter_context(ThreadPoolExecutor(threads, thread_name_prefix="signboard-decode"))
             finder = None
@@ -239,14 +237,10 @@ class Reader:
                         return
                     yield [waiting.popleft().result() for _ in range(min(size, len(waiting)))]
 
-            done = 0
             for window, found in self._found(windows(), finder):
                 readings = iter(self._read_found([p for p in window if isinstance(p, Photo)], found))
                 for item in window:
                     yield item if isinstance(item, Reading) else next(readings)
-                    done += 1
-                    if done % _GIVE_BACK == 0 and self.device.type == "cpu":
-                        give_back_memory()
 
     def _found(
         self, windows: Iterator[list[Photo | Reading]], finder: ThreadPoolExecutor | None
@@ -314,9 +308,7 @@ class Reader:
                 for region, seen in zip(part, _halving(lambda some: self._look(pixels, some), part), strict=True):
                     scale = network_size(region.height, region.width, side=self.detector.side)[1] / region.width
                     corner = np.array([region.left, region.top], np.float32)
-                    found += [
-                        Found(p + corner, s, region, scale) for p, s in zip(seen.polygons, seen.scores, strict=True)
-                    ]
+                    found += [Found(p + corner, s, region, scale) for p, s in seen.words()]
         limit = np.array([width, height], np.float32)
         words = merge(found, height, width)
         return Detections([np.clip(polygon, 0.0, limit) for polygon, _ in words], [score for _, score in words])
@@ -453,6 +445,15 @@ def _own_stream(device: torch.device) -> None:
     """Gives this thread a CUDA stream of its own, so that its copies and kernels do not queue behind another's."""
     if device.type == "cuda":
         torch.cuda.set_stream(torch.cuda.Stream(device))
+
+
+def _giving_back(readings: Generator[Reading, None, None]) -> Generator[Reading, None, None]:
+    """`readings`, free memory given back between them now and then."""
+    with contextlib.closing(readings):
+        for done, reading in enumerate(readings, 1):
+            yield reading
+            if done % _GIVE_BACK == 0:
+                give_back_memory()
 
 
 def _open(photo: PhotoSource, decode_side: int | None) -> Photo | Reading:

@@ -32,15 +32,6 @@ def rectangle(cx: float, cy: float, width: float, height: float, degrees: float 
     return (corners @ turn.T + [cx, cy]).astype(np.float32)
 
 
-def overlap(a: np.ndarray, b: np.ndarray, size: int = 800) -> float:
-    masks = []
-    for polygon in (a, b):
-        mask = np.zeros((size, size), np.uint8)
-        cv2.fillPoly(mask, [np.round(polygon).astype(np.int32)], 1)
-        masks.append(mask.astype(bool))
-    return float((masks[0] & masks[1]).sum() / (masks[0] | masks[1]).sum())
-
-
 @given(st.floats(20, 300), st.floats(10, 80), st.floats(-44, 44), st.sampled_from([0.3, 0.4, 0.6]))
 def test_growing_undoes_shrinking(width: float, height: float, degrees: float, ratio: float) -> None:
     word = rectangle(400, 400, width, height, degrees)

@@ -132,23 +132,23 @@ class Detector:
             photos: (H, W, 3) uint8 RGB each, any sizes; those that come to the same network size share a forward pass.
             side: another longer side than the detector's own; then this picture alone is looked at.
         """
-        found = self._look(photos, side or self.side)
+        found = self._look(photos, [side or self.side] * len(photos))
         if self.overview is None or side is not None:
             return found
         large = [max(network_size(*p.shape[:2], side=self.side)) for p in photos]
         small = [self.overview if n >= _OVERVIEW_WORTH * self.overview else round(n * _OVERVIEW_SHARE) for n in large]
-        for size in sorted(set(small)):
-            members = [i for i, s in enumerate(small) if s == size]
-            for i, coarse in zip(members, self._look([photos[i] for i in members], size), strict=True):
-                shape = photos[i].shape[:2]
-                least = LARGE * max(shape) / max(network_size(*shape, side=size))
-                words = with_large_words(found[i].words(), coarse.words(), least)
-                found[i] = Detections([polygon for polygon, _ in words], [score for _, score in words])
-        return found
+        results = []
+        for photo, s, fine, coarse in zip(photos, small, found, self._look(photos, small), strict=True):
+            shape = photo.shape[:2]
+            words = with_large_words(
+                fine.words(), coarse.words(), LARGE * max(shape) / max(network_size(*shape, side=s))
+            )
+            results.append(Detections([polygon for polygon, _ in words], [score for _, score in words]))
+        return results
 
-    def _look(self, photos: Sequence[ImageArray], side: int) -> list[Detections]:
-        """Words on each photo, resized to a longer side of `side`."""
-        sizes = [network_size(p.shape[0], p.shape[1], side=side) for p in photos]
+    def _look(self, photos: Sequence[ImageArray], sides: Sequence[int]) -> list[Detections]:
+        """Words on each photo, each resized to its longer side of `sides`."""
+        sizes = [network_size(*p.shape[:2], side=s) for p, s in zip(photos, sides, strict=True)]
         results: list[Detections | None] = [None] * len(photos)
 
         def passes() -> Iterator[tuple[list[int], Tensor]]:

@@ -10,19 +10,22 @@ import torch
 from torch import Tensor, nn
 
 
-def orthogonalised(matrix: Tensor, steps: int = 5) -> Tensor:
+def orthogonalised(matrix: Tensor, steps: int = 5, dtype: torch.dtype | None = None) -> Tensor:
     """The nearest semi-orthogonal matrix to `matrix` (M, N), roughly: singular values come to between 0.7 and 1.2.
 
     A Newton-Schulz iteration with the coefficients of Jordan et al. 2024, "Muon: an optimizer for hidden layers".
+
+    Args:
+        dtype: what the iteration is computed in, the matrix's own by default; bfloat16 is enough for a step.
     """
     a, b, c = 3.4445, -4.7750, 2.0315
     tall = matrix.shape[0] > matrix.shape[1]
     x = matrix.T if tall else matrix
-    x = x / (x.norm() + 1e-7)
+    x = (x / (x.norm() + 1e-7)).to(dtype or matrix.dtype)
     for _ in range(steps):
         gram = x @ x.T
-        x = a * x + (b * gram + c * gram @ gram) @ x
-    return x.T if tall else x
+        x = torch.addmm(x, torch.addmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
+    return (x.T if tall else x).to(matrix.dtype)
 
 
 class Muon(torch.optim.Optimizer):
@@ -36,6 +39,7 @@ class Muon(torch.optim.Optimizer):
         lr: learning rate.
         momentum: of the orthogonalised steps.
         betas, eps: AdamW's.
+        dtype: what steps are orthogonalised in, the weights' own by default.
     """
 
     def __init__(
@@ -46,7 +50,9 @@ class Muon(torch.optim.Optimizer):
         momentum: float = 0.95,
         betas: tuple[float, float] = (0.9, 0.99),
         eps: float = 1e-8,
+        dtype: torch.dtype | None = None,
     ) -> None:
+        self.dtype = dtype
         super().__init__(
             groups, {"lr": lr, "momentum": momentum, "betas": betas, "eps": eps, "weight_decay": 0.0, "muon": False}
         )
@@ -71,7 +77,7 @@ class Muon(torch.optim.Optimizer):
         ahead = torch.lerp(weight.grad, running, group["momentum"])  # type: ignore[arg-type]  # Nesterov's
         flat = ahead.reshape(ahead.shape[0], -1)
         scale = 0.2 * math.sqrt(max(flat.shape))
-        weight.add_(orthogonalised(flat).view(weight.shape), alpha=-group["lr"] * scale)
+        weight.add_(orthogonalised(flat, dtype=self.dtype).view(weight.shape), alpha=-group["lr"] * scale)
 
     def _vector(self, weight: Tensor, group: dict[str, Any]) -> None:
         state = self.state[weight]

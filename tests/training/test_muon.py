@@ -9,15 +9,18 @@ from torch import nn
 from signboard.training.muon import Muon, orthogonalised, parameter_groups
 
 
+@pytest.mark.parametrize("dtype", [None, torch.bfloat16])
 @pytest.mark.parametrize("shape", [(8, 40), (40, 8), (16, 16)])
-def test_singular_values_come_near_one(shape: tuple[int, int]) -> None:
+def test_singular_values_come_near_one(shape: tuple[int, int], dtype: torch.dtype | None) -> None:
     torch.manual_seed(0)
     matrix = torch.randn(shape) * 37.0
-    values = torch.linalg.svdvals(orthogonalised(matrix))
+    result = orthogonalised(matrix, dtype=dtype)
+    assert result.dtype == torch.float32
+    values = torch.linalg.svdvals(result)
     assert float(values.min()) > 0.5 and float(values.max()) < 1.3
     # Its directions stay: the polar factor U V^T is the nearest orthogonal matrix.
     u, _, v = torch.linalg.svd(matrix, full_matrices=False)
-    inner = float((orthogonalised(matrix) * (u @ v)).sum() / min(shape))
+    inner = float((result * (u @ v)).sum() / min(shape))
     assert 0.6 < inner < 1.3
 
 

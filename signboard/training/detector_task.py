@@ -17,7 +17,7 @@ from signboard.detection.detector import MAX_ENLARGEMENT, MEAN, STD, Detector
 from signboard.detection.loss import detection_loss
 from signboard.detection.maps import make_targets
 from signboard.detection.network import DetectorConfig, DetectorNetwork
-from signboard.errors import ConfigError, DataError
+from signboard.errors import ConfigError, DataError, WeightsError
 from signboard.geometry import FloatArray, ImageArray
 from signboard.training.adapters import SceneSample, load_scenes, read_rgb
 from signboard.training.config import DetectorTrainConfig
@@ -213,7 +213,11 @@ class DetectorTask:
             DetectorConfig(config.backbone, config.width, config.neck, config.detail)
         )
         if config.start_from is not None:
-            self.model.load_state_dict(load_state(config.start_from, load_card(config.start_from, "detector")))
+            state = load_state(config.start_from, load_card(config.start_from, "detector"))
+            try:
+                self.model.load_state_dict(state)
+            except RuntimeError:
+                raise WeightsError(f"{config.start_from}: is of another architecture than the config's") from None
         self.validation = [
             (v.path.name, load_scenes(v.path, v.split, v.form)[: config.validation_limit]) for v in config.validation
         ]

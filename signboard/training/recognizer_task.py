@@ -26,7 +26,7 @@ from signboard.training.adapters import WordSample, load_scenes, load_words, rea
 from signboard.training.config import RecognizerTrainConfig
 from signboard.training.detector_task import make_synthesizer
 from signboard.training.engine import Batch
-from signboard.weights import load_card, load_state
+from signboard.training.growing import start_network
 
 # Crops are kept in memory with at most so many rows of text, and this share of their size around it.
 KEEP_ROWS = 56
@@ -318,7 +318,7 @@ class RecognizerTask:
             )
         )
         if config.start_from is not None:
-            self.model.load_state_dict(load_state(config.start_from, load_card(config.start_from, "recognizer")))
+            start_network(self.model, config.start_from, "recognizer")
         self.trained_on = [
             {"name": name, "words": len(crops), "weight": weight}
             for name, (crops, weight) in zip(self._names, sources, strict=True)

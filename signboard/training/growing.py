@@ -1,0 +1,68 @@
+"""Starting a larger network from the weights of a smaller one, so that what those have learned is not learned anew."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from signboard.errors import WeightsError
+from signboard.weights import load_card, load_state
+
+
+def grown(state: dict[str, Tensor], fresh: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Weights for a wider network that computes, at first, what the narrower one does.
+
+    What is there already keeps its weights and hears nothing of the new channels (weights of zero); the new channels
+    begin as `fresh` has them and hear everything. Right for networks whose channels are added up or normalised one by
+    one (batch norm), not for those that concatenate. Where a kernel has more rows or columns than before, the old one
+    is stretched over them. After Chen et al. 2016, "Net2Net: accelerating learning via knowledge transfer".
+
+    Args:
+        state: the weights of the narrower network.
+        fresh: the state of the wider one as it was built, with the same names.
+
+    Raises:
+        WeightsError: the names differ, or a tensor would have to shrink.
+    """
+    if state.keys() != fresh.keys():
+        odd = sorted(state.keys() ^ fresh.keys())
+        raise WeightsError(f"of another architecture: {', '.join(odd[:3])}{', ...' if len(odd) > 3 else ''}")
+    result = {}
+    for key, new in fresh.items():
+        old = state[key]
+        if old.ndim == 4 and new.ndim == 4 and old.shape[2:] != new.shape[2:]:
+            size = (int(new.shape[2]), int(new.shape[3]))
+            share = old.shape[2] * old.shape[3] / (size[0] * size[1])
+            old = F.interpolate(old, size=size, mode="bilinear", align_corners=False) * share
+        if old.ndim != new.ndim or any(a > b for a, b in zip(old.shape, new.shape, strict=True)):
+            raise WeightsError(f"{key}: has shape {tuple(old.shape)}, wanted {tuple(new.shape)} or less")
+        new = new.clone()
+        if new.ndim > 1:
+            new[: old.shape[0], old.shape[1] :] = 0
+            new[: old.shape[0], : old.shape[1]] = old
+        elif new.ndim == 1:
+            new[: old.shape[0]] = old
+        else:
+            new.copy_(old)
+        result[key] = new
+    return result
+
+
+def start_network(network: nn.Module, card_path: Path, kind: str) -> None:
+    """Give `network` the weights of the card at `card_path`, grown where it is larger (see `grown`).
+
+    Args:
+        kind: of the card, such as "recognizer".
+
+    Raises:
+        WeightsError: card or weights are missing, damaged, or of another architecture.
+    """
+    state = load_state(card_path, load_card(card_path, kind))
+    with torch.no_grad():
+        try:
+            network.load_state_dict(grown(state, network.state_dict()))
+        except WeightsError as error:
+            raise WeightsError(f"{card_path}: {error}") from None

@@ -1,0 +1,57 @@
+"""A larger recogniser that starts from a smaller one's weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from signboard.errors import WeightsError
+from signboard.recognition.network import RecognizerConfig, RecognizerNetwork
+from signboard.training.growing import grown, start_network
+from signboard.weights import save_weights
+
+
+def _network(seed: int, **changes: float | int | str) -> RecognizerNetwork:
+    torch.manual_seed(seed)
+    settings = {"backbone": "resnet18", "width": 0.125, "mixer": 32, "mixer_layers": 1, "characters": "abc", **changes}
+    network = RecognizerNetwork(RecognizerConfig(**settings))  # type: ignore[arg-type]
+    for name, value in network.state_dict().items():  # as after training: no norm stands at its first value
+        if value.is_floating_point() and value.ndim == 1:
+            value.copy_(torch.rand_like(value) + (0.5 if "var" in name or "weight" in name else 0.0))
+    return network
+
+
+def test_the_wider_network_reads_as_the_narrower_one_did_and_can_learn() -> None:
+    small, large = _network(0), _network(1, width=0.25)
+    large.load_state_dict(grown(small.state_dict(), large.state_dict()))
+    crops = torch.randn(2, 3, 32, 64)
+    with torch.no_grad():
+        expected = small.eval()(crops)[0]
+        torch.testing.assert_close(large.eval()(crops)[0], expected, rtol=1e-4, atol=1e-4)
+    assert float(expected.std()) > 0.01
+    large.train()
+    large(crops)[0].square().mean().backward()
+    kernel = large.collapse[0].weight
+    assert kernel.grad is not None and float(kernel.grad[:, small.collapse[0].weight.shape[1] :].abs().max()) > 0
+
+
+def test_a_taller_crop_gets_the_kernel_stretched_over_its_rows() -> None:
+    small, large = _network(0), _network(1, height=48)
+    state = grown(small.state_dict(), large.state_dict())
+    before, after = small.state_dict()["collapse.0.weight"], state["collapse.0.weight"]
+    assert before.shape[2] == 2 and after.shape[2] == 3
+    torch.testing.assert_close(after.sum(dim=2), before.sum(dim=2))
+
+
+def test_what_does_not_fit_is_named(tmp_path: Path) -> None:
+    small, large = _network(0), _network(1, width=0.25)
+    with pytest.raises(WeightsError, match=r"backbone\.\S+: has shape"):
+        grown(large.state_dict(), small.state_dict())
+    with pytest.raises(WeightsError, match=r"of another architecture: mixer\.1"):
+        grown(small.state_dict(), _network(1, mixer_layers=2).state_dict())
+    card = tmp_path / "small.json"
+    save_weights(card, large.state_dict(), {"kind": "recognizer"})
+    with pytest.raises(WeightsError, match=r"small\.json: backbone"):
+        start_network(small, card, "recognizer")

@@ -55,11 +55,9 @@ class Signboard:
 
         torch.set_num_threads(threads)
         from signboard import Reader
-        from signboard.recognition import Recognizer
 
-        weights = options.get("weights", {})
-        self.reader = Reader(device="cpu", **weights)
-        self.recognizer = Recognizer.load(weights.get("recognizer"))
+        self.reader = Reader(device="cpu", **options.get("weights", {}))
+        self.recognizer = self.reader.recognizer
         self.version = f"signboard {version('signboard')}"
 
     def read(self, pixels: np.ndarray) -> list[Reading]:

@@ -1,4 +1,4 @@
-"""Which device a network runs on."""
+"""Which device a network runs on, and in which precision."""
 
 from __future__ import annotations
 
@@ -24,3 +24,29 @@ def choose_device(name: str) -> torch.device:
     if device.type == "mps" and not torch.backends.mps.is_available():
         raise ConfigError(f"device {name!r}: no MPS device is available; use --device cpu")
     return device
+
+
+def choose_precision(name: str, device: torch.device) -> torch.dtype:
+    """What a network computes in on `device`: "fp32", "fp16", "bf16", or "auto".
+
+    "auto" is half precision where it is faster: float16 on CUDA, bfloat16 on processors that multiply it in hardware
+    (AVX512-BF16 or AMX), where the detector then takes half the time; float32 elsewhere.
+
+    Raises:
+        ConfigError: no such precision.
+    """
+    names = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+    if name == "auto":
+        if device.type == "cuda":
+            return torch.float16
+        return torch.bfloat16 if device.type == "cpu" and multiplies_bfloat16() else torch.float32
+    if name not in names:
+        raise ConfigError(f"precision {name!r}: use auto, {', '.join(names)}")
+    return names[name]
+
+
+def multiplies_bfloat16() -> bool:
+    """Whether this processor has instructions for products of bfloat16; without them it is slower than float32."""
+    # Not promised by torch; where these names are gone, float32 is right, too.
+    checks = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    return any(getattr(torch.cpu, check, bool)() for check in checks)

@@ -17,7 +17,7 @@ import torch
 
 from signboard.detection import Detections, Detector
 from signboard.detection.detector import network_size
-from signboard.devices import choose_device
+from signboard.devices import choose_device, choose_precision
 from signboard.errors import PhotoError, SignboardError
 from signboard.geometry import (
     FloatArray,
@@ -72,15 +72,6 @@ A = TypeVar("A")
 B = TypeVar("B")
 
 
-def _precision(name: str, device: torch.device) -> torch.dtype:
-    names = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
-    if name == "auto":
-        return torch.float16 if device.type == "cuda" else torch.float32
-    if name not in names:
-        raise SignboardError(f"precision {name!r}: use auto, {', '.join(names)}")
-    return names[name]
-
-
 def _halving(work: Callable[[Sequence[A]], list[B]], items: Sequence[A]) -> list[B]:
     """`work(items)`; when the device has too little memory for all of them at once, in halves."""
     try:
@@ -100,7 +91,7 @@ class Reader:
         device: "auto", "cpu", "cuda", "cuda:1", "mps".
         min_confidence: words read with less confidence (0 to 1) are left out; by default the recogniser's card says.
         detection_threshold: least mean probability (0 to 1) of a word's region; the card's value by default.
-        precision: "auto" (half precision on CUDA), "fp32", "fp16" or "bf16".
+        precision: "auto" (half precision where it is faster: see `devices.choose_precision`), "fp32", "fp16" or "bf16".
         detector, recognizer: loaded models, or paths to their cards; the shipped ones by default.
         translate: also say the Hindi lines in Latin letters and in English.
         tile: read photos larger than the detector's side at full resolution, in overlapping regions: finds small text
@@ -126,7 +117,7 @@ class Reader:
             if value is not None and not 0.0 <= value <= 1.0:
                 raise SignboardError(f"{name}: must be between 0 and 1, not {value}")
         where = choose_device(device)
-        dtype = _precision(precision, where)
+        dtype = choose_precision(precision, where)
         if not isinstance(detector, Detector):
             detector = Detector.load(detector, device=where, dtype=dtype, box_threshold=detection_threshold)
         if not isinstance(recognizer, Recognizer):

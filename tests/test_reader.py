@@ -202,7 +202,6 @@ def test_too_little_memory_halves_the_batch(
 
 
 def test_half_precision_reads_much_the_same(reader: Reader, photos: list[Path]) -> None:
-    # bfloat16 is what the processor's autocast knows; the way through the code is CUDA's.
     half = Detector(reader.detector.network, side=160, threshold=0.12, box_threshold=0.0, dtype=torch.bfloat16)
     batch = torch.zeros((1, 96, 160, 3), dtype=torch.uint8)
     full = reader.detector.probability_maps(batch)

@@ -117,7 +117,7 @@ def run(
     workers: Annotated[
         int | None, typer.Option(min=1, help="Threads that open photos; default: by the number of cores.")
     ] = None,
-    precision: Annotated[str, typer.Option(help="auto, fp32, bf16 or fp16.")] = "auto",
+    precision: Annotated[str, typer.Option(help="auto (what is fastest here), fp32, bf16 or fp16.")] = "auto",
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with an earlier run: skip what its output already holds.")
     ] = False,

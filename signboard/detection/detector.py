@@ -73,7 +73,7 @@ class Detector:
             on the first (see `overview.py`), smaller for small photos; None: only one is looked at.
         threshold, box_threshold: see `maps.polygons_from_map`.
         device: where the network runs.
-        dtype: float32, or the half precision to autocast to on CUDA.
+        dtype: what the network computes in: float32, or a half precision.
         card: the card of the weights, kept for whoever asks.
     """
 
@@ -94,6 +94,8 @@ class Detector:
         self.network = network.eval().to(self.device).to(memory_format=torch.channels_last)
         # What runs: on a processor 1.2 to 1.3 times as fast (1280x960). The recogniser gains nothing from it.
         self._folded = folded(self.network).to(memory_format=torch.channels_last)
+        if self.device.type == "cpu":  # a tenth faster than autocast, which turns the weights anew for each picture
+            self._folded = self._folded.to(dtype)
         self.side = side
         self.overview = overview
         self.threshold = threshold
@@ -121,8 +123,11 @@ class Detector:
         """Pictures (N, H, W, 3) uint8, H and W multiples of 32 -> probability of text kernels (N, H, W) float32."""
         x = batch.to(self.device).permute(0, 3, 1, 2)
         x = ((x.float() - self._mean) / self._std).contiguous(memory_format=torch.channels_last)
-        with torch.autocast(self.device.type, dtype=self.dtype, enabled=self.dtype != torch.float32):
-            logits, _ = self._folded(x)
+        if self.device.type == "cpu":
+            logits, _ = self._folded(x.to(self.dtype))
+        else:
+            with torch.autocast(self.device.type, dtype=self.dtype, enabled=self.dtype != torch.float32):
+                logits, _ = self._folded(x)
         return torch.sigmoid(logits.float())
 
     def detect(self, photos: Sequence[ImageArray], *, side: int | None = None) -> list[Detections]:

@@ -58,7 +58,7 @@ class Recognizer:
         max_width: columns of the widest crop; longer words are squeezed.
         batch_area: pixels of crops in one forward pass.
         device: where the network runs.
-        dtype: float32, or the half precision to autocast to on CUDA.
+        dtype: what the network computes in: float32, or the half precision to autocast to.
         card: the card of the weights, kept for whoever asks.
         language: what unsure readings are weighed with (see `language.py`); None: the network alone reads.
     """

@@ -57,8 +57,10 @@ def _of_folder(reader: Reader, path: Path, trusted: Trusted) -> Iterator[tuple[P
     files = sorted(file for file in path.rglob("*") if file.suffix.lower() in _PHOTOS)
     if not files:
         raise DataError(f"{path}: no labels.jsonl and no photos")
-    for file in files:
-        reading = reader.read(file)
+    for file, reading in zip(files, reader.read_many(files), strict=True):
+        if reading.error:
+            print(f"left out: {reading.error}", file=sys.stderr)
+            continue
         words = [_word(np.array(word.polygon), word if trusted(word) else None) for word in reading.words]
         yield file, reading.width, reading.height, words
 

@@ -25,13 +25,16 @@ def test_a_folder_of_photos_becomes_a_set(tmp_path: Path, capsys: pytest.Capture
     photos.mkdir(parents=True)
     shutil.copy(SAMPLE, photos / "road.jpg")
     Image.new("RGB", (300, 200), "gray").save(photos / "nothing.png")
+    (photos / "broken.jpg").write_bytes(b"not a photo")
     assert _run(tmp_path / "photos", "--output", tmp_path / "out", "--min-confidence", "0.9") == 0
     (scene,) = load_scenes(tmp_path / "out", "train")
     assert scene.image == photos / "road.jpg"
     assert (scene.width, scene.height) == Image.open(SAMPLE).size
     words = [word for word in scene.words if not word.ignore]
     assert words and all(word.text and len(word.text) >= 3 for word in words)
-    assert capsys.readouterr().out.startswith(f"{len(words)} words: ")
+    said = capsys.readouterr()
+    assert said.out.startswith(f"{len(words)} words: ")
+    assert "left out: " in said.err and "broken.jpg" in said.err
 
 
 def test_a_labelled_set_gives_its_words_without_text_alone(tmp_path: Path) -> None:

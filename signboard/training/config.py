@@ -50,14 +50,18 @@ class DataConfig(StrictModel):
 
 
 class TrainConfig(StrictModel):
-    """What every run has. `threads` 0 leaves torch's default; `workers` are processes that make data."""
+    """What every run has. `threads` 0 leaves torch's default; `workers` are processes that make data.
+
+    `precision` is that of convolutions and products, the weights are float32 always; "auto" is bf16 where the device
+    multiplies it in hardware (a recent GPU, processors with AVX512-BF16 or AMX), fp32 elsewhere.
+    """
 
     output: Path
     steps: int = Field(gt=0)
     batch_size: int = Field(gt=0)
     seed: int = 0
     device: str = "auto"
-    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "fp32"
     compile: bool = False
     threads: int = Field(0, ge=0)
     workers: int = Field(1, ge=0)

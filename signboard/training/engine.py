@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from signboard.backbones.heads import TrainingForm
-from signboard.devices import choose_device
+from signboard.devices import choose_device, choose_precision
 from signboard.errors import SignboardError, WeightsError
 from signboard.training.config import TrainConfig
 from signboard.training.muon import Muon, parameter_groups
@@ -133,13 +133,24 @@ def pick_device(name: str) -> torch.device:
     return device
 
 
-def make_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
-    """The optimizer that `config.optimizer` names."""
+def pick_precision(name: str, device: torch.device) -> torch.dtype:
+    """What a run computes its products in: `name` of `TrainConfig.precision` on `device`."""
+    if name != "auto":
+        return choose_precision(name, device)
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float32
+    return choose_precision("auto", device)
+
+
+def make_optimizer(
+    model: nn.Module, config: TrainConfig, precision: torch.dtype = torch.float32
+) -> torch.optim.Optimizer:
+    """The optimizer that `config.optimizer` names, for a run whose products are computed in `precision`."""
     o = config.optimizer
     groups = parameter_groups(model, o.weight_decay, muon=o.kind == "muon")
     if o.kind == "muon":
         # A third of a small network's step on a processor was orthogonalisation in float32.
-        half = torch.bfloat16 if config.precision == "bf16" else None
+        half = torch.bfloat16 if precision == torch.bfloat16 else None
         return Muon(groups, o.learning_rate, betas=BETAS, dtype=half)
     return torch.optim.AdamW(groups, lr=o.learning_rate, betas=BETAS)
 
@@ -206,8 +217,8 @@ def train(
         )
     elif config.compile and device.type == "cuda":
         wrapped = torch.compile(model, dynamic=True)  # type: ignore[assignment]
-    optimizer = make_optimizer(model, config)
-    precision = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[config.precision]
+    precision = pick_precision(config.precision, device)
+    optimizer = make_optimizer(model, config, precision)
     scaler = torch.amp.GradScaler(device.type, enabled=precision == torch.float16 and device.type == "cuda")
     ema = Ema(model, config.ema)
     step, seen, spent, best = 0, 0, 0.0, -math.inf
@@ -241,7 +252,7 @@ def train(
     parameters = sum(p.numel() for p in model.parameters())
     say(
         f"{task.name}: {parameters / 1e6:.2f} M parameters, {config.steps} steps of {config.batch_size} x {world}, "
-        f"{device}, {config.precision}, {torch.get_num_threads()} threads, output {output}"
+        f"{device}, {str(precision).removeprefix('torch.')}, {torch.get_num_threads()} threads, output {output}"
     )
     rows = (output / "log.jsonl").open("a", encoding="utf-8")
 

@@ -18,10 +18,27 @@ from signboard.errors import ConfigError, DataError, SignboardError
 from signboard.recognition import Recognizer
 from signboard.training.config import DetectorTrainConfig, RecognizerTrainConfig, TrainConfig, load_config
 from signboard.training.detector_task import DetectorTask
-from signboard.training.engine import learning_rate, train
+from signboard.training.engine import learning_rate, make_optimizer, pick_precision, train
+from signboard.training.muon import Muon
 from signboard.training.recognizer_task import RecognizerTask, cut_with_margin
 
 ROOT = Path(__file__).parents[2]
+
+
+def test_auto_precision_follows_the_processor(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    cpu = torch.device("cpu")
+    for in_hardware, expected in ((True, torch.bfloat16), (False, torch.float32)):
+        monkeypatch.setattr("signboard.devices.multiplies_bfloat16", lambda answer=in_hardware: answer)
+        assert pick_precision("auto", cpu) == expected and pick_precision("bf16", cpu) == torch.bfloat16
+        lines: list[str] = []
+        config = TrainConfig(
+            output=tmp_path / str(in_hardware), steps=2, batch_size=8, precision="auto", workers=0, device="cpu"
+        )
+        train(_Toy(), config, log=lines.append)
+        assert str(expected).removeprefix("torch.") in lines[0]
+        muon = config.model_copy(update={"optimizer": config.optimizer.model_copy(update={"kind": "muon"})})
+        optimizer = make_optimizer(_Toy().model, muon, expected)
+        assert isinstance(optimizer, Muon) and optimizer.dtype == (torch.bfloat16 if in_hardware else None)
 
 
 class _Numbers:

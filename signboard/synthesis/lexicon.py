@@ -365,6 +365,8 @@ class Lexicon:
             return _CODES[int(rng.integers(len(_CODES)))](rng)
         elif kind < 0.955:
             return self._address(rng)
+        elif kind < 0.965:
+            return self._short(rng)
         elif kind < 0.975:
             return "".join(_RANDOM_POOL[i] for i in rng.integers(0, len(_RANDOM_POOL), int(rng.integers(2, 9))))
         else:
@@ -379,6 +381,25 @@ class Lexicon:
     def _mixed(self, rng: Generator) -> str:
         hindi, english = self._hindi_list.draw(rng), self._case(rng, self._english_list.draw(rng))
         return f"{hindi}{_pick(rng, '-/&')}{english}" if rng.random() < 0.5 else f"{english}{_pick(rng, '-/')}{hindi}"
+
+    def _short(self, rng: Generator) -> str:
+        """One character, or few: the number of a house, platform or route, an initial, "&"."""
+        kind = rng.random()
+        if kind < 0.3:
+            return _pick(rng, DIGITS)
+        if kind < 0.55:
+            return _number(rng, int(rng.integers(1, 4)))
+        if kind < 0.65:
+            return _number(rng, int(rng.integers(1, 3))) + _pick(rng, "ABCD")
+        if kind < 0.9:
+            return _pick(rng, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") + _pick(rng, ("", "", "."))
+        return _pick(rng, ("&", "&", "+", "a", "1.", "2)", "x"))
+
+    def _with_short(self, rng: Generator, line: str) -> str:
+        """A line with a short word before, behind or between its own."""
+        words = line.split()
+        words.insert(int(rng.integers(0, len(words) + 1)), self._short(rng))
+        return " ".join(words)
 
     def _address(self, rng: Generator) -> str:
         name = self._english_list.draw(rng).lower().strip(".,'&")
@@ -434,7 +455,13 @@ class Lexicon:
         return " ".join(kept) or self.word(rng, script)
 
     def board(self, rng: Generator, devanagari: float = 0.5) -> list[str]:
-        """Lines of one sign, the first the most important: bilingual sign, shop board, notice, directions."""
+        """Lines of one sign, the first the most important: bilingual sign, shop board, notice, directions, a number."""
+        lines = self._board(rng, devanagari)
+        if rng.random() < 0.08:
+            return [self._short(rng), *lines[: int(rng.integers(0, 2))]]
+        return [self._with_short(rng, line) if rng.random() < 0.12 else line for line in lines]
+
+    def _board(self, rng: Generator, devanagari: float) -> list[str]:
         kind = rng.random()
         main = "devanagari" if rng.random() < devanagari else "latin"
         if kind < 0.3:

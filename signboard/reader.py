@@ -28,6 +28,7 @@ from signboard.geometry import (
     rotate_polygon_start,
     text_size,
 )
+from signboard.joining import one_word, pieces
 from signboard.layout import arrange
 from signboard.memory import give_back_memory
 from signboard.photo import Photo, PhotoSource, load_photo, printable
@@ -55,6 +56,8 @@ _LEGIBLE = 16.0
 # Shrunk this much, even letters 60 pixels high are lost, and the words that are found say nothing of the others.
 _SHRUNK_FAR = 4.0
 
+# A word that was found in pieces is put together in so many rounds: two pieces, then up to four.
+_PIECES = 2
 # Between words that are parted at a space, this share of the text's height belongs to neither.
 _GAP = 0.2
 
@@ -316,6 +319,7 @@ class Reader:
         readings = []
         for photo, detections in zip(photos, found, strict=True):
             scored = [(word, score) for score in detections.scores for word in next(words)]
+            whole = self._with_whole_words(photo.pixels, scored)
             kept = [
                 Word(
                     text,
@@ -325,7 +329,7 @@ class Reader:
                     script_of(text),
                     rotation,
                 )
-                for (text, confidence, polygon, rotation), score in self._with_stacks(photo.pixels, scored)
+                for (text, confidence, polygon, rotation), score in self._with_stacks(photo.pixels, whole)
                 if confidence >= self.min_confidence
             ]
             signs = arrange(kept)
@@ -342,6 +346,26 @@ class Reader:
                 )
             )
         return readings
+
+    def _with_whole_words(
+        self, pixels: ImageArray, words: list[tuple[_ReadWord, float]]
+    ) -> list[tuple[_ReadWord, float]]:
+        """(word, detection score) of one photo, words that were found in pieces put together."""
+        for _ in range(_PIECES):
+            level = [i for i, (word, _) in enumerate(words) if word.rotation == 0 and len(word.polygon) == 4]
+            pairs = pieces([(words[i][0].text, words[i][0].polygon) for i in level])
+            crops = [rectify(pixels, quad, self.recognizer.height) for _, _, quad in pairs]
+            joined: list[tuple[_ReadWord, float]] = []
+            gone: set[int] = set()
+            for (i, j, quad), reading in zip(pairs, self.recognizer.read_lines(crops), strict=True):
+                (first, score), (second, other) = words[level[i]], words[level[j]]
+                if one_word(reading.text, reading.confidence, first.confidence, second.confidence):
+                    gone |= {level[i], level[j]}
+                    joined.append((_ReadWord(reading.text, reading.confidence, quad, 0), min(score, other)))
+            if not joined:
+                break
+            words = [word for i, word in enumerate(words) if i not in gone] + joined
+        return words
 
     def _with_stacks(self, pixels: ImageArray, words: list[tuple[_ReadWord, float]]) -> list[tuple[_ReadWord, float]]:
         """(word, detection score) of one photo, letters that stand below one another joined to words."""

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from signboard.errors import ConfigError, DataError
 from signboard.geometry import FloatArray, ImageArray, text_quad, text_size
+from signboard.joining import around, next_on_line
 from signboard.recognition.charset import DEFAULT_CHARACTERS, Charset, normalize
 from signboard.recognition.ctc import ctc_loss, flat_start_loss
 from signboard.recognition.network import RecognizerConfig, RecognizerNetwork
@@ -71,24 +72,11 @@ def neighbours(words: Sequence[tuple[FloatArray, str]]) -> list[tuple[FloatArray
     """
     quads = [text_quad(polygon).astype(np.float32) for polygon, _ in words]
     pairs = []
-    for i, first in enumerate(quads):
-        width, height = text_size(first)
-        right = (first[1] - first[0]) / max(float(np.linalg.norm(first[1] - first[0])), 1e-3)
-        down = np.array([-right[1], right[0]], np.float32)
-        near: list[tuple[float, int]] = []
-        for j, second in enumerate(quads):
-            other = text_size(second)[1]
-            if i == j or not 0.7 < other / max(height, 1.0) < 1.4:
-                continue
-            tops, bottoms = (second[0] - first[1]) @ down, (second[3] - first[2]) @ down
-            gap = float(((second[[0, 3]] - first[[1, 2]]) @ right).mean())
-            if max(abs(tops), abs(bottoms)) < 0.4 * height and -0.1 * height < gap < 0.9 * height:
-                near.append((gap, j))
-        if near:
-            j = min(near)[1]
-            quad = np.stack([first[0], quads[j][1], quads[j][2], first[3]])
-            if width > height / 4 and text_size(quad)[0] < 9 * text_size(quad)[1]:
-                pairs.append((quad, f"{words[i][1]} {words[j][1]}"))
+    for i, j, _ in next_on_line(quads, least=-0.1, most=0.9):
+        width, height = text_size(quads[i])
+        quad = around(quads[i], quads[j])
+        if width > height / 4 and text_size(quad)[0] < 9 * text_size(quad)[1]:
+            pairs.append((quad, f"{words[i][1]} {words[j][1]}"))
     return pairs
 
 

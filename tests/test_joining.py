@@ -1,0 +1,81 @@
+"""Words that were found in pieces: which are asked about, what is believed, and what the reader makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from signboard import Reader
+from signboard.detection import Detections, Detector
+from signboard.joining import next_on_line, one_word, pieces
+from signboard.recognition import Recognizer
+from signboard.recognition.recognizer import CropReading
+
+
+def _box(x: float, y: float, width: float, height: float) -> np.ndarray:
+    return np.array([[x, y], [x + width, y], [x + width, y + height], [x, y + height]], np.float32)
+
+
+def test_the_nearest_word_to_the_right_on_the_line() -> None:
+    first, second, third = _box(0, 0, 50, 20), _box(55, 1, 40, 20), _box(100, 0, 30, 20)
+    below, tall = _box(0, 24, 50, 20), _box(52, -20, 30, 60)
+    found = next_on_line([third, first, below, second, tall], least=-0.4, most=1.0)
+    assert [(i, j) for i, j, _ in found] == [(1, 3), (3, 0)]
+    assert [gap for _, _, gap in found] == pytest.approx([0.25, 0.25])
+    assert next_on_line([first, second], least=-0.4, most=0.2) == []
+    overlapping = next_on_line([first, _box(45, 0, 40, 20)], least=-0.4, most=0.2)
+    assert overlapping == [(0, 1, pytest.approx(-0.25))]
+
+
+def test_pieces_touch_or_are_single_letters() -> None:
+    touching = [("Manch", _box(0, 0, 90, 30)), ("ester", _box(86, 0, 80, 30))]
+    ((i, j, quad),) = pieces(touching)
+    assert (i, j) == (0, 1) and quad.tolist() == _box(0, 0, 166, 30).tolist()
+    assert pieces([("BUT", _box(0, 0, 60, 30)), ("IT'S", _box(62, 0, 60, 30))]) == []
+    ((i, j, _),) = pieces([("TASTE", _box(0, 0, 90, 30)), ("R", _box(98, 0, 20, 30))])
+    assert (i, j) == (0, 1)
+    assert pieces([("PLATFORM", _box(0, 0, 120, 30)), ("4", _box(140, 0, 15, 30))]) == []
+    # A word in three pieces: the closest two come first.
+    ((i, j, _),) = pieces([("s", _box(0, 0, 20, 30)), ("t", _box(26, 0, 15, 30)), ("reet", _box(39, 0, 60, 30))])
+    assert (i, j) == (1, 2)
+
+
+def test_what_is_believed() -> None:
+    assert one_word("Manchester", 0.99, 0.81, 0.49)
+    assert not one_word("Man chester", 0.99, 0.81, 0.49)  # the recogniser sees a space
+    assert not one_word("61tol", 0.59, 0.97, 0.37)
+    assert not one_word("BUTIT'S", 0.9, 0.99, 0.98)
+    assert not one_word("", 0.0, 0.0, 0.0)
+
+
+class _Pieces(Detector):
+    def __init__(self, boxes: Sequence[np.ndarray]) -> None:
+        self.side, self.boxes = 400, boxes
+
+    def detect(self, photos: Sequence[np.ndarray], *, side: int | None = None) -> list[Detections]:
+        return [Detections(list(self.boxes), [0.9 - 0.1 * i for i in range(len(self.boxes))])]
+
+
+class _Widths(Recognizer):
+    """Reads by the width of a crop, brought to the height of 30."""
+
+    def __init__(self, words: dict[int, tuple[str, float]]) -> None:
+        self.height, self.card, self.words = 30, {}, words
+
+    def read_lines(self, crops: Sequence[np.ndarray]) -> list[CropReading]:
+        return [CropReading(*self.words[min(self.words, key=lambda w: abs(w - c.shape[1]))]) for c in crops]
+
+
+@pytest.mark.parametrize(("confidence", "expected"), [(0.97, ["street"]), (0.6, ["st", "re", "et"])])
+def test_the_reader_puts_a_word_of_three_pieces_together(confidence: float, expected: list[str]) -> None:
+    boxes = [_box(20, 40, 40, 30), _box(58, 40, 60, 30), _box(116, 40, 50, 30)]
+    words = {40: ("st", 0.9), 60: ("re", 0.9), 50: ("et", 0.9), 98: ("stre", confidence), 108: ("reet", confidence),
+             146: ("street", confidence)}  # fmt: skip
+    reader = Reader(device="cpu", detector=_Pieces(boxes), recognizer=_Widths(words))
+    found = reader.read(np.full((120, 200, 3), 90, np.uint8)).words
+    assert sorted(word.text for word in found) == sorted(expected)
+    if len(found) == 1:
+        assert found[0].polygon == ((20.0, 40.0), (166.0, 40.0), (166.0, 70.0), (20.0, 70.0))
+        assert found[0].confidence == confidence and found[0].detection_score == pytest.approx(0.7)

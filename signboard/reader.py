@@ -22,6 +22,7 @@ from signboard.errors import PhotoError, SignboardError
 from signboard.geometry import (
     FloatArray,
     ImageArray,
+    grow_quad,
     order_quad,
     part_polygon,
     rectify,
@@ -56,6 +57,8 @@ _LEGIBLE = 16.0
 # Shrunk this much, even letters 60 pixels high are lost, and the words that are found say nothing of the others.
 _SHRUNK_FAR = 4.0
 
+# Words are read with so much around them, as a share of their height: boxes that fit tightly cut off marks and strokes.
+_MARGIN = 0.05
 # A word that was found in pieces is put together in so many rounds: two pieces, then up to four.
 _PIECES = 2
 # Between words that are parted at a space, this share of the text's height belongs to neither.
@@ -354,7 +357,7 @@ class Reader:
         for _ in range(_PIECES):
             level = [i for i, (word, _) in enumerate(words) if word.rotation == 0 and len(word.polygon) == 4]
             pairs = pieces([(words[i][0].text, words[i][0].polygon) for i in level])
-            crops = [rectify(pixels, quad, self.recognizer.height) for _, _, quad in pairs]
+            crops = [self._crop(pixels, quad) for _, _, quad in pairs]
             joined: list[tuple[_ReadWord, float]] = []
             gone: set[int] = set()
             for (i, j, quad), reading in zip(pairs, self.recognizer.read_lines(crops), strict=True):
@@ -414,7 +417,6 @@ class Reader:
         Args:
             upright: whether all polygons begin at their text's top-left; else other ways up are tried, too.
         """
-        height = self.recognizer.height
         starts = polygons if upright else [order_quad(p) if len(p) == 4 else p for p in polygons]
         jobs: list[tuple[int, int]] = []  # (word, rotation)
         for i, polygon in enumerate(starts):
@@ -423,7 +425,7 @@ class Reader:
         best: dict[int, tuple[CropReading, int]] = {}
 
         def attempt(some: list[tuple[int, int]]) -> None:
-            crops = [rectify(pictures[i], rotate_polygon_start(starts[i], r), height) for i, r in some]
+            crops = [self._crop(pictures[i], rotate_polygon_start(starts[i], r)) for i, r in some]
             for (i, r), reading in zip(some, _halving(self.recognizer.read_lines, crops), strict=True):
                 if i not in best or reading.confidence > best[i][0].confidence:
                     best[i] = (reading, r)
@@ -435,7 +437,22 @@ class Reader:
             _ReadWord(best[i][0].text, best[i][0].confidence, rotate_polygon_start(polygon, best[i][1]), best[i][1])
             for i, polygon in enumerate(starts)
         ]
-        return words, [best[i][0].gaps for i in range(len(starts))]
+        return words, [_inside(best[i][0].gaps, word.polygon) for i, word in enumerate(words)]
+
+    def _crop(self, pixels: ImageArray, polygon: FloatArray) -> ImageArray:
+        """What the recogniser sees of the word at `polygon`: a little of what is around it, too."""
+        if len(polygon) == 4:
+            polygon = grow_quad(polygon, _MARGIN * text_size(polygon)[1])
+        return rectify(pixels, polygon, self.recognizer.height)
+
+
+def _inside(places: tuple[float, ...], polygon: FloatArray) -> tuple[float, ...]:
+    """Shares of a crop's width (see `Reader._crop`) as shares of the width of the polygon that was cut out."""
+    if len(polygon) != 4:
+        return places
+    width, height = text_size(polygon)
+    margin = _MARGIN * height / max(width, 1.0)
+    return tuple(min(max(place * (1 + 2 * margin) - margin, 0.0), 1.0) for place in places)
 
 
 def _too_small(photo: Photo, found: Detections, side: int) -> tuple[str, ...]:

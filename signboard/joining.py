@@ -25,23 +25,29 @@ def next_on_line(
         least, most: gaps, in heights of the first word, between which a neighbour counts; negative ones overlap.
         alike: heights may differ by this factor.
     """
+    if len(quads) < 2:
+        return []
+    corners = np.stack(quads).astype(np.float64)
+    heights = np.array([max(text_size(quad)[1], 1.0) for quad in quads])
+    middles = corners.mean(axis=1)
     found = []
-    for i, first in enumerate(quads):
-        height = text_size(first)[1]
+    for i, first in enumerate(corners):
+        height = heights[i]
         right = (first[1] - first[0]) / max(float(np.linalg.norm(first[1] - first[0])), 1e-3)
-        down = np.array([-right[1], right[0]], np.float32)
-        near: list[tuple[float, int]] = []
-        for j, second in enumerate(quads):
-            if i == j or not 1 / alike < text_size(second)[1] / max(height, 1.0) < alike:
-                continue
-            tops, bottoms = (second[0] - first[1]) @ down, (second[3] - first[2]) @ down
-            gap = float(((second[[0, 3]] - first[[1, 2]]) @ right).mean())
-            onwards = float((second.mean(axis=0) - first.mean(axis=0)) @ right)
-            if max(abs(tops), abs(bottoms)) < 0.4 * height and least * height < gap < most * height and onwards > 0:
-                near.append((gap, j))
-        if near:
-            gap, j = min(near)
-            found.append((i, j, gap / max(height, 1.0)))
+        down = np.array([-right[1], right[0]])
+        tops, bottoms = (corners[:, 0] - first[1]) @ down, (corners[:, 3] - first[2]) @ down
+        gaps = ((corners[:, 0] - first[1]) @ right + (corners[:, 3] - first[2]) @ right) / 2
+        likely = (
+            (np.abs(np.log(heights / height)) < np.log(alike))
+            & (np.maximum(np.abs(tops), np.abs(bottoms)) < 0.4 * height)
+            & (least * height < gaps)
+            & (gaps < most * height)
+            & ((middles - middles[i]) @ right > 0)
+        )
+        likely[i] = False
+        if likely.any():
+            j = int(np.where(likely, gaps, np.inf).argmin())
+            found.append((i, j, float(gaps[j] / height)))
     return found
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from signboard.backbones.folding import folded
 from signboard.batching import one_ahead, to_device
 from signboard.geometry import ImageArray
 from signboard.recognition.charset import Charset
@@ -76,6 +77,12 @@ class Recognizer:
     ) -> None:
         self.device = torch.device(device)
         self.network = network.eval().to(self.device).to(memory_format=torch.channels_last)
+        # What runs. In half precision on a processor the weights are turned once, not at each pass; with the norms
+        # folded in, too, a few short words take a fifth less time. In float32 folding gains nothing.
+        self._whole = dtype != torch.float32 and self.device.type == "cpu"
+        self._running = self.network
+        if self._whole:
+            self._running = folded(self.network).to(dtype).to(memory_format=torch.channels_last)
         self.height = network.config.height
         self.charset = Charset(network.config.characters)
         self.max_width = max_width
@@ -181,9 +188,10 @@ class Recognizer:
     def _logits(self, batch: torch.Tensor) -> torch.Tensor:
         """Crops (N, height, W, 3) uint8 -> logits (N, T, classes)."""
         x = normalize_crops(batch.to(self.device))
+        if self._whole:
+            return self._running(x.to(self.dtype))[0]  # type: ignore[no-any-return]
         with torch.autocast(self.device.type, dtype=self.dtype, enabled=self.dtype != torch.float32):
-            logits, _ = self.network(x)
-        return logits  # type: ignore[no-any-return]
+            return self._running(x)[0]  # type: ignore[no-any-return]
 
 
 def normalize_crops(batch: torch.Tensor) -> torch.Tensor:

@@ -17,6 +17,7 @@ from signboard.batching import one_ahead, to_device
 from signboard.detection.maps import SHRINK_RATIO, polygons_from_map
 from signboard.detection.network import DetectorConfig, DetectorNetwork
 from signboard.detection.overview import LARGE, with_large_words
+from signboard.devices import computed
 from signboard.geometry import FloatArray, ImageArray
 from signboard.weights import WEIGHTS_FOLDER, load_network
 
@@ -92,9 +93,9 @@ class Detector:
     ) -> None:
         self.device = torch.device(device)
         self.network = network.eval().to(self.device).to(memory_format=torch.channels_last)
-        # What runs: on a processor 1.2 to 1.3 times as fast (1280x960). The recogniser gains nothing from it.
+        # What runs: on a processor 1.2 to 1.3 times as fast (1280x960). The recogniser gains in half precision only.
         self._folded = folded(self.network).to(memory_format=torch.channels_last)
-        if self.device.type == "cpu":  # a tenth faster than autocast, which turns the weights anew for each picture
+        if self.device.type == "cpu":
             self._folded = self._folded.to(dtype)
         self.side = side
         self.overview = overview
@@ -123,11 +124,7 @@ class Detector:
         """Pictures (N, H, W, 3) uint8, H and W multiples of 32 -> probability of text kernels (N, H, W) float32."""
         x = batch.to(self.device).permute(0, 3, 1, 2)
         x = ((x.float() - self._mean) / self._std).contiguous(memory_format=torch.channels_last)
-        if self.device.type == "cpu":
-            logits, _ = self._folded(x.to(self.dtype))
-        else:
-            with torch.autocast(self.device.type, dtype=self.dtype, enabled=self.dtype != torch.float32):
-                logits, _ = self._folded(x)
+        logits, _ = computed(self._folded, x, self.dtype)
         return torch.sigmoid(logits.float())
 
     def detect(self, photos: Sequence[ImageArray], *, side: int | None = None) -> list[Detections]:

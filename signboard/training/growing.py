@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -41,12 +40,8 @@ def grown(state: dict[str, Tensor], fresh: dict[str, Tensor]) -> dict[str, Tenso
             raise WeightsError(f"{key}: has shape {tuple(old.shape)}, wanted {tuple(new.shape)} or less")
         new = new.clone()
         if new.ndim > 1:
-            new[: old.shape[0], old.shape[1] :] = 0
-            new[: old.shape[0], : old.shape[1]] = old
-        elif new.ndim == 1:
-            new[: old.shape[0]] = old
-        else:
-            new.copy_(old)
+            new[: old.shape[0]] = 0
+        new[tuple(slice(n) for n in old.shape)] = old
         result[key] = new
     return result
 
@@ -61,8 +56,7 @@ def start_network(network: nn.Module, card_path: Path, kind: str) -> None:
         WeightsError: card or weights are missing, damaged, or of another architecture.
     """
     state = load_state(card_path, load_card(card_path, kind))
-    with torch.no_grad():
-        try:
-            network.load_state_dict(grown(state, network.state_dict()))
-        except WeightsError as error:
-            raise WeightsError(f"{card_path}: {error}") from None
+    try:
+        network.load_state_dict(grown(state, network.state_dict()))
+    except WeightsError as error:
+        raise WeightsError(f"{card_path}: {error}") from None

@@ -91,6 +91,8 @@ class DetectorTrainConfig(TrainConfig):
     Attributes:
         data, live_synthesis: photos, each source with its weight, and the weight of synthetic scenes beside them.
         signs_on_photos: share of the real crops that get made-up signs beside their own words.
+        word_balance: 0: every pixel of a word counts the same in the loss; 1: every word does (see
+            `detection.maps.make_targets`).
         fonts: the folder of typefaces that the synthesis draws with (see `scripts/fetch_fonts.py`).
         side: the longer side, pixels, of photos at validation and inference.
     """
@@ -106,6 +108,7 @@ class DetectorTrainConfig(TrainConfig):
     fonts: Path | None = None
     live_synthesis: float = Field(0.0, ge=0)
     signs_on_photos: float = Field(0.0, ge=0, le=1)
+    word_balance: float = Field(0.5, ge=0, le=1)
     side: int = Field(1280, gt=0)
 
 

@@ -44,10 +44,13 @@ class SceneBatches:
         self.size = config.picture.size
         self.long_side = config.picture.long_side
         self.signs_on_photos = config.signs_on_photos
+        self.word_balance = config.word_balance
         self._augment: Any = None
 
     def pool(self, index: int) -> list[Batch]:
-        """One batch: {"image" (B, S, S, 3) uint8, "kernel", "kernel_mask", "threshold", "threshold_mask" (B, S, S)}."""
+        """One batch: {"image" (B, S, S, 3) uint8, "kernel", "kernel_mask", "threshold", "threshold_mask",
+        "weight" (B, S, S)}.
+        """
         items = [self.item(np.random.default_rng([self.seed, index, i])) for i in range(self.batch_size)]
         batch: Batch = {key: torch.from_numpy(np.stack([item[key] for item in items])) for key in items[0]}
         batch["size"] = len(items)
@@ -68,13 +71,14 @@ class SceneBatches:
                 image, more = self._add_signs(image, polygons, rng)
                 polygons, ignore = polygons + more, ignore + [False] * len(more)
         image = self._colours(image, rng)
-        t = make_targets(polygons, ignore, self.size, self.size, min_size=MIN_SIZE)
+        t = make_targets(polygons, ignore, self.size, self.size, min_size=MIN_SIZE, balance=self.word_balance)
         return {
             "image": image,
             "kernel": t.kernel,
             "kernel_mask": t.kernel_mask,
             "threshold": t.threshold,
             "threshold_mask": t.threshold_mask,
+            "weight": t.weight,
         }
 
     def _add_signs(
@@ -243,7 +247,7 @@ class DetectorTask:
         std = torch.tensor(STD, device=device).view(1, 3, 1, 1) * 255
         image = ((image - mean) / std).contiguous(memory_format=torch.channels_last)
         probability, threshold = model(image)
-        names = ("kernel", "kernel_mask", "threshold", "threshold_mask")
+        names = ("kernel", "kernel_mask", "threshold", "threshold_mask", "weight")
         return detection_loss(probability, threshold, *(batch[n].to(device, non_blocking=True) for n in names))
 
     def validate(self, model: nn.Module, device: torch.device) -> dict[str, float]:

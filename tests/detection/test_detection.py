@@ -13,7 +13,7 @@ from signboard.backbones import BACKBONES
 from signboard.backbones.folding import folded
 from signboard.detection import Detector, DetectorConfig, DetectorNetwork
 from signboard.detection.detector import network_size
-from signboard.detection.loss import balanced_cross_entropy, detection_loss
+from signboard.detection.loss import balanced_cross_entropy, detection_loss, pixel_weights
 from signboard.detection.maps import make_targets, polygons_from_map
 from signboard.errors import WeightsError
 from signboard.weights import save_weights
@@ -73,6 +73,24 @@ def test_the_border_map_peaks_on_the_border() -> None:
     assert targets.threshold[60, 100] == pytest.approx(0.3, abs=0.05)  # the middle
 
 
+def test_small_words_and_gaps_between_words_weigh_more() -> None:
+    small, next_to_it = _word(40, 40, 40, 16, 0), _word(84, 40, 40, 16, 0)
+    large = _word(200, 200, 320, 128, 0)
+    t = make_targets([small, large, next_to_it], [False] * 3, 400, 400)
+    ratio = math.sqrt(320 * 128 / (40 * 16))
+    assert t.weight[40, 40] == pytest.approx(ratio * t.weight[200, 200], rel=1e-3)
+    assert t.weight[40, 62] == pytest.approx(3 * t.weight[40, 40], rel=1e-3) and t.kernel[40, 62] == 0
+    assert t.weight[380, 380] == 0  # away from words
+    same = make_targets([small, large], [False] * 2, 400, 400, balance=0.0)
+    assert set(np.unique(same.weight)) == {0.0, 1.0}
+
+    kernel, mask = torch.from_numpy(t.kernel)[None], torch.from_numpy(t.kernel_mask)[None]
+    weights = pixel_weights(torch.from_numpy(t.weight)[None], kernel, mask)
+    assert float(weights[kernel > 0].mean()) == pytest.approx(1.0, abs=0.15)
+    assert float(weights[0, 380, 380]) == 1.0
+    assert float(weights[0, 40, 40]) > 2 * float(weights[0, 200, 200])
+
+
 def test_hard_negatives_are_bounded_by_positives() -> None:
     logits = torch.full((1, 100, 100), -3.0)
     target = torch.zeros(1, 100, 100)
@@ -100,7 +118,7 @@ def test_one_batch_overfits() -> None:
     for word in words:
         cv2.fillPoly(image, [word.astype(np.int32)], (220, 220, 220))
     x = torch.from_numpy(image)[None].permute(0, 3, 1, 2).float() / 128 - 1
-    maps = [torch.from_numpy(m)[None] for m in (t.kernel, t.kernel_mask, t.threshold, t.threshold_mask)]
+    maps = [torch.from_numpy(m)[None] for m in (t.kernel, t.kernel_mask, t.threshold, t.threshold_mask, t.weight)]
     network = DetectorNetwork(DetectorConfig(width=0.125, neck=16)).train()
     optimizer = torch.optim.AdamW(network.parameters(), 5e-3)
     first = last = 0.0

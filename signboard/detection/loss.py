@@ -46,7 +46,7 @@ def balanced_cross_entropy(
 
 
 def dice_loss(probability: Tensor, target: Tensor, mask: Tensor) -> Tensor:
-    """1 - Dice overlap of `probability` and `target`, (N, H, W); pixels count as `mask` says (Milletari et al. 2016)."""
+    """1 - Dice overlap of `probability` and `target`, (N, H, W), pixels counting as `mask` says (Milletari 2016)."""
     overlap = (probability * target * mask).sum()
     union = (probability * mask).sum() + (target * mask).sum()
     return 1.0 - 2.0 * overlap / (union + 1e-6)

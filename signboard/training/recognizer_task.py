@@ -23,6 +23,7 @@ from signboard.recognition.ctc import ctc_loss, flat_start_loss
 from signboard.recognition.network import RecognizerConfig, RecognizerNetwork
 from signboard.recognition.recognizer import Recognizer, crop_width, normalize_crops
 from signboard.script import script_of
+from signboard.synthesis import degrade
 from signboard.training.adapters import WordSample, load_scenes, load_words, read_rgb
 from signboard.training.config import RecognizerTrainConfig
 from signboard.training.detector_task import make_synthesizer
@@ -32,6 +33,10 @@ from signboard.training.growing import start_network
 # Crops are kept in memory with at most so many rows of text, and this share of their size around it.
 KEEP_ROWS = 56
 MARGIN = 0.35
+# Shares of the crops that are cut out by the box around a leaning word, or with much room around it.
+_LEANING, _ROOMY = 0.12, 0.1
+# Share of the real words with letters of at least so many rows that are made smaller than they are, as if far away.
+_FAR, _FAR_FROM = 0.15, 28.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +93,31 @@ def whole_crop(image: ImageArray, text: str) -> Crop:
         image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
     quad = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
     return Crop(image, quad, text, script_of(text))
+
+
+def leaning_box(quad: FloatArray, angle: float, *, most: float = 2.0) -> FloatArray:
+    """The rectangle around `quad` (4, 2) whose sides are turned against the quad's by `angle` radians, at most so far
+    that it becomes `most` times as high as the quad."""
+    width, height = text_size(quad)
+    limit = math.asin(min(1.0, (most - 1.0) * height / max(width, 1e-3)))
+    angle = min(max(angle, -limit), limit)
+    right = (quad[1] - quad[0]) / max(float(np.linalg.norm(quad[1] - quad[0])), 1e-3)
+    right = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]]) @ right
+    axes = np.stack([right, [-right[1], right[0]]])  # rows: along the box, down it
+    (x0, y0), (x1, y1) = (quad @ axes.T).min(axis=0), (quad @ axes.T).max(axis=0)
+    corners = np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]])
+    return (corners @ axes).astype(np.float32)  # type: ignore[no-any-return]
+
+
+def grow_sides(quad: FloatArray, left: float, top: float, right: float, bottom: float) -> FloatArray:
+    """`quad` (4, 2) with its sides moved outwards by so many pixels, inwards where negative."""
+    along = (quad[1] - quad[0]) / max(float(np.linalg.norm(quad[1] - quad[0])), 1e-3)
+    down = (quad[3] - quad[0]) / max(float(np.linalg.norm(quad[3] - quad[0])), 1e-3)
+    moves = [
+        -along * left - down * top, along * right - down * top, along * right + down * bottom,
+        -along * left + down * bottom,
+    ]  # fmt: skip
+    return (quad + np.stack(moves)).astype(np.float32)  # type: ignore[no-any-return]
 
 
 class WordBatches:
@@ -164,7 +194,7 @@ class WordBatches:
         which = int(rng.choice(len(self.weights), p=self.weights))
         if which < len(self.sources):
             crop = self.sources[which][rng.integers(len(self.sources[which]))]
-            return crop.image, crop.quad, crop.text, True
+            return crop.image, self._boxed(crop.quad, rng), crop.text, True
         if self.repeat_after:
             index = int(rng.integers(self.repeat_after))
             if index not in self._made:
@@ -173,7 +203,17 @@ class WordBatches:
         else:
             image, text = self._make(index)
         whole = whole_crop(image, text)
-        return whole.image, whole.quad, text, False
+        return whole.image, self._boxed(whole.quad, rng), text, False
+
+    @staticmethod
+    def _boxed(quad: FloatArray, rng: np.random.Generator) -> FloatArray:
+        """At times the box around a word that leans in it, or one that is too large: many words are cut out so."""
+        kind = rng.random()
+        if kind < _LEANING:
+            return leaning_box(quad, float(rng.uniform(0.05, 0.4)) * float(rng.choice([-1.0, 1.0])))
+        if kind < _LEANING + _ROOMY:
+            return grow_sides(quad, *(text_size(quad)[1] * rng.uniform(0.0, MARGIN, 4)))
+        return quad
 
     def _make(self, index: int) -> tuple[ImageArray, str]:
         for attempt in range(20):
@@ -188,21 +228,12 @@ class WordBatches:
     ) -> ImageArray:
         """The crop at the network's size, its corners moved as a detector would, its colours changed."""
         text_height = text_size(quad)[1]
-        right = (quad[1] - quad[0]) / max(float(np.linalg.norm(quad[1] - quad[0])), 1e-3)
-        down = (quad[3] - quad[0]) / max(float(np.linalg.norm(quad[3] - quad[0])), 1e-3)
         loose = 0.10 if real else 0.05
         # Sides move outwards more than inwards (left, top, right, bottom), corners a little on their own.
-        left, top, rightwards, bottom = rng.normal(0.04, loose, 4).clip(-0.08, MARGIN) * text_height
-        corners = quad + np.stack(
-            [
-                -right * left - down * top,
-                right * rightwards - down * top,
-                right * rightwards + down * bottom,
-                -right * left + down * bottom,
-            ]
-        )
+        corners = grow_sides(quad, *(rng.normal(0.04, loose, 4).clip(-0.08, MARGIN) * text_height))
         corners = corners + rng.normal(0, 0.03 * text_height, (4, 2))
         if rng.random() < 0.25:  # a detector's rectangle may lean
+            down = (quad[3] - quad[0]) / max(float(np.linalg.norm(quad[3] - quad[0])), 1e-3)
             corners = corners + np.stack([-down, down, down, -down]) * rng.normal(0, 0.06) * text_height
         target = np.array([[0, 0], [width, 0], [width, self.height], [0, self.height]], np.float32)
         if text_height > 1.6 * self.height:
@@ -210,6 +241,9 @@ class WordBatches:
             small = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
             image = small.astype(np.uint8, copy=False)
             corners = corners * factor
+        if real and text_height > _FAR_FROM and rng.random() < _FAR:
+            factor = float(rng.uniform(13.0, 24.0)) / text_size(corners)[1]
+            image, corners = _far_away(image, corners, min(factor, 1.0), rng)
         matrix = cv2.getPerspectiveTransform(corners.astype(np.float32) - 0.5, target - 0.5)
         crop = cv2.warpPerspective(
             image, matrix, (width, self.height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
@@ -254,6 +288,20 @@ class WordBatches:
             self._augment.set_random_seed(int(rng.integers(2**31)))
             crop = self._augment(image=crop)["image"]
         return np.ascontiguousarray(crop)
+
+
+def _far_away(
+    image: ImageArray, corners: FloatArray, factor: float, rng: np.random.Generator
+) -> tuple[ImageArray, FloatArray]:
+    """A picture at `factor` of its size, as a camera would store it there, and the corners moved with it."""
+    small = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+    if rng.random() < 0.5:
+        small = degrade.defocus(small, float(rng.uniform(0.2, 0.9)))
+    small = degrade.noise(small, rng, float(min(rng.exponential(3.0), 10.0)))
+    if rng.random() < 0.7:
+        small = degrade.jpeg(small, int(rng.integers(35, 90)))
+    ratio = np.array([small.shape[1] / image.shape[1], small.shape[0] / image.shape[0]])
+    return small, (corners * ratio).astype(np.float32)  # type: ignore[no-any-return]
 
 
 class RecognizerTask:

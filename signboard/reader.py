@@ -47,6 +47,8 @@ _UNSURE = 0.3
 _SIDE_BY_SIDE = 4
 # On a processor, free memory is given back after so many photos of a stream.
 _GIVE_BACK = 16
+# On a processor, a thread reads so many photos of a stream together.
+_GROUP = 4
 # Photos are decoded at no more than this side where their format allows it: words keep more pixels than are read.
 _DECODE_SIDE = 2560
 # Photos shrunk more than this may hold text that is too small on the detector's picture ...
@@ -168,7 +170,7 @@ class Reader:
         Args:
             photos: as for `read`; drawn from as needed.
             batch_size: photos whose words are found and read together. "auto" picks by device; on a processor each
-                photo is read on its own, as many photos side by side as the processor has threads for, at most four.
+                thread reads up to four photos, as many threads side by side as the processor has, at most four.
                 With `tile`, photos come one by one and the regions of each go together.
             workers: threads that decode photos ahead (on a processor with "auto": photos read side by side); by
                 default as many as there are cores, at most eight.
@@ -188,9 +190,9 @@ class Reader:
         return 1 if self.tile else 32 if self.device.type == "cuda" else 4
 
     def _side_by_side(self, photos: Iterator[PhotoSource], readers: int) -> Generator[Reading, None, None]:
-        """Readings in order, from threads that read a photo each.
+        """Readings in order, from threads that read a few photos each.
 
-        A layer of a small network is too little work for several processor threads; a photo for each keeps them busy.
+        A layer of a small network is too little work for several processor threads; photos for each keep them busy.
         """
         total = torch.get_num_threads()
         with contextlib.ExitStack() as stack:
@@ -198,19 +200,25 @@ class Reader:
             pool = stack.enter_context(
                 ThreadPoolExecutor(readers, "signboard-read", torch.set_num_threads, (max(1, total // readers),))
             )
-            waiting: deque[Future[Reading]] = deque()
+            waiting: deque[Future[list[Reading]]] = deque()
             stack.callback(lambda: [future.cancel() for future in waiting])
+            # Words of several photos share the recogniser's passes. The first groups are small: a folder of few
+            # photos keeps all threads busy, too.
+            sizes = itertools.repeat(1) if self.tile else itertools.chain((1, 2), itertools.repeat(_GROUP))
+            size = itertools.chain.from_iterable(itertools.repeat(n, readers) for n in sizes)
             while True:
-                for photo in itertools.islice(photos, 2 * readers - len(waiting)):
-                    waiting.append(pool.submit(self._read_or_error, photo))
+                while len(waiting) < 2 * readers and (group := list(itertools.islice(photos, next(size)))):
+                    waiting.append(pool.submit(self._read_group, group))
                 if not waiting:
                     return
-                yield waiting.popleft().result()
+                yield from waiting.popleft().result()
 
-    def _read_or_error(self, photo: PhotoSource) -> Reading:
-        """The reading of one photo; of one that cannot be opened, a reading with its error."""
-        opened = _open(photo, self._decode_side)
-        return opened if isinstance(opened, Reading) else self._read_opened(opened)
+    def _read_group(self, photos: Sequence[PhotoSource]) -> list[Reading]:
+        """The readings of a few photos; of each that cannot be opened, a reading with its error."""
+        opened = [_open(photo, self._decode_side) for photo in photos]
+        good = [photo for photo in opened if isinstance(photo, Photo)]
+        readings = iter(self._read_found(good, self._find(good)) if good else [])
+        return [photo if isinstance(photo, Reading) else next(readings) for photo in opened]
 
     def _read_opened(self, photo: Photo) -> Reading:
         return self._read_found([photo], self._find([photo]))[0]

@@ -98,9 +98,9 @@ def test_side_by_side_draws_photos_as_needed_and_can_be_left(reader: Reader, pho
 
     stream = reader.read_many(endless(), workers=2)
     assert isinstance(next(stream), Reading)
-    assert drawn <= 4
+    assert drawn <= 6  # a photo for each thread, then two for each
     stream.close()  # type: ignore[attr-defined]
-    assert drawn <= 4 and torch.get_num_threads() == 2
+    assert drawn <= 6 and torch.get_num_threads() == 2
 
 
 def test_batches_equal_singles_in_any_order(reader: Reader, photos: list[Path]) -> None:

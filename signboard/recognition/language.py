@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from heapq import heappush, heappushpop
 from pathlib import Path
 from typing import Any
 
@@ -371,7 +372,8 @@ class Rescorer:
         root = _Prefix(None, 0, -1, self.model.start, 0, 0.0, 0.0, 1.0)
         root.blank = 1.0
         beams = [root]
-        reach = o.spread / math.exp(o.length)
+        gain = math.exp(o.length)  # the most that a letter can add to a score
+        reach = o.spread / gain
         scale = 1.0  # what the probabilities of all prefixes were multiplied with, lest they vanish
         for frame, (blank, chars) in enumerate(_frames(probabilities, o.least, o.clear)):
             here = dict(chars)
@@ -380,6 +382,8 @@ class Rescorer:
                 reach * max(b.factor * (b.blank + b.letter) for b in beams) * max(blank, chars[0][1] if chars else 0)
             )
             met: list[_Prefix] = []
+            least_kept: list[float] = []  # a heap of the `beam` best scores so far, none of which can fall any more
+            offers: list[tuple[float, float, int, _Prefix]] = []
             for prefix in beams:
                 p_blank, p_letter, factor, last = prefix.blank, prefix.letter, prefix.factor, prefix.last
                 total = p_blank + p_letter
@@ -390,20 +394,39 @@ class Rescorer:
                 prefix.next_blank = total * blank
                 if p_letter and last in here:
                     prefix.next_letter += p_letter * here[last]
+                heappush(least_kept, (prefix.next_blank + prefix.next_letter) * factor)
                 least = floor / (total * factor)
                 children = prefix.children
                 for c, p in chars:
                     if p < least:
                         break
                     q = (p_blank if c == last else total) * p
-                    child = children.get(c) or self._extend(prefix, c)
-                    if child.frame != frame:
+                    child = children.get(c)
+                    if child is None:
+                        offers.append((q * factor * gain if self._joins[c] else math.inf, q, c, prefix))
+                    elif child.frame != frame:
                         child.frame = frame
                         child.next_blank = 0.0
                         child.next_letter = q
                         met.append(child)
                     else:
                         child.next_letter += q
+            # New prefixes, the most promising first, until none can be among the best any more.
+            offers.sort(key=_first, reverse=True)
+            full = len(least_kept) >= o.beam
+            for bound, q, c, prefix in offers:
+                if full and bound < least_kept[0]:
+                    break
+                child = self._extend(prefix, c)
+                child.frame = frame
+                child.next_blank = 0.0
+                child.next_letter = q
+                met.append(child)
+                if full:
+                    heappushpop(least_kept, q * child.factor)
+                else:
+                    heappush(least_kept, q * child.factor)
+                    full = len(least_kept) >= o.beam
             for prefix in met:
                 prefix.blank, prefix.letter = prefix.next_blank, prefix.next_letter
             met.sort(key=_score, reverse=True)
@@ -513,6 +536,10 @@ _SMALL = 1e-60
 
 def _score(prefix: _Prefix) -> float:
     return (prefix.blank + prefix.letter) * prefix.factor
+
+
+def _first(offer: tuple[float, float, int, _Prefix]) -> float:
+    return offer[0]
 
 
 def _second(pair: tuple[int, float]) -> float:

@@ -230,7 +230,7 @@ class WordBatches:
         text_height = text_size(quad)[1]
         loose = 0.10 if real else 0.05
         # Sides move outwards more than inwards (left, top, right, bottom), corners a little on their own.
-        corners = grow_sides(quad, *(rng.normal(0.04, loose, 4).clip(-0.08, MARGIN) * text_height))
+        corners: Any = grow_sides(quad, *(rng.normal(0.04, loose, 4).clip(-0.08, MARGIN) * text_height))
         corners = corners + rng.normal(0, 0.03 * text_height, (4, 2))
         if rng.random() < 0.25:  # a detector's rectangle may lean
             down = (quad[3] - quad[0]) / max(float(np.linalg.norm(quad[3] - quad[0])), 1e-3)

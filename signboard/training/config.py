@@ -41,12 +41,15 @@ class DataConfig(StrictModel):
         weight: how often it is drawn from, relative to the other sources.
         split: which rows are used.
         form: the format, "auto" to look.
+        crops: of photos that words are cut from: a set of the same words as crops, in the same order (ICDAR 2015 has
+            both). Words whose crop is in another split than `split` are left out, so that either set can validate.
     """
 
     path: Path
     weight: float = Field(1.0, ge=0)
     split: str | None = "train"
     form: str = "auto"
+    crops: Path | None = None
 
 
 class TrainConfig(StrictModel):

@@ -25,7 +25,7 @@ from signboard.recognition.recognizer import Recognizer, crop_width, normalize_c
 from signboard.script import script_of
 from signboard.synthesis import degrade
 from signboard.training.adapters import WordSample, load_scenes, load_words, read_rgb
-from signboard.training.config import RecognizerTrainConfig
+from signboard.training.config import DataConfig, RecognizerTrainConfig
 from signboard.training.detector_task import make_synthesizer
 from signboard.training.engine import Batch
 from signboard.training.growing import start_network
@@ -304,6 +304,31 @@ def _far_away(
     return small, (corners * ratio).astype(np.float32)  # type: ignore[no-any-return]
 
 
+Place = tuple[Path, tuple[tuple[float, ...], ...]]
+
+
+def _place(photo: Path, polygon: FloatArray) -> Place:
+    return photo, tuple(tuple(map(float, corner)) for corner in polygon)
+
+
+def words_held_back(item: DataConfig) -> set[Place]:
+    """(photo, polygon) of the words whose crop, in the set `item.crops`, is in another split than the item's.
+
+    Raises:
+        DataError: the crops are not those of the photos' words, in the same order.
+    """
+    assert item.crops is not None
+    places = [(s.image, w) for s in load_scenes(item.path, None, item.form) for w in s.words if not w.ignore]
+    crops = load_words(item.crops)
+    for number, ((image, word), crop) in enumerate(zip(places, crops, strict=False), 1):
+        if word.text != crop.text:
+            raise DataError(f"{item.crops}: crop {number} reads {crop.text!r}, that word of {image.name} {word.text!r}")
+    if len(places) != len(crops):
+        raise DataError(f"{item.crops}: {len(crops)} crops, but {item.path} has {len(places)} words")
+    pairs = zip(places, crops, strict=True)
+    return {_place(image, word.polygon) for (image, word), crop in pairs if crop.split != item.split}
+
+
 class RecognizerTask:
     """What `engine.train` needs to train the recogniser."""
 
@@ -326,8 +351,10 @@ class RecognizerTask:
         joined: list[Crop] = []
         for item in config.scenes:
             cut: list[Crop] = []
+            held_back = words_held_back(item) if item.crops is not None else set()
             for scene in load_scenes(item.path, item.split, item.form):
                 keep = [w for w in scene.words if w.text and not w.ignore and scene.level == "word"]
+                keep = [w for w in keep if _place(scene.image, w.polygon) not in held_back]
                 keep = [w for w in keep if normalize(w.text or "") not in excluded and self._usable(w.text or "")]
                 if keep:
                     photo = read_rgb(scene)

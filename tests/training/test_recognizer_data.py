@@ -1,10 +1,19 @@
-"""Crops for the recogniser: pairs of neighbouring words."""
+"""Crops for the recogniser: pairs of neighbouring words, boxes around words, words left out for validation."""
 
 from __future__ import annotations
 
-import numpy as np
+import json
+import math
+from pathlib import Path
 
-from signboard.training.recognizer_task import neighbours
+import cv2
+import numpy as np
+import pytest
+
+from signboard.errors import DataError
+from signboard.geometry import text_size
+from signboard.training.config import DataConfig
+from signboard.training.recognizer_task import grow_sides, leaning_box, neighbours, words_held_back
 
 
 def _box(x: float, y: float, width: float, height: float) -> np.ndarray:
@@ -37,3 +46,48 @@ def test_pairs_follow_the_slant_of_the_line() -> None:
 
 def test_what_is_wider_than_a_crop_is_no_pair() -> None:
     assert neighbours([(_box(0, 0, 100, 20), "a"), (_box(104, 0, 100, 20), "b")]) == []
+
+
+def test_the_box_around_a_leaning_word_holds_it_and_grows_no_higher_than_asked() -> None:
+    word = np.array([[10, 10], [110, 10], [110, 30], [10, 30]], np.float32)
+    box = leaning_box(word, 0.1)
+    along, down = box[1] - box[0], box[3] - box[0]
+    assert text_size(box)[0] == pytest.approx(100 * math.cos(0.1) + 20 * math.sin(0.1), rel=1e-4)
+    assert text_size(box)[1] == pytest.approx(100 * math.sin(0.1) + 20 * math.cos(0.1), rel=1e-4)
+    assert float(along @ down) == pytest.approx(0, abs=0.01)
+    for corner in word:
+        assert cv2.pointPolygonTest(box[:, None], tuple(map(float, corner)), True) > -1e-3
+    steep = leaning_box(word, -0.6)
+    assert text_size(steep)[1] <= 2 * 20 + 1e-3 and steep[0, 1] > steep[1, 1]  # its top edge rises to the right
+
+
+def test_sides_move_outwards_by_what_is_asked() -> None:
+    word = np.array([[10, 10], [50, 10], [50, 30], [10, 30]], np.float32)
+    np.testing.assert_allclose(grow_sides(word, 1, 2, 3, 4), [[9, 8], [53, 8], [53, 34], [9, 34]], atol=1e-5)
+
+
+def test_words_whose_crops_are_for_validation_are_left_out(tmp_path: Path) -> None:
+    photos, crops = tmp_path / "photos", tmp_path / "crops"
+    for folder in (photos, crops):
+        folder.mkdir()
+        cv2.imwrite(str(folder / "a.png"), np.zeros((40, 80, 3), np.uint8))
+    words = [
+        {"polygon": [[x, 5], [x + 15, 5], [x + 15, 20], [x, 20]], "text": text, "ignore": text == "###"}
+        for x, text in ((2, "one"), (20, "###"), (40, "two"), (60, "three"))
+    ]
+    row = {"image": "a.png", "width": 80, "height": 40, "level": "word", "split": "train", "words": words}
+    (photos / "labels.jsonl").write_text(json.dumps(row) + "\n")
+    rows = [
+        {"image": "a.png", "text": text, "split": split}
+        for text, split in (("one", "train"), ("two", "val"), ("three", "train"))
+    ]
+    (crops / "labels.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
+    item = DataConfig(path=photos, crops=crops)
+    held_back = words_held_back(item)
+    assert [polygon[0] for _, polygon in held_back] == [(40.0, 5.0)]
+    (crops / "labels.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows[1:]))
+    with pytest.raises(DataError, match=r"crop 1 reads 'two', that word of a\.png 'one'"):
+        words_held_back(item)
+    (crops / "labels.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows[:2]))
+    with pytest.raises(DataError, match="2 crops, but"):
+        words_held_back(item)

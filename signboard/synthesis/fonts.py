@@ -24,15 +24,34 @@ _SUFFIXES = {".ttf", ".otf", ".woff2"}
 _HANDS = (
     "greatvibes", "sacramento", "dancingscript", "satisfy", "yellowtail", "pacifico", "kaushan", "cookie", "damion",
     "norican", "playball", "marckscript", "courgette", "grandhotel", "leckerli", "oleoscript", "lobster", "pinyon",
-    "allura", "unifraktur", "pirata", "merienda", "caveat",
+    "allura", "unifraktur", "pirata", "merienda", "caveat", "alexbrush", "arizonia", "badscript", "birthstone",
+    "charmonman", "clickerscript", "condiment", "dynalight", "engagement", "euphoriascript", "felipa", "grechenfuemen",
+    "italianno", "lilyscript", "mrdafoe", "niconne", "parisienne", "petitformal", "redressed", "rochester",
+    "rougescript", "sarina", "seaweedscript", "sevillana", "smooch", "tangerine", "vampiroone", "vibur", "waterbrush",
+    "yesteryear",
 )  # fmt: skip
 _RARE = (
     "monoton", "bungeeshade", "bungeeinline", "pressstart", "vastshadow", "pirata", "silkscreen", "dotgothic", "vt323",
     "wallpoet", "rocksalt", "sacramento", "greatvibes", "cinzeldecorative", "rye", "mono", "cousine", "courier",
-    "inconsolata", "limelight", "faster", "sixcaps", "amatic", "stencil", "modak",
+    "inconsolata", "limelight", "faster", "sixcaps", "amatic", "stencil", "modak", "asset", "cabinsketch", "diplomata",
+    "emilyscandy", "grenzegotisch", "griffy", "hennypenny", "jersey10", "londrinashadow", "mysteryquest",
+    "ruslan", "sevillana", "smokum", "spirax", "swanky", "tangerine", "uncialantiqua",
+)  # fmt: skip
+# Latin families like those that most signs are lettered in; most of the others are for show.
+_COMMON = (
+    "anton", "archivo", "arimo", "arvo", "barlow", "bebasneue", "bitter", "dosis", "ebgaramond",
+    "encodesanscondensed", "exo2", "firasans", "fjallaone", "francoisone", "heebo", "inter", "josefinsans", "jost",
+    "lato", "leaguegothic", "leaguespartan", "librebaskerville", "librefranklin", "merriweather", "montserrat",
+    "nunito", "opensans", "oswald", "overpass", "passionone", "playfairdisplay", "ptsans", "ptserif", "publicsans",
+    "raleway", "roboto", "robotocondensed", "robotoslab", "rokkitt", "saira", "sourcesans3", "tinos", "titilliumweb",
+    "ubuntu", "urbanist", "worksans", "yanonekaffeesatz", "zillaslab",
 )  # fmt: skip
 # Small capitals and the like that `_inspect` does not recognise by shape.
-_UNICASE = ("amaticsc", "cinzel", "monoton", "marcellussc", "rocksalt", "playfairdisplaysc")
+_UNICASE = (
+    "amaticsc", "cinzel", "monoton", "marcellussc", "rocksalt", "playfairdisplaysc", "alegreyasc", "matesc",
+    "bodonimodasc", "girassol", "walterturncoat", "shojumaru", "uncialantiqua", "creepster", "barrio", "tradewinds",
+    "unicaone", "metalmania",
+)  # fmt: skip
 
 # Faces whose Devanagari has glyphs drawn wrong, seen on a sheet of conjuncts.
 _DEFECTIVE = frozenset({"Samanata", "samanata", "Alkatra", "Dekko", "Kurale", "FreeSans", "FreeSerif"})
@@ -164,7 +183,7 @@ def _face(root: Path, relative: str, record: dict[str, object]) -> Face:
         chars=frozenset(str(record["chars"])) | {" "},
         unicase=bool(record["unicase"]) or any(name in key for name in _UNICASE),
         hand=any(name in key for name in _HANDS),
-        frequency=0.3 if any(name in key for name in _RARE) else 1.0,
+        frequency=0.3 if any(name in key for name in _RARE) else 5.0 if family.lower() in _COMMON else 1.0,
     )
 
 

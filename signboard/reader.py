@@ -172,7 +172,7 @@ class Reader:
             batch_size: photos whose words are found and read together. "auto" picks by device; on a processor each
                 thread reads up to four photos, as many threads side by side as the processor has, at most four.
                 With `tile`, photos come one by one and the regions of each go together.
-            workers: threads that decode photos ahead (on a processor with "auto": photos read side by side); by
+            workers: threads that decode photos ahead (on a processor with "auto": threads that read); by
                 default as many as there are cores, at most eight.
         """
         if batch_size != "auto" and batch_size < 1:

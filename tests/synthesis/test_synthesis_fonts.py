@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,8 @@ import pytest
 
 from signboard.errors import DataError
 from signboard.synthesis import FontLibrary
-from signboard.synthesis.fonts import open_font
+from signboard.synthesis.fonts import _face, open_font
+from signboard.synthesis.lexicon import LATIN_LETTERS
 
 
 def test_chosen_runs_cover_the_text(fonts: FontLibrary) -> None:
@@ -79,3 +81,13 @@ def test_a_broken_font_is_left_out(tmp_path: Path, font_folder: Path) -> None:
     (tmp_path / "empty.ttf").write_bytes(b"")
     library = FontLibrary.from_folder(tmp_path)
     assert [Path(face.path).name for face in library.faces] == [good.name]
+
+
+def test_what_signs_are_mostly_lettered_in_is_drawn_most() -> None:
+    record = {"weight": 400, "chars": "".join(sorted(LATIN_LETTERS)), "unicase": False}
+    files = ("Arimo/Arimo-latin-400-normal.ttf", "Chango/Chango-latin-400-normal.ttf", "Rye/Rye-latin-400-normal.ttf")
+    library = FontLibrary(tuple(_face(Path("fonts"), file, {**record, "family": "x"}) for file in files))
+    rng = np.random.default_rng(0)
+    chosen = Counter(face.family for _ in range(630) if (face := library.choose(rng, "Shop")) is not None)
+    assert [family for family, _ in chosen.most_common()] == ["Arimo", "Chango", "Rye"]
+    assert chosen["Arimo"] == pytest.approx(500, abs=40) and chosen["Rye"] == pytest.approx(30, abs=20)

@@ -48,7 +48,7 @@ _SIDE_BY_SIDE = 4
 # On a processor, free memory is given back after so many photos of a stream.
 _GIVE_BACK = 16
 # On a processor, a thread reads so many photos of a stream together.
-_GROUP = 4
+_GROUP = 8
 # Photos are decoded at no more than this side where their format allows it: words keep more pixels than are read.
 _DECODE_SIDE = 2560
 # Photos shrunk more than this may hold text that is too small on the detector's picture ...
@@ -170,7 +170,7 @@ class Reader:
         Args:
             photos: as for `read`; drawn from as needed.
             batch_size: photos whose words are found and read together. "auto" picks by device; on a processor each
-                thread reads up to four photos, as many threads side by side as the processor has, at most four.
+                thread reads up to eight photos, as many threads side by side as the processor has, at most four.
                 With `tile`, photos come one by one and the regions of each go together.
             workers: threads that decode photos ahead (on a processor with "auto": threads that read); by
                 default as many as there are cores, at most eight.

@@ -24,6 +24,8 @@ from signboard.training.config import DetectorTrainConfig
 from signboard.training.engine import Batch
 from signboard.weights import load_card, load_state
 
+# What suits networks trained with this loss, chosen on validation photos (docs/training-log.md, section 6).
+_INFERENCE: dict[str, Any] = {"threshold": 0.4, "box_threshold": 0.74, "shrink_ratio": 0.5}
 MIN_SIZE = 6.0  # pixels; thinner words are don't-care: nobody reads them, and no map keeps them apart
 
 
@@ -255,7 +257,7 @@ class DetectorTask:
         from signboard.training.evaluation import score_detection
 
         assert isinstance(model, DetectorNetwork)
-        detector = Detector(model, side=self.config.side, device=device)
+        detector = Detector(model, side=self.config.side, device=device, **_INFERENCE)
         figures: dict[str, float] = {}
         for name, samples in self.validation:
             score = score_detection(detector.detect, samples).detection
@@ -275,7 +277,7 @@ class DetectorTask:
         return {
             "kind": "detector",
             "config": asdict(config),
-            "inference": {"side": self.config.side, "threshold": 0.55, "box_threshold": 0.65},
+            "inference": {"side": self.config.side, **_INFERENCE},
             "mean": MEAN,
             "std": STD,
             "trained_on": [

@@ -47,8 +47,9 @@ _UNSURE = 0.3
 _SIDE_BY_SIDE = 4
 # On a processor, free memory is given back after so many photos of a stream.
 _GIVE_BACK = 16
-# On a processor, a thread reads so many photos of a stream together.
+# On a processor, a thread reads so many photos of a stream together, fewer when they have more pixels than this.
 _GROUP = 8
+_GROUP_PIXELS = 8_000_000
 # Photos are decoded at no more than this side where their format allows it: words keep more pixels than are read.
 _DECODE_SIDE = 2560
 # Photos shrunk more than this may hold text that is too small on the detector's picture ...
@@ -215,10 +216,18 @@ class Reader:
 
     def _read_group(self, photos: Sequence[PhotoSource]) -> list[Reading]:
         """The readings of a few photos; of each that cannot be opened, a reading with its error."""
-        opened = [_open(photo, self._decode_side) for photo in photos]
-        good = [photo for photo in opened if isinstance(photo, Photo)]
-        readings = iter(self._read_found(good, self._find(good)) if good else [])
-        return [photo if isinstance(photo, Reading) else next(readings) for photo in opened]
+        readings: list[Reading] = []
+        window: list[Photo | Reading] = []
+        pixels = 0
+        for number, source in enumerate(photos, 1):
+            window.append(opened := _open(source, self._decode_side))
+            pixels += opened.pixels.size // 3 if isinstance(opened, Photo) else 0
+            if number == len(photos) or pixels > _GROUP_PIXELS:
+                good = [photo for photo in window if isinstance(photo, Photo)]
+                read = iter(self._read_found(good, self._find(good)) if good else [])
+                readings += [photo if isinstance(photo, Reading) else next(read) for photo in window]
+                window, pixels = [], 0
+        return readings
 
     def _read_opened(self, photo: Photo) -> Reading:
         return self._read_found([photo], self._find([photo]))[0]

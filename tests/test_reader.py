@@ -87,6 +87,29 @@ def test_on_a_processor_photos_are_read_side_by_side_and_come_in_order(
 
 
 @pytest.mark.usefixtures("two_threads")
+def test_side_by_side_reads_large_photos_apart(
+    reader: Reader, photos: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    several = [*photos, *photos]
+    singles = [reader.read(p) for p in several]
+    together: list[int] = []
+    read_found = Reader._read_found
+
+    def counted(self: Reader, opened: list[Photo], found: list[Detections]) -> list[Reading]:
+        together.append(len(opened))
+        return read_found(self, opened, found)
+
+    monkeypatch.setattr(Reader, "_read_found", counted)
+    assert len(list(reader.read_many(several, workers=2))) == len(several)
+    assert max(together) > 1
+    together.clear()
+    monkeypatch.setattr("signboard.reader._GROUP_PIXELS", 1)
+    readings = list(reader.read_many(several, workers=2))
+    assert set(together) == {1} and len(together) == len(several)
+    assert all(_same(a, b) for a, b in zip(singles, readings, strict=True))
+
+
+@pytest.mark.usefixtures("two_threads")
 def test_side_by_side_draws_photos_as_needed_and_can_be_left(reader: Reader, photos: list[Path]) -> None:
     drawn = 0
 

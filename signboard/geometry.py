@@ -91,12 +91,17 @@ def unshrink_distance(polygon: FloatArray, ratio: float) -> float:
 
 def grow_quad(quad: FloatArray, distance: float) -> FloatArray:
     """A rectangle `quad` (4, 2) with every side moved outwards by `distance` pixels."""
+    return grow_sides(quad, distance, distance, distance, distance)
+
+
+def grow_sides(quad: FloatArray, left: float, top: float, right: float, bottom: float) -> FloatArray:
+    """A rectangle `quad` (4, 2) with its sides moved outwards by so many pixels, inwards where negative."""
     quad = np.asarray(quad, dtype=np.float32)
-    right = quad[1] - quad[0]
-    down = quad[3] - quad[0]
-    right = right / max(float(np.linalg.norm(right)), 1e-6) * distance
-    down = down / max(float(np.linalg.norm(down)), 1e-6) * distance
-    return quad + np.stack([-right - down, right - down, right + down, down - right]).astype(np.float32)
+    along, down = quad[1] - quad[0], quad[3] - quad[0]
+    along = along / max(float(np.linalg.norm(along)), 1e-6)
+    down = down / max(float(np.linalg.norm(down)), 1e-6)
+    moves = [(-left, -top), (right, -top), (right, bottom), (-left, bottom)]
+    return quad + np.stack([along * x + down * y for x, y in moves]).astype(np.float32)
 
 
 def bounding_quad(points: FloatArray) -> FloatArray:

@@ -6,6 +6,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+# No word's pixels count less or more than this many times.
+_LEAST, _MOST = 0.2, 10.0
+
 
 def pixel_weights(raw: Tensor, kernel: Tensor, mask: Tensor) -> Tensor:
     """How much each pixel counts, (N, H, W): 1 away from words; on words and around them what `Targets.weight` says.
@@ -18,10 +21,6 @@ def pixel_weights(raw: Tensor, kernel: Tensor, mask: Tensor) -> Tensor:
     learned = kernel * mask
     scale = learned.sum() / (raw * learned).sum().clamp(min=1e-6)
     return torch.where(raw > 0, (raw * scale).clamp(_LEAST, _MOST), 1.0)
-
-
-# No word's pixels count less or more than this many times.
-_LEAST, _MOST = 0.2, 10.0
 
 
 def balanced_cross_entropy(

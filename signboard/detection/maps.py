@@ -78,9 +78,8 @@ def make_targets(
     weight = np.zeros((height, width), np.float32)
     bands = np.zeros((height, width), np.uint8)  # how many words' bands a pixel lies in
     careless: list[NDArray[np.int32]] = []
-    areas = [_area(np.asarray(polygon, np.float32)) for polygon in polygons]
-    for i in sorted(range(len(polygons)), key=lambda i: -areas[i]):  # small words are drawn over large ones
-        polygon, skip = np.asarray(polygons[i], np.float32), ignore[i]
+    words = [(np.asarray(polygon, np.float32), skip) for polygon, skip in zip(polygons, ignore, strict=True)]
+    for polygon, skip in sorted(words, key=lambda word: -_area(word[0])):  # small words are drawn over large ones
         x0, y0 = polygon.min(axis=0)
         x1, y1 = polygon.max(axis=0)
         if x1 <= 0 or y1 <= 0 or x0 >= width or y0 >= height:
@@ -93,7 +92,7 @@ def make_targets(
             careless.append(outline)
             continue
         cv2.fillPoly(kernel, [np.round(max(kernels, key=_area) - 0.5).astype(np.int32)], 1.0)
-        _draw_border(polygon, distance, border, border_mask, weight, bands, max(areas[i], 1.0) ** -balance)
+        _draw_border(polygon, distance, border, border_mask, weight, bands, max(_area(polygon), 1.0) ** -balance)
     np.multiply(weight, _BETWEEN, out=weight, where=(bands > 1) & (kernel == 0))
     for outline in careless:  # last, so that a don't-care region also hides what it overlaps
         cv2.fillPoly(mask, [outline], 0.0)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from heapq import heappush, heappushpop
+from heapq import heappushpop
 from pathlib import Path
 from typing import Any
 
@@ -382,7 +382,7 @@ class Rescorer:
                 reach * max(b.factor * (b.blank + b.letter) for b in beams) * max(blank, chars[0][1] if chars else 0)
             )
             met: list[_Prefix] = []
-            least_kept: list[float] = []  # a heap of the `beam` best scores so far, none of which can fall any more
+            kept = [0.0] * o.beam  # a heap of the best scores so far, none of which can fall any more
             offers: list[tuple[float, float, int, _Prefix]] = []
             for prefix in beams:
                 p_blank, p_letter, factor, last = prefix.blank, prefix.letter, prefix.factor, prefix.last
@@ -394,7 +394,7 @@ class Rescorer:
                 prefix.next_blank = total * blank
                 if p_letter and last in here:
                     prefix.next_letter += p_letter * here[last]
-                heappush(least_kept, (prefix.next_blank + prefix.next_letter) * factor)
+                heappushpop(kept, (prefix.next_blank + prefix.next_letter) * factor)
                 least = floor / (total * factor)
                 children = prefix.children
                 for c, p in chars:
@@ -413,20 +413,15 @@ class Rescorer:
                         child.next_letter += q
             # New prefixes, the most promising first, until none can be among the best any more.
             offers.sort(key=_first, reverse=True)
-            full = len(least_kept) >= o.beam
             for bound, q, c, prefix in offers:
-                if full and bound < least_kept[0]:
+                if bound < kept[0]:
                     break
                 child = self._extend(prefix, c)
                 child.frame = frame
                 child.next_blank = 0.0
                 child.next_letter = q
                 met.append(child)
-                if full:
-                    heappushpop(least_kept, q * child.factor)
-                else:
-                    heappush(least_kept, q * child.factor)
-                    full = len(least_kept) >= o.beam
+                heappushpop(kept, q * child.factor)
             for prefix in met:
                 prefix.blank, prefix.letter = prefix.next_blank, prefix.next_letter
             met.sort(key=_score, reverse=True)

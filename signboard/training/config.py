@@ -41,14 +41,22 @@ class DataConfig(StrictModel):
         weight: how often it is drawn from, relative to the other sources.
         split: which rows are used.
         form: the format, "auto" to look.
-        crops: of photos that words are cut from: a set of the same words as crops, in the same order (ICDAR 2015 has
-            both). Words whose crop is in another split than `split` are left out, so that either set can validate.
     """
 
     path: Path
     weight: float = Field(1.0, ge=0)
     split: str | None = "train"
     form: str = "auto"
+
+
+class CutData(DataConfig):
+    """Photos that words are cut from.
+
+    Attributes:
+        crops: a set of the same words as crops, in the same order (ICDAR 2015 has both). Words whose crop is in another
+            split than `split` are left out, so that either set can validate.
+    """
+
     crops: Path | None = None
 
 
@@ -141,7 +149,7 @@ class RecognizerTrainConfig(TrainConfig):
     height: int = Field(32, gt=0, multiple_of=16)
     max_width: int = Field(320, gt=0, multiple_of=8)
     data: list[DataConfig] = []
-    scenes: list[DataConfig] = []
+    scenes: list[CutData] = []
     exclude: list[DataConfig] = []
     validation: list[DataConfig] = []
     validation_limit: int = Field(1000, gt=0)

@@ -18,6 +18,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Protocol
 
+import cv2
 import numpy as np
 import torch
 import torch.distributed as dist
@@ -324,7 +325,7 @@ def train(
     waited = 0.0
     model.train()
     try:
-        pools = iter(loader)
+        pools = _start_workers(loader)
         batches: list[Batch] = []
         while step < config.steps and not stop.asked:
             if not batches:
@@ -412,10 +413,18 @@ def train(
     return figures
 
 
+def _start_workers(loader: DataLoader[Any]) -> Iterator[Any]:
+    """Start the loader's processes while OpenCV has one thread: a forked process would wait for threads it has not."""
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        return iter(loader)
+    finally:
+        cv2.setNumThreads(before)
+
+
 def _quiet_worker(_: int) -> None:
     """Worker processes make data on one thread each and leave signals to the parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
-    import cv2
-
     cv2.setNumThreads(1)

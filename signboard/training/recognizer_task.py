@@ -16,7 +16,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from signboard.errors import ConfigError, DataError
-from signboard.geometry import FloatArray, ImageArray, text_quad, text_size
+from signboard.geometry import FloatArray, ImageArray, grow_sides, text_quad, text_size
 from signboard.joining import around, next_on_line
 from signboard.recognition.charset import DEFAULT_CHARACTERS, Charset, normalize
 from signboard.recognition.ctc import ctc_loss, flat_start_loss
@@ -25,7 +25,7 @@ from signboard.recognition.recognizer import Recognizer, crop_width, normalize_c
 from signboard.script import script_of
 from signboard.synthesis import degrade
 from signboard.training.adapters import WordSample, load_scenes, load_words, read_rgb
-from signboard.training.config import DataConfig, RecognizerTrainConfig
+from signboard.training.config import CutData, RecognizerTrainConfig
 from signboard.training.detector_task import make_synthesizer
 from signboard.training.engine import Batch
 from signboard.training.growing import start_network
@@ -107,17 +107,6 @@ def leaning_box(quad: FloatArray, angle: float, *, most: float = 2.0) -> FloatAr
     (x0, y0), (x1, y1) = (quad @ axes.T).min(axis=0), (quad @ axes.T).max(axis=0)
     corners = np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]])
     return (corners @ axes).astype(np.float32)  # type: ignore[no-any-return]
-
-
-def grow_sides(quad: FloatArray, left: float, top: float, right: float, bottom: float) -> FloatArray:
-    """`quad` (4, 2) with its sides moved outwards by so many pixels, inwards where negative."""
-    along = (quad[1] - quad[0]) / max(float(np.linalg.norm(quad[1] - quad[0])), 1e-3)
-    down = (quad[3] - quad[0]) / max(float(np.linalg.norm(quad[3] - quad[0])), 1e-3)
-    moves = [
-        -along * left - down * top, along * right - down * top, along * right + down * bottom,
-        -along * left + down * bottom,
-    ]  # fmt: skip
-    return (quad + np.stack(moves)).astype(np.float32)  # type: ignore[no-any-return]
 
 
 class WordBatches:
@@ -311,7 +300,7 @@ def _place(photo: Path, polygon: FloatArray) -> Place:
     return photo, tuple(tuple(map(float, corner)) for corner in polygon)
 
 
-def words_held_back(item: DataConfig) -> set[Place]:
+def words_held_back(item: CutData) -> set[Place]:
     """(photo, polygon) of the words whose crop, in the set `item.crops`, is in another split than the item's.
 
     Raises:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +104,20 @@ def test_a_resumed_run_ends_where_an_unbroken_one_does(tmp_path: Path, workers: 
     train(again, configs[1], resume=True, log=_quiet)
     for a, b in zip(whole.model.parameters(), again.model.parameters(), strict=True):
         torch.testing.assert_close(a, b, rtol=0, atol=0)
+
+
+def test_workers_start_after_opencv_has_used_its_threads(tmp_path: Path) -> None:
+    code = f"""
+import cv2, numpy as np
+from pathlib import Path
+from tests.training.test_engine import _Toy, _config, _quiet, train
+cv2.setNumThreads(2)
+cv2.GaussianBlur(np.zeros((2000, 2000, 3), np.uint8), (31, 31), 9)
+train(_Toy(), _config(Path({str(tmp_path)!r}), 4).model_copy(update={{"workers": 1}}), log=_quiet)
+assert cv2.getNumThreads() == 2
+"""
+    # In a process of its own, which can be given up: workers that wait for the parent's threads wait for ever.
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, timeout=120, check=True)
 
 
 class _Stopping:

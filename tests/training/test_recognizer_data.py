@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from signboard.errors import DataError
-from signboard.geometry import text_size
-from signboard.training.config import DataConfig
-from signboard.training.recognizer_task import grow_sides, leaning_box, neighbours, words_held_back
+from signboard.geometry import grow_sides, text_size
+from signboard.training.config import CutData
+from signboard.training.recognizer_task import leaning_box, neighbours, words_held_back
 
 
 def _box(x: float, y: float, width: float, height: float) -> np.ndarray:
@@ -82,7 +82,7 @@ def test_words_whose_crops_are_for_validation_are_left_out(tmp_path: Path) -> No
         for text, split in (("one", "train"), ("two", "val"), ("three", "train"))
     ]
     (crops / "labels.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
-    item = DataConfig(path=photos, crops=crops)
+    item = CutData(path=photos, crops=crops)
     held_back = words_held_back(item)
     assert [polygon[0] for _, polygon in held_back] == [(40.0, 5.0)]
     (crops / "labels.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows[1:]))

@@ -36,6 +36,7 @@ from signboard.photo import Photo, PhotoSource, load_photo, printable
 from signboard.reading import Line, Reading, Sign, Word
 from signboard.recognition import Recognizer, script_of
 from signboard.recognition.recognizer import CropReading
+from signboard.sifting import from_cards
 from signboard.stacks import box, side_by_side, stacks
 from signboard.tiling import Found, Region, merge, regions
 
@@ -99,7 +100,9 @@ class Reader:
     Args:
         device: "auto", "cpu", "cuda", "cuda:1", "mps".
         min_confidence: words read with less confidence (0 to 1) are left out; by default the recogniser's card says.
-        detection_threshold: least mean probability (0 to 1) of a word's region; the card's value by default.
+        detection_threshold: least mean probability (0 to 1) of a word's region. By default places are read that the
+            detector is less sure of, too, and what both networks say decides (see `signboard.sifting`), if the
+            recogniser's card says how for this detector; else the threshold of the detector's card counts.
         precision: "auto" (half precision where it is faster: see `devices.choose_precision`), "fp32", "fp16" or "bf16".
         detector, recognizer: loaded models, or paths to their cards; the shipped ones by default.
         translate: also say the Hindi lines in Latin letters and in English.
@@ -137,6 +140,8 @@ class Reader:
         self.min_confidence = (
             min_confidence if min_confidence is not None else float(recognizer.card.get("min_confidence", 0.0))
         )
+        self._sifting = None if detection_threshold is not None else from_cards(detector.card, recognizer.card)
+        self._least_score = self._sifting.candidates if self._sifting else None
         self.translate = translate
         self.tile = tile
         self._decode_side = None if tile else _DECODE_SIDE
@@ -277,6 +282,10 @@ class Reader:
         """Word polygons and scores on one photo (H, W, 3) uint8 RGB; nothing is read."""
         return self.detector.detect([pixels])[0]
 
+    def _detect(self, pictures: Sequence[ImageArray]) -> list[Detections]:
+        """The places on each picture (H, W, 3) that are read."""
+        return self.detector.detect(pictures, box_threshold=self._least_score)
+
     def read_at(self, pixels: ImageArray, polygons: Sequence[FloatArray]) -> list[Word]:
         """What is written at places that are known already, e.g. found by another program: a word each, in their order.
 
@@ -306,7 +315,7 @@ class Reader:
         order = sorted(range(len(photos)), key=lambda i: photos[i].pixels.shape)
         for start in range(0, len(order), self._together):
             part = [photos[i].pixels for i in order[start : start + self._together]]
-            found += _halving(self.detector.detect, part)
+            found += _halving(self._detect, part)
         return [detections for _, detections in sorted(zip(order, found, strict=True), key=lambda pair: pair[0])]
 
     def _find_tiled(self, pixels: ImageArray) -> Detections:
@@ -314,7 +323,7 @@ class Reader:
         height, width = pixels.shape[:2]
         levels = regions(height, width, self.detector.side)
         if len(levels) == 1:
-            return self.detect(pixels)
+            return self._detect([pixels])[0]
         found: list[Found] = []
         for level in levels:
             for start in range(0, len(level), self._together):
@@ -330,12 +339,18 @@ class Reader:
     def _look(self, pixels: ImageArray, part: Sequence[Region]) -> list[Detections]:
         crops = [pixels[r.top : r.bottom, r.left : r.right] for r in part]
         # Larger regions show the words that are too large for these.
-        return self.detector.detect(crops, side=self.detector.side)
+        return self.detector.detect(crops, side=self.detector.side, box_threshold=self._least_score)
 
     def _read_found(self, photos: Sequence[Photo], found: Sequence[Detections]) -> list[Reading]:
         """Readings of opened photos whose words were found: one flat list of crops for the recogniser."""
-        polygons = [(photo, polygon) for photo, d in zip(photos, found, strict=True) for polygon in d.polygons]
-        words = iter(self._read_polygons([p.pixels for p, _ in polygons], [polygon for _, polygon in polygons]))
+        places = [(photo, *word) for photo, d in zip(photos, found, strict=True) for word in d.words()]
+        words = iter(
+            self._read_polygons(
+                [photo.pixels for photo, _, _ in places],
+                [polygon for _, polygon, _ in places],
+                [score >= self.detector.box_threshold for _, _, score in places],
+            )
+        )
         readings = []
         for photo, detections in zip(photos, found, strict=True):
             scored = [(word, score) for score in detections.scores for word in next(words)]
@@ -351,7 +366,9 @@ class Reader:
                 )
                 for (text, confidence, polygon, rotation), score in self._with_stacks(photo.pixels, whole)
                 if confidence >= self.min_confidence
+                and (self._sifting is None or self._sifting.keeps(text, confidence, score))
             ]
+            sure = [polygon for polygon, score in detections.words() if score >= self.detector.box_threshold]
             signs = arrange(kept)
             if self.translate:
                 signs = _translate(signs)
@@ -361,7 +378,7 @@ class Reader:
                     width=photo.width,
                     height=photo.height,
                     signs=signs,
-                    warnings=() if self.tile else _too_small(photo, detections, self.detector.side),
+                    warnings=() if self.tile else _too_small(photo, sure, self.detector.side),
                     metadata=photo.metadata,
                 )
             )
@@ -405,14 +422,17 @@ class Reader:
         members = {i for column in found for i in column}
         return [word for i, word in enumerate(words) if i not in members] + joined
 
-    def _read_polygons(self, pictures: Sequence[ImageArray], polygons: Sequence[FloatArray]) -> list[list[_ReadWord]]:
+    def _read_polygons(
+        self, pictures: Sequence[ImageArray], polygons: Sequence[FloatArray], likely: Sequence[bool]
+    ) -> list[list[_ReadWord]]:
         """The words inside each polygon, in the order of `polygons`: mostly one; more where the detector joined words.
 
         Args:
             pictures: for each polygon the pixels (H, W, 3) it lies on.
             polygons: (N, 2) each, pixels.
+            likely: for each polygon, whether it is likely enough a word to be tried upside down, too.
         """
-        words, gaps = self._read_words(pictures, polygons)
+        words, gaps = self._read_words(pictures, polygons, likely=likely)
         joined = [i for i, places in enumerate(gaps) if places]
         parts = [(i, part) for i in joined for part in part_polygon(words[i].polygon, gaps[i], _GAP)]
         if not parts:
@@ -427,11 +447,17 @@ class Reader:
         return results
 
     def _read_words(
-        self, pictures: Sequence[ImageArray], polygons: Sequence[FloatArray], *, upright: bool = False
+        self,
+        pictures: Sequence[ImageArray],
+        polygons: Sequence[FloatArray],
+        *,
+        likely: Sequence[bool] | None = None,
+        upright: bool = False,
     ) -> tuple[list[_ReadWord], list[tuple[float, ...]]]:
         """What each polygon says, in their order, and the places of its spaces as shares of its width.
 
         Args:
+            likely: which polygons are tried upside down when they read badly; all by default.
             upright: whether all polygons begin at their text's top-left; else other ways up are tried, too.
         """
         starts = polygons if upright else [order_quad(p) if len(p) == 4 else p for p in polygons]
@@ -449,7 +475,8 @@ class Reader:
 
         attempt(jobs)
         if not upright:
-            attempt([(i, 180) for i, (reading, r) in best.items() if reading.confidence < _UNSURE and r == 0])
+            unsure = [i for i, (reading, r) in best.items() if reading.confidence < _UNSURE and r == 0]
+            attempt([(i, 180) for i in unsure if likely is None or likely[i]])
         words = [
             _ReadWord(best[i][0].text, best[i][0].confidence, rotate_polygon_start(polygon, best[i][1]), best[i][1])
             for i, polygon in enumerate(starts)
@@ -472,14 +499,14 @@ def _inside(places: tuple[float, ...], polygon: FloatArray) -> tuple[float, ...]
     return tuple(min(max(place * (1 + 2 * margin) - margin, 0.0), 1.0) for place in places)
 
 
-def _too_small(photo: Photo, found: Detections, side: int) -> tuple[str, ...]:
+def _too_small(photo: Photo, found: Sequence[FloatArray], side: int) -> tuple[str, ...]:
     """The warning for a photo whose small text was lost when it was shrunk for the detector; empty without reason."""
     height, width = photo.pixels.shape[:2]
     seen = network_size(height, width, side=side)
     shrunk = max(photo.height, photo.width) / max(seen)
     if shrunk < _SHRUNK or (not len(found) and shrunk < _SHRUNK_FAR):
         return ()
-    heights = [min(text_size(polygon)) * max(seen) / max(height, width) for polygon in found.polygons]
+    heights = [min(text_size(polygon)) * max(seen) / max(height, width) for polygon in found]
     low = float(np.quantile(heights, 0.1)) if heights else 0.0
     if low >= _LEGIBLE and shrunk < _SHRUNK_FAR:
         return ()

@@ -53,8 +53,9 @@ def test_what_is_believed() -> None:
 class _Pieces(Detector):
     def __init__(self, boxes: Sequence[np.ndarray]) -> None:
         self.side, self.boxes = 400, boxes
+        self.card, self.box_threshold = {}, 0.5
 
-    def detect(self, photos: Sequence[np.ndarray], *, side: int | None = None) -> list[Detections]:
+    def detect(self, photos: Sequence[np.ndarray], **_: object) -> list[Detections]:
         return [Detections(list(self.boxes), [0.9 - 0.1 * i for i in range(len(self.boxes))])]
 
 

@@ -209,7 +209,7 @@ def test_too_little_memory_halves_the_batch(
     before = reader._find(opened)
     detect, sizes = reader.detector.detect, []
 
-    def small(some: list[np.ndarray]) -> list[Detections]:
+    def small(some: list[np.ndarray], **_: object) -> list[Detections]:
         sizes.append(len(some))
         if len(some) > 2:
             raise torch.OutOfMemoryError("CUDA out of memory")
@@ -219,7 +219,9 @@ def test_too_little_memory_halves_the_batch(
     monkeypatch.setattr(reader.detector, "detect", small)
     after = reader._find(opened)
     assert sizes == [5, 2, 3, 1, 2] and [len(found) for found in after] == [len(found) for found in before]
-    monkeypatch.setattr(reader.detector, "detect", lambda some: (_ for _ in ()).throw(torch.OutOfMemoryError("no")))
+    monkeypatch.setattr(
+        reader.detector, "detect", lambda some, **_: (_ for _ in ()).throw(torch.OutOfMemoryError("no"))
+    )
     with pytest.raises(torch.OutOfMemoryError):
         reader._find(opened[:1])
 
@@ -299,8 +301,9 @@ def test_words_that_the_detector_joined_are_parted_at_their_space(part_confidenc
     class Joined(Detector):
         def __init__(self) -> None:
             self.side = 400
+            self.card, self.box_threshold = {}, 0.5
 
-        def detect(self, photos: Sequence[np.ndarray], *, side: int | None = None) -> list[Detections]:
+        def detect(self, photos: Sequence[np.ndarray], **_: object) -> list[Detections]:
             return [Detections([np.array([[36, 26], [364, 26], [364, 74], [36, 74]], np.float32)], [0.9])]
 
     reader = Reader(device="cpu", detector=Joined(), recognizer=_Lines(part_confidence))

@@ -35,9 +35,10 @@ class BarDetector(Detector):
 
     def __init__(self) -> None:
         self.side = SIDE
+        self.card, self.box_threshold = {}, 0.5
         self.seen = 0
 
-    def detect(self, photos: Sequence[ImageArray], *, side: int | None = None) -> list[Detections]:
+    def detect(self, photos: Sequence[ImageArray], **_: object) -> list[Detections]:
         return [self._bars(photo) for photo in photos]
 
     def _bars(self, photo: ImageArray) -> Detections:

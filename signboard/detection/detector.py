@@ -127,20 +127,24 @@ class Detector:
         logits, _ = computed(self._folded, x, self.dtype)
         return torch.sigmoid(logits.float())
 
-    def detect(self, photos: Sequence[ImageArray], *, side: int | None = None) -> list[Detections]:
+    def detect(
+        self, photos: Sequence[ImageArray], *, side: int | None = None, box_threshold: float | None = None
+    ) -> list[Detections]:
         """Words on each photo, in the order of the photos.
 
         Args:
             photos: (H, W, 3) uint8 RGB each, any sizes; those that come to the same network size share a forward pass.
             side: another longer side than the detector's own; then this picture alone is looked at.
+            box_threshold: another than the detector's own.
         """
-        found = self._look(photos, [side or self.side] * len(photos))
+        least = self.box_threshold if box_threshold is None else box_threshold
+        found = self._look(photos, [side or self.side] * len(photos), least)
         if self.overview is None or side is not None:
             return found
         large = [max(network_size(*p.shape[:2], side=self.side)) for p in photos]
         small = [self.overview if n >= _OVERVIEW_WORTH * self.overview else round(n * _OVERVIEW_SHARE) for n in large]
         results = []
-        for photo, s, fine, coarse in zip(photos, small, found, self._look(photos, small), strict=True):
+        for photo, s, fine, coarse in zip(photos, small, found, self._look(photos, small, least), strict=True):
             shape = photo.shape[:2]
             words = with_large_words(
                 fine.words(), coarse.words(), LARGE * max(shape) / max(network_size(*shape, side=s))
@@ -148,8 +152,8 @@ class Detector:
             results.append(Detections([polygon for polygon, _ in words], [score for _, score in words]))
         return results
 
-    def _look(self, photos: Sequence[ImageArray], sides: Sequence[int]) -> list[Detections]:
-        """Words on each photo, each resized to its longer side of `sides`."""
+    def _look(self, photos: Sequence[ImageArray], sides: Sequence[int], least: float) -> list[Detections]:
+        """Words on each photo, each resized to its longer side of `sides`, with scores of at least `least`."""
         sizes = [network_size(*p.shape[:2], side=s) for p, s in zip(photos, sides, strict=True)]
         results: list[Detections | None] = [None] * len(photos)
 
@@ -161,12 +165,12 @@ class Detector:
 
         for members, maps in one_ahead(passes()):
             for i, probability in zip(members, maps.cpu().numpy(), strict=True):
-                results[i] = self._polygons(probability, photos[i].shape[:2])
+                results[i] = self._polygons(probability, photos[i].shape[:2], least)
         return [r for r in results if r is not None]
 
-    def _polygons(self, probability: FloatArray, shape: tuple[int, ...]) -> Detections:
+    def _polygons(self, probability: FloatArray, shape: tuple[int, ...], least: float) -> Detections:
         polygons, scores = polygons_from_map(
-            probability, threshold=self.threshold, box_threshold=self.box_threshold, shrink_ratio=self.shrink_ratio
+            probability, threshold=self.threshold, box_threshold=least, shrink_ratio=self.shrink_ratio
         )
         height, width = shape[:2]
         scale = np.array([width / probability.shape[1], height / probability.shape[0]], np.float32)

@@ -1,0 +1,71 @@
+"""Which of the places that the detector found are words: what both networks say of a place, weighed together.
+
+A region that the detector is rather sure of, read with confidence as a word of some length, is one; the texture of a
+wall is seldom read as more than a letter or two. Either network's own threshold must be strict without the other.
+"""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from signboard.errors import WeightsError
+
+
+@dataclass(frozen=True, slots=True)
+class Sifting:
+    """A logistic model of "this is a word, and its box fits".
+
+    Attributes:
+        candidates: the detector's score from which on a place is read at all, 0 to 1.
+        bias, score, confidence: the model's constant, and its weights of the detector's score and of the reading's
+            confidence, both 0 to 1.
+        single, double: added for readings of one letter or digit, or none, and of two.
+    """
+
+    candidates: float
+    bias: float
+    score: float
+    confidence: float
+    single: float
+    double: float
+
+    def probability(self, text: str, confidence: float, score: float) -> float:
+        """How probable it is, 0 to 1, that a place is a word, by its reading and the scores of both networks."""
+        one, two = length_terms(text)
+        logit = self.bias + self.score * score + self.confidence * confidence + self.single * one + self.double * two
+        return 1.0 / (1.0 + math.exp(min(-logit, 700.0)))
+
+    def keeps(self, text: str, confidence: float, score: float) -> bool:
+        """Whether the place is more probably a word than not."""
+        return self.probability(text, confidence, score) >= 0.5
+
+    def to_card(self, detector: dict[str, Any]) -> dict[str, Any]:
+        """The section of a recogniser's card, for use with the detector of this card."""
+        return {**asdict(self), "detector": detector["sha256"]}
+
+
+def from_cards(detector: dict[str, Any], recognizer: dict[str, Any]) -> Sifting | None:
+    """The recogniser's `sifting`, if its card has one, and for this detector's weights; else None.
+
+    Raises:
+        WeightsError: the section is not complete.
+    """
+    section = dict(recognizer.get("sifting") or {})
+    if not section or section.pop("detector", None) != detector.get("sha256"):
+        return None
+    try:
+        return Sifting(**{name: float(value) for name, value in section.items()})
+    except (TypeError, ValueError) as error:
+        raise WeightsError(f"the recogniser's card: sifting: {error}") from None
+
+
+def length_terms(text: str) -> tuple[float, float]:
+    """(1 if `text` has at most one letter or digit, 1 if it has two); signs above and below letters count."""
+    length = sum(c.isalnum() or unicodedata.category(c).startswith("M") for c in text)
+    return float(length <= 1), float(length == 2)
+
+
+__all__ = ["Sifting", "from_cards", "length_terms"]

@@ -1,0 +1,135 @@
+"""What is a word, by both networks: the model, its card, the reader that uses it, fitting it, the script."""
+
+from __future__ import annotations
+
+import json
+import math
+import runpy
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from signboard import Reader
+from signboard.detection import Detector, DetectorConfig, DetectorNetwork
+from signboard.errors import DataError, WeightsError
+from signboard.recognition import Recognizer, RecognizerConfig, RecognizerNetwork
+from signboard.sifting import Sifting, from_cards, length_terms
+from signboard.training.sifting import Place, fit_sifting
+from signboard.weights import WEIGHTS_FOLDER, load_card
+
+ROOT = Path(__file__).resolve().parents[1]
+SAMPLE = ROOT / "data" / "samples" / "road.jpg"
+MODEL = Sifting(candidates=0.6, bias=-10.0, score=12.0, confidence=4.0, single=-3.0, double=-1.0)
+
+
+def test_both_networks_and_the_length_count() -> None:
+    assert MODEL.probability("road", 0.5, 0.7) == pytest.approx(1 / (1 + math.exp(-0.4)))
+    assert MODEL.probability("ro", 0.5, 0.7) == pytest.approx(1 / (1 + math.exp(0.6)))
+    assert MODEL.keeps("road", 0.5, 0.7) and not MODEL.keeps("ro", 0.5, 0.7) and not MODEL.keeps("r", 0.5, 0.7)
+    assert MODEL.keeps("r", 0.9, 0.8)  # letters that stand alone are words where both are sure
+
+
+@pytest.mark.parametrize(
+    ("text", "terms"),
+    [
+        ("", (1, 0)),
+        ("!", (1, 0)),
+        ("m.", (1, 0)),
+        ("5", (1, 0)),
+        ("GO", (0, 1)),
+        ("की", (0, 1)),
+        ("में", (0, 0)),
+        ("₹20", (0, 1)),
+    ],
+)
+def test_letters_digits_and_their_signs_are_counted(text: str, terms: tuple[int, int]) -> None:
+    assert length_terms(text) == terms
+
+
+def test_a_card_names_the_detector_it_is_for() -> None:
+    recognizer = {"sifting": MODEL.to_card({"sha256": "abc"})}
+    assert from_cards({"sha256": "abc"}, recognizer) == MODEL
+    assert from_cards({"sha256": "other"}, recognizer) is None
+    assert from_cards({}, {}) is None
+    del recognizer["sifting"]["double"]
+    with pytest.raises(WeightsError, match=r"sifting: .*double"):
+        from_cards({"sha256": "abc"}, recognizer)
+
+
+def test_a_reader_keeps_what_the_model_keeps() -> None:
+    torch.manual_seed(1)
+    network = DetectorNetwork(DetectorConfig(width=0.125, neck=16))
+    recognizer_network = RecognizerNetwork(RecognizerConfig(width=0.125, mixer=32, mixer_layers=1))
+
+    def reader(model: Sifting | None, **options: Any) -> Reader:
+        section = {} if model is None else {"sifting": model.to_card({"sha256": "abc"})}
+        detector = Detector(network, side=160, threshold=0.12, box_threshold=0.9, card={"sha256": "abc"})
+        return Reader(detector=detector, recognizer=Recognizer(recognizer_network, card=section), **options)
+
+    rng = np.random.default_rng(0)
+    photo = rng.integers(0, 256, (120, 160, 3), dtype=np.uint8)
+    everything = Sifting(0.0, 10.0, 0.0, 0.0, 0.0, 0.0)
+    words = reader(everything).read(photo).words
+    assert words and not reader(None).read(photo).words  # by the detector's own threshold there are none
+    assert not reader(everything, detection_threshold=0.9).read(photo).words  # whoever says a threshold gets it
+    assert not reader(Sifting(0.0, -10.0, 0.0, 0.0, 0.0, 0.0)).read(photo).words
+    scores = sorted({word.detection_score for word in words})
+    middle = (scores[len(scores) // 2 - 1] + scores[len(scores) // 2]) / 2
+    surer = reader(Sifting(0.0, -1e5 * middle, 1e5, 0.0, 0.0, 0.0)).read(photo).words
+    assert {w.polygon for w in surer} == {w.polygon for w in words if w.detection_score >= middle}
+
+
+def _places(count: int, seed: int, scale: float = 1.0) -> list[Place]:
+    rng = np.random.default_rng(seed)
+    found = []
+    for _ in range(count):
+        text, confidence, score = "street"[: rng.integers(1, 7)], rng.uniform(0, 1), rng.uniform(0.5, 1)
+        found.append(Place(text, confidence, score, bool(rng.uniform() < MODEL.probability(text, confidence, score))))
+    return found
+
+
+def test_a_fit_finds_the_model_that_made_the_places() -> None:
+    found = fit_sifting([_places(30000, 0)], 0.6)
+    assert found.candidates == 0.6
+    for name in ("bias", "score", "confidence", "single", "double"):
+        assert getattr(found, name) == pytest.approx(getattr(MODEL, name), rel=0.1, abs=0.1), name
+
+
+def test_every_set_counts_the_same() -> None:
+    few, many = _places(2000, 1), [Place(p.text, p.confidence, p.score, False) for p in _places(20000, 2)]
+    both = fit_sifting([few, many], 0.5)
+    mean = np.mean([both.probability(p.text, p.confidence, p.score) for p in few])
+    assert 0.25 * np.mean([p.word for p in few]) < mean < 0.75 * np.mean([p.word for p in few])
+
+
+def test_nothing_to_tell_apart_is_an_error() -> None:
+    with pytest.raises(DataError, match="both"):
+        fit_sifting([[Place("road", 0.9, 0.9, True)] * 5, []], 0.5)
+
+
+def test_the_script_writes_the_recognisers_card(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = Reader(detection_threshold=0.6, min_confidence=0.0).read(SAMPLE).words
+    rows = [{"polygon": word.polygon, "text": word.text, "ignore": False} for word in words[::2]]
+    width, height = Image.open(SAMPLE).size
+    row = {"image": str(SAMPLE), "width": width, "height": height, "split": "train", "words": rows}
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "labels.jsonl").write_text(json.dumps(row) + "\n", encoding="utf-8")
+    for name in ("recognizer.json", "recognizer.safetensors"):
+        shutil.copy(WEIGHTS_FOLDER / name, tmp_path / name)
+    main = runpy.run_path(str(ROOT / "scripts" / "tune_sifting.py"))["main"]
+    card = tmp_path / "recognizer.json"
+    common = ["--set", str(tmp_path / "set"), "--weights-recognizer", str(card)]
+    assert main([*common, "--candidates", "0.6"]) == 0
+    assert f"{len(words)} places, {len(rows)} of them words" in capsys.readouterr().out
+    before, after = load_card(WEIGHTS_FOLDER / "recognizer.json", "recognizer"), load_card(card, "recognizer")
+    assert after["sha256"] == before["sha256"]
+    made = from_cards(load_card(WEIGHTS_FOLDER / "detector.json", "detector"), after)
+    assert made is not None and made.candidates == 0.6
+    assert {k: v for k, v in after.items() if k != "sifting"} == {k: v for k, v in before.items() if k != "sifting"}
+    assert main([*common, "--split", "val"]) == 1
+    assert "error: " in capsys.readouterr().err

@@ -101,11 +101,11 @@ class SceneBatches:
         # At inference small photos are enlarged a little only: larger words than that would waste pixels here.
         shrink = min(1.0, 1.15 * MAX_ENLARGEMENT * max(height, width) / high)
         scale = math.exp(rng.uniform(math.log(low), math.log(high))) * shrink / max(height, width)
-        angle = math.radians(rng.normal(0, 5)) if rng.random() < 0.8 else math.radians(rng.uniform(-45, 45))
-        if rng.random() < 0.03:
+        angle = math.radians(rng.normal(0, 5)) if rng.random() < 0.72 else math.radians(rng.uniform(-60, 60))
+        if rng.random() < 0.05:
             angle += rng.choice([-math.pi / 2, math.pi / 2])
         stretch = math.exp(rng.normal(0, 0.1))
-        shear = rng.normal(0, 0.05)
+        shear = rng.normal(0, 0.05 if rng.random() < 0.7 else 0.2)
         turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
         linear = turn @ np.array([[stretch, shear], [0.0, 1.0 / stretch]]) * scale
         words = np.array([p.mean(axis=0) for p, skip in zip(polygons, ignore, strict=True) if not skip])

@@ -43,8 +43,15 @@ if keep_freed_memory():
     assert after <= before
 
 
-@pytest.mark.parametrize("name", ["ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY"])
-@pytest.mark.parametrize(("before", "after"), [(None, "128"), ("7", "7")])
+@pytest.mark.parametrize(
+    ("name", "before", "after"),
+    [
+        ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", None, "640"),
+        ("LRU_CACHE_CAPACITY", None, "128"),
+        ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "7", "7"),
+        ("LRU_CACHE_CAPACITY", "7", "7"),
+    ],
+)
 def test_few_kernels_are_kept_unless_the_user_says_otherwise(
     name: str, before: str | None, after: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

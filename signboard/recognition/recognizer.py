@@ -155,14 +155,20 @@ class Recognizer:
         return results
 
     def _passes(self, crops: Sequence[ImageArray]) -> Iterator[tuple[list[int], torch.Tensor]]:
-        """(which crops, their logits (N, T, classes)), crops of one width together, each crop once."""
+        """(which crops, their logits (N, T, classes)), crops of one width together, each crop once.
+
+        On a processor a kernel is compiled for every N and width, so N is a power of two there.
+        """
         buckets: dict[int, list[int]] = defaultdict(list)
         for i, crop in enumerate(crops):
             buckets[crop_width(crop.shape[0], crop.shape[1], self.height, self.max_width)].append(i)
         for width, members in sorted(buckets.items()):
             size = max(1, self.batch_area // (width * self.height))
-            for start in range(0, len(members), size):
-                part = members[start : start + size]
+            while members:
+                count = min(size, len(members))
+                if self.device.type == "cpu":
+                    count = 1 << (count.bit_length() - 1)
+                part, members = members[:count], members[count:]
                 batch = to_device([resize_crop(crops[i], self.height, width) for i in part], self.device)
                 yield part, self._logits(batch)
 

@@ -167,3 +167,15 @@ def test_one_batch_overfits() -> None:
 def test_spaces_of_a_path_part_its_words(path: str, places: tuple[float, ...]) -> None:
     classes = np.array(["-_abc".index(c) for c in path])
     assert spaces(classes, 1) == pytest.approx(places)
+
+
+def test_passes_on_a_processor_hold_powers_of_two(monkeypatch: pytest.MonkeyPatch) -> None:
+    recognizer = Recognizer(RecognizerNetwork(RecognizerConfig(width=0.125, mixer=32, mixer_layers=1)))
+    sizes: list[int] = []
+    logits = recognizer._logits
+    monkeypatch.setattr(recognizer, "_logits", lambda batch: (sizes.append(len(batch)), logits(batch))[1])
+    rng = np.random.default_rng(0)
+    crops = [rng.integers(0, 256, (20, width, 3), dtype=np.uint8) for width in [60] * 11 + [30]]
+    together = recognizer.read_crops(crops)
+    assert sorted(sizes) == [1, 1, 2, 8]
+    assert [text for text, _ in together] == [recognizer.read_crops([crop])[0][0] for crop in crops]

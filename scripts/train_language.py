@@ -38,7 +38,7 @@ from signboard.recognition.language import (
     word_code,
 )
 from signboard.training.metrics import normalize_text
-from signboard.weights import WEIGHTS_FOLDER, load_card, load_state, save_weights
+from signboard.weights import WEIGHTS_FOLDER, load_card, save_card, save_weights
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -562,8 +562,7 @@ def make(settings: Settings, path: Path) -> None:
 
 def rewrite(path: Path, changes: dict[str, Any]) -> None:
     """The card at `path` with other values for some keys."""
-    card = load_card(path, "language")
-    save_weights(path, load_state(path, card), {**card, **changes})
+    save_card(path, {**load_card(path, "language"), **changes})
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ Run it after either network was trained; use photos on which every word is label
 from __future__ import annotations
 
 import argparse
+import json
 import random
 import sys
 import time
@@ -17,8 +18,8 @@ from signboard.errors import SignboardError
 from signboard.reader import Reader
 from signboard.sifting import Sifting
 from signboard.training.adapters import load_scenes
-from signboard.training.sifting import Place, fit_sifting, places
-from signboard.weights import WEIGHTS_FOLDER, load_card, load_state, save_weights
+from signboard.training.sifting import Place, everything, fit_sifting, places
+from signboard.weights import WEIGHTS_FOLDER, load_card, save_card
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -37,9 +38,9 @@ def main(arguments: list[str] | None = None) -> int:
         sifting = _fit(options)
         card = load_card(options.weights_recognizer, "recognizer")
         card["sifting"] = sifting.to_card(load_card(options.weights_detector, "detector"))
-        print(card["sifting"])
+        print(json.dumps(card["sifting"], indent=2))
         if not options.dry_run:
-            save_weights(options.weights_recognizer, load_state(options.weights_recognizer, card), card)
+            save_card(options.weights_recognizer, card)
     except SignboardError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -52,8 +53,7 @@ def _fit(options: argparse.Namespace) -> Sifting:
         precision=options.precision,
         detector=options.weights_detector,
         recognizer=options.weights_recognizer,
-        detection_threshold=options.candidates,
-        min_confidence=0.0,
+        sifting=everything(options.candidates),
     )
     found: list[list[Place]] = []
     for folder in options.set:

@@ -33,10 +33,10 @@ def keep_freed_memory() -> bool:
 def forget_kernels(kernels: int = 640, descriptions: int = 128) -> None:
     """Bounds what the matrix libraries keep of the layers and shapes they met; call it before the first convolution.
 
-    oneDNN compiles a kernel for every layer and shape, and PyTorch keeps descriptions of convolutions, with memory of
-    their own, 1024 in each thread. Photos of many sizes bring new shapes without end, and with so many descriptions a
-    long stream grows by more than a gigabyte. Kernels are smaller, and compiling them anew took a fifth of the time of
-    a photo when 128 were kept. What the user set in the environment stays.
+    As they come, oneDNN keeps 1024 compiled kernels, one for every layer and shape, and PyTorch 1024 descriptions of
+    convolutions, with memory of their own, in each thread. Photos of many sizes bring new shapes without end, and a
+    long stream grows by more than a gigabyte, most of it descriptions. Compiling kernels anew took a fifth of the time
+    of a photo when 128 were kept. What the user set in the environment stays.
     """
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", str(kernels))
     os.environ.setdefault("LRU_CACHE_CAPACITY", str(descriptions))

@@ -17,6 +17,7 @@ import torch
 
 from signboard.detection import Detections, Detector
 from signboard.detection.detector import network_size
+from signboard.detection.overview import with_unsure
 from signboard.devices import choose_device, choose_precision
 from signboard.errors import PhotoError, SignboardError
 from signboard.geometry import (
@@ -36,7 +37,7 @@ from signboard.photo import Photo, PhotoSource, load_photo, printable
 from signboard.reading import Line, Reading, Sign, Word
 from signboard.recognition import Recognizer, script_of
 from signboard.recognition.recognizer import CropReading
-from signboard.sifting import from_cards
+from signboard.sifting import Sifting, from_cards
 from signboard.stacks import box, side_by_side, stacks
 from signboard.tiling import Found, Region, merge, regions
 
@@ -100,9 +101,10 @@ class Reader:
     Args:
         device: "auto", "cpu", "cuda", "cuda:1", "mps".
         min_confidence: words read with less confidence (0 to 1) are left out; by default the recogniser's card says.
-        detection_threshold: least mean probability (0 to 1) of a word's region. By default places are read that the
-            detector is less sure of, too, and what both networks say decides (see `signboard.sifting`), if the
-            recogniser's card says how for this detector; else the threshold of the detector's card counts.
+        detection_threshold: least mean probability (0 to 1) of a word's region; by default the detector's card says.
+            One that is given decides alone: nothing is sifted.
+        sifting: reads the places, too, that the detector is less sure of, and decides by both networks what is a word;
+            by default what the recogniser's card says, if it says it for this detector.
         precision: "auto" (half precision where it is faster: see `devices.choose_precision`), "fp32", "fp16" or "bf16".
         detector, recognizer: loaded models, or paths to their cards; the shipped ones by default.
         translate: also say the Hindi lines in Latin letters and in English.
@@ -119,6 +121,7 @@ class Reader:
         device: str = "auto",
         min_confidence: float | None = None,
         detection_threshold: float | None = None,
+        sifting: Sifting | None = None,
         precision: str = "auto",
         detector: Detector | str | Path | None = None,
         recognizer: Recognizer | str | Path | None = None,
@@ -131,7 +134,7 @@ class Reader:
         where = choose_device(device)
         dtype = choose_precision(precision, where)
         if not isinstance(detector, Detector):
-            detector = Detector.load(detector, device=where, dtype=dtype, box_threshold=detection_threshold)
+            detector = Detector.load(detector, device=where, dtype=dtype)
         if not isinstance(recognizer, Recognizer):
             recognizer = Recognizer.load(recognizer, device=where, dtype=dtype)
         self.device = where
@@ -140,8 +143,10 @@ class Reader:
         self.min_confidence = (
             min_confidence if min_confidence is not None else float(recognizer.card.get("min_confidence", 0.0))
         )
-        self._sifting = None if detection_threshold is not None else from_cards(detector.card, recognizer.card)
-        self._least_score = self._sifting.candidates if self._sifting else None
+        if sifting is None and detection_threshold is None:
+            sifting = from_cards(detector.card, recognizer.card)
+        self.sifting = sifting
+        self._threshold = detector.box_threshold if detection_threshold is None else detection_threshold
         self.translate = translate
         self.tile = tile
         self._decode_side = None if tile else _DECODE_SIDE
@@ -280,11 +285,12 @@ class Reader:
 
     def detect(self, pixels: ImageArray) -> Detections:
         """Word polygons and scores on one photo (H, W, 3) uint8 RGB; nothing is read."""
-        return self.detector.detect([pixels])[0]
+        return self.detector.detect([pixels], box_threshold=self._threshold)[0]
 
-    def _detect(self, pictures: Sequence[ImageArray]) -> list[Detections]:
+    def _detect(self, pictures: Sequence[ImageArray], *, side: int | None = None) -> list[Detections]:
         """The places on each picture (H, W, 3) that are read."""
-        return self.detector.detect(pictures, box_threshold=self._least_score)
+        candidates = self.sifting.candidates if self.sifting else None
+        return self.detector.detect(pictures, side=side, box_threshold=self._threshold, candidates=candidates)
 
     def read_at(self, pixels: ImageArray, polygons: Sequence[FloatArray]) -> list[Word]:
         """What is written at places that are known already, e.g. found by another program: a word each, in their order.
@@ -333,13 +339,16 @@ class Reader:
                     corner = np.array([region.left, region.top], np.float32)
                     found += [Found(p + corner, s, region, scale) for p, s in seen.words()]
         limit = np.array([width, height], np.float32)
-        words = merge(found, height, width)
-        return Detections([np.clip(polygon, 0.0, limit) for polygon, _ in words], [score for _, score in words])
+        words = with_unsure(
+            merge([item for item in found if item.score >= self._threshold], height, width),
+            merge([item for item in found if item.score < self._threshold], height, width),
+        )
+        return Detections.of([(np.clip(polygon, 0.0, limit), score) for polygon, score in words])
 
     def _look(self, pixels: ImageArray, part: Sequence[Region]) -> list[Detections]:
         crops = [pixels[r.top : r.bottom, r.left : r.right] for r in part]
         # Larger regions show the words that are too large for these.
-        return self.detector.detect(crops, side=self.detector.side, box_threshold=self._least_score)
+        return self._detect(crops, side=self.detector.side)
 
     def _read_found(self, photos: Sequence[Photo], found: Sequence[Detections]) -> list[Reading]:
         """Readings of opened photos whose words were found: one flat list of crops for the recogniser."""
@@ -348,7 +357,7 @@ class Reader:
             self._read_polygons(
                 [photo.pixels for photo, _, _ in places],
                 [polygon for _, polygon, _ in places],
-                [score >= self.detector.box_threshold for _, _, score in places],
+                [score >= self._threshold for _, _, score in places],
             )
         )
         readings = []
@@ -366,9 +375,9 @@ class Reader:
                 )
                 for (text, confidence, polygon, rotation), score in self._with_stacks(photo.pixels, whole)
                 if confidence >= self.min_confidence
-                and (self._sifting is None or self._sifting.keeps(text, confidence, score))
+                and (self.sifting is None or self.sifting.keeps(text, confidence, score))
             ]
-            sure = [polygon for polygon, score in detections.words() if score >= self.detector.box_threshold]
+            sure = [polygon for polygon, _ in detections.words(at_least=self._threshold)]
             signs = arrange(kept)
             if self.translate:
                 signs = _translate(signs)
@@ -406,9 +415,11 @@ class Reader:
 
     def _with_stacks(self, pixels: ImageArray, words: list[tuple[_ReadWord, float]]) -> list[tuple[_ReadWord, float]]:
         """(word, detection score) of one photo, letters that stand below one another joined to words."""
+        unsure = [word for word in words if word[1] < self._threshold]
+        words = [word for word in words if word[1] >= self._threshold]
         found = stacks([(word.text, word.polygon) for word, _ in words])
         if not found:
-            return words
+            return words + unsure
         polygons = [[words[i][0].polygon for i in column] for column in found]
         crops = [side_by_side(pixels, column, self.recognizer.height) for column in polygons]
         joined = []
@@ -420,7 +431,7 @@ class Reader:
                 text, confidence = apart, least
             joined.append((_ReadWord(text, confidence, box(places), 0), min(words[i][1] for i in column)))
         members = {i for column in found for i in column}
-        return [word for i, word in enumerate(words) if i not in members] + joined
+        return [word for i, word in enumerate(words) if i not in members] + joined + unsure
 
     def _read_polygons(
         self, pictures: Sequence[ImageArray], polygons: Sequence[FloatArray], likely: Sequence[bool]

@@ -43,7 +43,7 @@ class Sifting:
         return self.probability(text, confidence, score) >= 0.5
 
     def to_card(self, detector: dict[str, Any]) -> dict[str, Any]:
-        """The section of a recogniser's card, for use with the detector of this card."""
+        """The section of a recogniser's card, for use with the weights of this detector's card."""
         return {**asdict(self), "detector": detector["sha256"]}
 
 
@@ -51,15 +51,21 @@ def from_cards(detector: dict[str, Any], recognizer: dict[str, Any]) -> Sifting 
     """The recogniser's `sifting`, if its card has one, and for this detector's weights; else None.
 
     Raises:
-        WeightsError: the section is not complete.
+        WeightsError: the section is damaged or not complete.
     """
-    section = dict(recognizer.get("sifting") or {})
-    if not section or section.pop("detector", None) != detector.get("sha256"):
+    if not recognizer.get("sifting"):
         return None
     try:
-        return Sifting(**{name: float(value) for name, value in section.items()})
+        section = dict(recognizer["sifting"])
+        made_with = section.pop("detector")
+        sifting = Sifting(**{name: float(value) for name, value in section.items()})
+        if not all(math.isfinite(value) for value in asdict(sifting).values()):
+            raise ValueError("a number is not finite")
+    except KeyError as error:
+        raise WeightsError(f"the recogniser's card: sifting: {error} is missing") from None
     except (TypeError, ValueError) as error:
         raise WeightsError(f"the recogniser's card: sifting: {error}") from None
+    return sifting if made_with == detector.get("sha256") else None
 
 
 def length_terms(text: str) -> tuple[float, float]:

@@ -314,3 +314,17 @@ def test_words_that_the_detector_joined_are_parted_at_their_space(part_confidenc
         assert left[:, 0].min() == pytest.approx(36) and 160 < left[:, 0].max() < 200
         assert 200 < right[:, 0].min() < 240 and right[:, 0].max() == pytest.approx(364)
         assert all(word.confidence == part_confidence and word.detection_score == 0.9 for word in words)
+
+
+def test_only_likely_words_are_tried_upside_down(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[int] = []
+
+    def unsure(crops: Sequence[np.ndarray]) -> list[CropReading]:
+        shown.append(len(crops))
+        return [CropReading("a", 0.1)] * len(crops)
+
+    monkeypatch.setattr(reader.recognizer, "read_lines", unsure)
+    pixels = np.zeros((60, 200, 3), np.uint8)
+    quads = [np.array([[x, 10], [x + 50, 10], [x + 50, 30], [x, 30]], np.float32) for x in (10, 70, 130)]
+    reader._read_words([pixels] * 3, quads, likely=[True, False, True])
+    assert shown == [3, 2]

@@ -19,7 +19,8 @@ from signboard.detection import Detector, DetectorConfig, DetectorNetwork
 from signboard.errors import DataError, WeightsError
 from signboard.recognition import Recognizer, RecognizerConfig, RecognizerNetwork
 from signboard.sifting import Sifting, from_cards, length_terms
-from signboard.training.sifting import Place, fit_sifting
+from signboard.training.adapters import load_scenes
+from signboard.training.sifting import Place, everything, fit_sifting, places
 from signboard.weights import WEIGHTS_FOLDER, load_card
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -55,10 +56,19 @@ def test_a_card_names_the_detector_it_is_for() -> None:
     recognizer = {"sifting": MODEL.to_card({"sha256": "abc"})}
     assert from_cards({"sha256": "abc"}, recognizer) == MODEL
     assert from_cards({"sha256": "other"}, recognizer) is None
+    assert from_cards({}, recognizer) is None
     assert from_cards({}, {}) is None
-    del recognizer["sifting"]["double"]
-    with pytest.raises(WeightsError, match=r"sifting: .*double"):
-        from_cards({"sha256": "abc"}, recognizer)
+
+
+@pytest.mark.parametrize(
+    ("damage", "named"),
+    [({"double": None}, "double"), ({"detector": None}, "detector"), ({"score": "nan"}, "finite"), (None, "sifting")],
+)
+def test_a_damaged_section_is_an_error(damage: dict[str, str | None] | None, named: str) -> None:
+    section: Any = {**MODEL.to_card({"sha256": "abc"}), **(damage or {})}
+    section = {name: value for name, value in section.items() if value is not None} if damage else [1]
+    with pytest.raises(WeightsError, match=named):
+        from_cards({"sha256": "abc"}, {"sifting": section})
 
 
 def test_a_reader_keeps_what_the_model_keeps() -> None:
@@ -73,10 +83,11 @@ def test_a_reader_keeps_what_the_model_keeps() -> None:
 
     rng = np.random.default_rng(0)
     photo = rng.integers(0, 256, (120, 160, 3), dtype=np.uint8)
-    everything = Sifting(0.0, 10.0, 0.0, 0.0, 0.0, 0.0)
-    words = reader(everything).read(photo).words
+    words = reader(everything(0.0)).read(photo).words
     assert words and not reader(None).read(photo).words  # by the detector's own threshold there are none
-    assert not reader(everything, detection_threshold=0.9).read(photo).words  # whoever says a threshold gets it
+    # Whoever says a threshold gets it.
+    assert not reader(everything(0.0), detection_threshold=0.95).read(photo).words
+    assert len(reader(None, detection_threshold=0.0).read(photo).words) == len(words)
     assert not reader(Sifting(0.0, -10.0, 0.0, 0.0, 0.0, 0.0)).read(photo).words
     scores = sorted({word.detection_score for word in words})
     middle = (scores[len(scores) // 2 - 1] + scores[len(scores) // 2]) / 2
@@ -84,7 +95,7 @@ def test_a_reader_keeps_what_the_model_keeps() -> None:
     assert {w.polygon for w in surer} == {w.polygon for w in words if w.detection_score >= middle}
 
 
-def _places(count: int, seed: int, scale: float = 1.0) -> list[Place]:
+def _places(count: int, seed: int) -> list[Place]:
     rng = np.random.default_rng(seed)
     found = []
     for _ in range(count):
@@ -112,8 +123,18 @@ def test_nothing_to_tell_apart_is_an_error() -> None:
         fit_sifting([[Place("road", 0.9, 0.9, True)] * 5, []], 0.5)
 
 
+@pytest.mark.parametrize(("level", "width"), [("line", None), ("word", 999)])
+def test_labels_that_say_nothing_of_words_are_an_error(tmp_path: Path, level: str, width: int | None) -> None:
+    size = Image.open(SAMPLE).size
+    word = {"polygon": [[0, 0], [9, 0], [9, 9], [0, 9]], "text": "a", "ignore": False}
+    row = {"image": str(SAMPLE), "width": width or size[0], "height": size[1], "level": level, "words": [word]}
+    (tmp_path / "labels.jsonl").write_text(json.dumps(row) + "\n", encoding="utf-8")
+    with pytest.raises(DataError, match=SAMPLE.name):
+        places(Reader(sifting=everything(0.6)), load_scenes(tmp_path))
+
+
 def test_the_script_writes_the_recognisers_card(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    words = Reader(detection_threshold=0.6, min_confidence=0.0).read(SAMPLE).words
+    words = Reader(sifting=everything(0.6)).read(SAMPLE).words
     rows = [{"polygon": word.polygon, "text": word.text, "ignore": False} for word in words[::2]]
     width, height = Image.open(SAMPLE).size
     row = {"image": str(SAMPLE), "width": width, "height": height, "split": "train", "words": rows}

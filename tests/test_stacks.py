@@ -11,6 +11,7 @@ from signboard import Reader
 from signboard.detection import Detections, Detector
 from signboard.recognition import Recognizer
 from signboard.recognition.recognizer import CropReading
+from signboard.sifting import Sifting
 from signboard.stacks import letter, side_by_side, stacks
 
 
@@ -110,6 +111,23 @@ def test_the_reader_reads_a_column_as_one_word(wide: str, confidence: float, tex
     (word,) = Reader(device="cpu", detector=_Found(), recognizer=_Letters(wide, confidence)).read(pixels).words
     assert (word.text, word.confidence, word.detection_score, word.rotation) == (text, sure, 0.8, 0)
     assert word.polygon == ((100.0, 50.0), (130.0, 50.0), (130.0, 290.0), (100.0, 290.0))
+
+
+def test_a_place_that_may_be_no_word_is_no_letter_of_a_column() -> None:
+    class Unsure(_Found):
+        def detect(self, photos: Sequence[np.ndarray], **_: object) -> list[Detections]:
+            (found,) = super().detect(photos)
+            below = HOTEL[-1][1] + np.array([0, 50], np.float32)
+            return [Detections([*found.polygons, below], [*found.scores, 0.4])]
+
+    pixels = np.zeros((400, 300, 3), np.uint8)
+    for i, polygon in enumerate([*(polygon for _, polygon in HOTEL), HOTEL[-1][1] + np.array([0, 50], np.float32)]):
+        (left, top), (right, bottom) = polygon[0].astype(int), polygon[2].astype(int)
+        pixels[top:bottom, left:right] = 40 * min(i + 1, 5)
+    keep_all = Sifting(0.3, 100.0, 0.0, 0.0, 0.0, 0.0)
+    reader = Reader(device="cpu", detector=Unsure(), recognizer=_Letters("HOTEL", 0.97), sifting=keep_all)
+    words = sorted((word.text, word.detection_score) for word in reader.read(pixels).words)
+    assert words == [("HOTEL", 0.8), ("L", 0.4)]
 
 
 def test_places_that_are_known_are_read_in_their_order() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import cv2
 import numpy as np
@@ -19,6 +19,7 @@ from signboard.geometry import ImageArray
 from signboard.output.annotate import FONT_PATH
 from signboard.recognition import Recognizer
 from signboard.recognition.recognizer import CropReading
+from signboard.sifting import Sifting
 from signboard.tiling import Found, Region, merge, regions, shared
 
 SIDE = 256
@@ -224,6 +225,33 @@ def test_many_photos_are_tiled_too(tmp_path: Path) -> None:
         readings = list(reader.read_many(paths, batch_size=size))  # type: ignore[arg-type]
         assert [len(reading.words) for reading in readings] == [3, 8, 13]
         assert all(len({word.text for word in reading.words}) == len(reading.words) for reading in readings)
+
+
+def test_places_that_may_be_words_are_looked_for_in_regions_too() -> None:
+    class Doubting(BarDetector):
+        """Is sure of every second bar of a picture, and says of all of them that their right halves may be bars."""
+
+        asked: ClassVar[list[dict[str, object]]] = []
+
+        def detect(self, photos: Sequence[ImageArray], **options: object) -> list[Detections]:
+            self.asked.append(options)
+            results = []
+            for found in super().detect(photos):
+                halves = [polygon * [1, 1] + [30, 0] for polygon in found.polygons]
+                scores = [0.9 if int(polygon[0, 1]) % 100 < 50 else 0.4 for polygon in found.polygons]
+                results.append(Detections([*found.polygons, *halves], [*scores, *[0.35] * len(halves)]))
+            return results
+
+    bars = [(x, y, x + 60, y + 22) for y in (20, 70, 120, 170) for x in range(10, 1900, 100)]
+    reader = Reader(
+        device="cpu", detector=Doubting(), recognizer=ColourReader(), tile=True,
+        sifting=Sifting(0.3, 100.0, 0.0, 0.0, 0.0, 0.0),
+    )  # fmt: skip
+    words = reader.read(board(bars, 2000, 220)).words
+    sure = [word for word in words if word.detection_score == 0.9]
+    assert len(Doubting.asked) > 2
+    assert all((o["box_threshold"], o["candidates"]) == (0.5, 0.3) for o in Doubting.asked)
+    assert len(sure) == len(bars) / 2 and len(words) >= len(bars)
 
 
 def test_a_photo_whose_text_is_too_small_gets_a_warning() -> None:

@@ -106,7 +106,7 @@ def run(
     ] = None,
     detection_threshold: Annotated[
         float | None,
-        typer.Option(min=0.0, max=1.0, help="Leave out words detected with a lower score; default: the weights' own."),
+        typer.Option(min=0.0, max=1.0, help="Leave out words detected with a lower score; else both networks decide."),
     ] = None,
     translate: Annotated[
         bool, typer.Option("--translate", help="Also say Hindi lines in Latin letters and in English.")

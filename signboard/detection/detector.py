@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from signboard.backbones.folding import folded
 from signboard.batching import one_ahead, to_device
 from signboard.detection.maps import SHRINK_RATIO, polygons_from_map
 from signboard.detection.network import DetectorConfig, DetectorNetwork
-from signboard.detection.overview import LARGE, with_large_words
+from signboard.detection.overview import LARGE, with_large_words, with_unsure
 from signboard.devices import computed
 from signboard.geometry import FloatArray, ImageArray
 from signboard.weights import WEIGHTS_FOLDER, load_network
@@ -40,9 +41,15 @@ class Detections:
     def __len__(self) -> int:
         return len(self.polygons)
 
-    def words(self) -> list[tuple[FloatArray, float]]:
-        """(polygon, score) of each word."""
-        return list(zip(self.polygons, self.scores, strict=True))
+    @classmethod
+    def of(cls, words: Sequence[tuple[FloatArray, float]]) -> Detections:
+        """From (polygon, score) of each word."""
+        return cls([polygon for polygon, _ in words], [score for _, score in words])
+
+    def words(self, *, at_least: float = 0.0, below: float = math.inf) -> list[tuple[FloatArray, float]]:
+        """(polygon, score) of each word whose score is in the range."""
+        pairs = zip(self.polygons, self.scores, strict=True)
+        return [(polygon, score) for polygon, score in pairs if at_least <= score < below]
 
 
 def network_size(height: int, width: int, *, side: int, multiple: int = 32) -> tuple[int, int]:
@@ -128,28 +135,38 @@ class Detector:
         return torch.sigmoid(logits.float())
 
     def detect(
-        self, photos: Sequence[ImageArray], *, side: int | None = None, box_threshold: float | None = None
+        self,
+        photos: Sequence[ImageArray],
+        *,
+        side: int | None = None,
+        box_threshold: float | None = None,
+        candidates: float | None = None,
     ) -> list[Detections]:
         """Words on each photo, in the order of the photos.
 
         Args:
             photos: (H, W, 3) uint8 RGB each, any sizes; those that come to the same network size share a forward pass.
             side: another longer side than the detector's own; then this picture alone is looked at.
-            box_threshold: another than the detector's own.
+            box_threshold: least mean probability of a word's region, instead of the detector's own.
+            candidates: a lower one, from which on places are given, too, that may be words, behind the words and where
+                none of those lies; None: words alone.
         """
-        least = self.box_threshold if box_threshold is None else box_threshold
+        sure = self.box_threshold if box_threshold is None else box_threshold
+        least = sure if candidates is None else min(sure, candidates)
         found = self._look(photos, [side or self.side] * len(photos), least)
         if self.overview is None or side is not None:
-            return found
+            return [Detections.of(with_unsure(fine.words(at_least=sure), fine.words(below=sure))) for fine in found]
         large = [max(network_size(*p.shape[:2], side=self.side)) for p in photos]
         small = [self.overview if n >= _OVERVIEW_WORTH * self.overview else round(n * _OVERVIEW_SHARE) for n in large]
         results = []
         for photo, s, fine, coarse in zip(photos, small, found, self._look(photos, small, least), strict=True):
             shape = photo.shape[:2]
-            words = with_large_words(
-                fine.words(), coarse.words(), LARGE * max(shape) / max(network_size(*shape, side=s))
+            height = LARGE * max(shape) / max(network_size(*shape, side=s))
+            words = with_unsure(
+                with_large_words(fine.words(at_least=sure), coarse.words(at_least=sure), height),
+                with_large_words(fine.words(below=sure), coarse.words(below=sure), height),
             )
-            results.append(Detections([polygon for polygon, _ in words], [score for _, score in words]))
+            results.append(Detections.of(words))
         return results
 
     def _look(self, photos: Sequence[ImageArray], sides: Sequence[int], least: float) -> list[Detections]:

@@ -52,6 +52,23 @@ def with_large_words(
     return kept
 
 
+def with_unsure(
+    words: Sequence[tuple[FloatArray, float]], unsure: Sequence[tuple[FloatArray, float]]
+) -> list[tuple[FloatArray, float]]:
+    """`words`, and behind them those of the `unsure` ones that share no more than half of either's area with any.
+
+    Args:
+        words, unsure: (polygon, score) each; polygons (N, 2) in the same pixels.
+    """
+    polygons = [polygon for polygon, _ in words]
+    free = [
+        (polygon, score)
+        for polygon, score in unsure
+        if all(shared(polygon, polygons[index]) <= _CRUMB for index in _touching(polygon, polygons))
+    ]
+    return [*words, *free]
+
+
 def _touching(polygon: FloatArray, others: Sequence[FloatArray]) -> list[int]:
     """Which of `others` have a bounding box that touches the polygon's."""
     if not others:
@@ -62,4 +79,4 @@ def _touching(polygon: FloatArray, others: Sequence[FloatArray]) -> list[int]:
     return np.flatnonzero(((lows < high) & (highs > low)).all(axis=1)).tolist()
 
 
-__all__ = ["LARGE", "with_large_words"]
+__all__ = ["LARGE", "with_large_words", "with_unsure"]

@@ -30,14 +30,20 @@ def places(reader: Reader, samples: Iterable[SceneSample]) -> list[Place]:
     """All places that `reader` finds on labelled photos, but for those in don't-care regions.
 
     Args:
-        reader: made with `detection_threshold` and `min_confidence`, so that nothing is sifted yet.
+        reader: made with `everything(candidates)` for its sifting, so that it reads as it will, and leaves nothing out.
 
     Raises:
         PhotoError: a photo cannot be opened.
+        DataError: a photo's labels are of lines, or for another size.
     """
     found: list[Place] = []
     for sample in samples:
-        words = reader.read(sample.image).words
+        if sample.level == "line":
+            raise DataError(f"{sample.image}: its lines are labelled; what is a word can be learned from words alone")
+        reading = reader.read(sample.image)
+        if (reading.width, reading.height) != (sample.width, sample.height):
+            raise DataError(f"{sample.image}: read at {reading.width}x{reading.height}, labelled at another size")
+        words = reading.words
         matches = match_polygons(
             [word.polygon for word in sample.words],
             [word.ignore for word in sample.words],
@@ -51,6 +57,11 @@ def places(reader: Reader, samples: Iterable[SceneSample]) -> list[Place]:
     return found
 
 
+def everything(candidates: float) -> Sifting:
+    """A sifting that keeps every place from the score `candidates` on."""
+    return Sifting(candidates, bias=100.0, score=0.0, confidence=0.0, single=0.0, double=0.0)
+
+
 def fit_sifting(sets: Sequence[Sequence[Place]], candidates: float, *, decay: float = 1e-5) -> Sifting:
     """The logistic model that fits best, every set counting the same.
 
@@ -60,7 +71,7 @@ def fit_sifting(sets: Sequence[Sequence[Place]], candidates: float, *, decay: fl
         decay: weight of the squared coefficients (not of the bias) in the loss.
 
     Raises:
-        DataError: no set holds both words and other places.
+        DataError: the sets together hold no words, or nothing but words.
     """
     rows, labels, weights = [], [], []
     for found in sets:
@@ -87,4 +98,4 @@ def fit_sifting(sets: Sequence[Sequence[Place]], candidates: float, *, decay: fl
     return Sifting(candidates, bias, score, confidence, single, double)
 
 
-__all__ = ["Place", "fit_sifting", "places"]
+__all__ = ["Place", "everything", "fit_sifting", "places"]

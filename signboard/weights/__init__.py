@@ -100,8 +100,19 @@ def save_weights(path: str | Path, state: dict[str, Tensor], card: dict[str, Any
     temporary = file.with_suffix(".tmp")
     save_file(half, temporary)
     full_card = {**card, "file": file.name, "sha256": sha256(temporary)}
-    temporary_card = path.with_suffix(".json.tmp")
-    temporary_card.write_text(json.dumps(full_card, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+    temporary_card = _card_beside(path, full_card)
     temporary.replace(file)
     temporary_card.replace(path)
     return path
+
+
+def save_card(path: str | Path, card: dict[str, Any]) -> None:
+    """Replace the card at `path` at once; the weights beside it stay as they are."""
+    _card_beside(Path(path), card).replace(path)
+
+
+def _card_beside(path: Path, card: dict[str, Any]) -> Path:
+    """Write `card` into a file of its own, to be moved to `path`."""
+    temporary = path.with_suffix(".json.tmp")
+    temporary.write_text(json.dumps(card, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+    return temporary

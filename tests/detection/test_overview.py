@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+import pytest
 import torch
 
 from signboard.detection import Detector, DetectorConfig, DetectorNetwork
 from signboard.detection.overview import with_large_words
+from signboard.tiling import shared
 
 
 def _box(left: float, top: float, right: float, bottom: float) -> np.ndarray:
@@ -103,3 +105,28 @@ def test_of_a_small_photo_the_small_picture_is_smaller() -> None:
     photo = _photo(360, 300)  # the bar is 72 pixels high, 94 enlarged
     assert len(_detector(None).detect([photo])[0]) == 1
     assert len(_detector(480).detect([photo])[0]) == 2
+
+
+@pytest.mark.parametrize("overview", [None, 320])
+def test_places_that_may_be_words_take_no_words_place(overview: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    noise = [cv2.GaussianBlur(rng.random((240, 320)).astype(np.float32), (0, 0), sigmaX=9, sigmaY=4) for _ in "ab"]
+    spread = [(one - one.min()) / (one.max() - one.min()) for one in noise]
+    detector = _detector(overview)
+
+    def maps(batch: torch.Tensor) -> torch.Tensor:
+        size = (batch.shape[2], batch.shape[1])
+        return torch.from_numpy(np.stack([cv2.resize(spread[int(batch.shape[1] > 400)], size)] * len(batch)))
+
+    monkeypatch.setattr(detector, "probability_maps", maps)
+    photo = np.zeros((720, 960, 3), np.uint8)
+    (words,) = detector.detect([photo], box_threshold=0.6)
+    (both,) = detector.detect([photo], box_threshold=0.6, candidates=0.52)
+    assert len(both) > len(words) > 0
+    assert both.scores[: len(words)] == words.scores
+    assert all(np.array_equal(a, b) for a, b in zip(words.polygons, both.polygons, strict=False))
+    assert all(0.52 <= score < 0.6 for score in both.scores[len(words) :])
+    unsure = both.polygons[len(words) :]
+    assert all(shared(a, b) <= 0.5 for a in unsure for b in words.polygons)
+    (alone,) = detector.detect([photo], box_threshold=0.6, candidates=0.9)  # not lower: words alone
+    assert alone.scores == words.scores

@@ -446,15 +446,16 @@ class Reader:
         words, gaps = self._read_words(pictures, polygons, likely=likely)
         joined = [i for i, places in enumerate(gaps) if places]
         parts = [(i, part) for i in joined for part in part_polygon(words[i].polygon, gaps[i], _GAP)]
+        results = [_at_spaces(word, places) for word, places in zip(words, gaps, strict=True)]
         if not parts:
-            return [[word] for word in words]
+            return results
         # Each part is read again on its own: it fills its crop, as words do.
         apart, _ = self._read_words([pictures[i] for i, _ in parts], [part for _, part in parts], upright=True)
-        results = [[word] for word in words]
         for i in joined:
             found = [word for (owner, _), word in zip(parts, apart, strict=True) if owner == i]
             if min(word.confidence for word in found) >= min(_UNSURE, words[i].confidence):
-                results[i] = [word._replace(rotation=words[i].rotation) for word in found]
+                found = [word._replace(rotation=words[i].rotation) for word in found]
+                results[i] = [piece for word in found for piece in _at_spaces(word, ())]
         return results
 
     def _read_words(
@@ -499,6 +500,23 @@ class Reader:
         if len(polygon) == 4:
             polygon = grow_quad(polygon, _MARGIN * text_size(polygon)[1])
         return rectify(pixels, polygon, self.recognizer.height)
+
+
+def _at_spaces(word: _ReadWord, places: Sequence[float]) -> list[_ReadWord]:
+    """`word`, or where its reading holds spaces, the words between them.
+
+    Args:
+        places: where the spaces are, as shares of the width; if not one for each, spaces are where they would be if all
+            characters were equally wide.
+    """
+    texts = word.text.split()
+    if len(texts) < 2:
+        return [word]
+    if len(places) != len(texts) - 1:
+        lengths = np.cumsum([len(text) + 1 for text in texts])
+        places = [float(end - 0.5) / float(lengths[-1] - 1) for end in lengths[:-1]]
+    parts = part_polygon(word.polygon, places, _GAP)
+    return [word._replace(text=text, polygon=part) for text, part in zip(texts, parts, strict=True)]
 
 
 def _inside(places: tuple[float, ...], polygon: FloatArray) -> tuple[float, ...]:

@@ -16,6 +16,7 @@ from signboard import Reader, Reading
 from signboard.detection import Detections, Detector, DetectorConfig, DetectorNetwork
 from signboard.errors import PhotoError, SignboardError
 from signboard.photo import Photo, load_photo
+from signboard.reader import _at_spaces, _ReadWord
 from signboard.recognition import Recognizer, RecognizerConfig, RecognizerNetwork
 from signboard.recognition.recognizer import CropReading
 
@@ -293,8 +294,8 @@ class _Lines(Recognizer):
         return readings
 
 
-@pytest.mark.parametrize(("part_confidence", "texts"), [(0.8, ["x", "x"]), (0.1, ["x x"])])
-def test_words_that_the_detector_joined_are_parted_at_their_space(part_confidence: float, texts: list[str]) -> None:
+@pytest.mark.parametrize(("part_confidence", "confidence"), [(0.8, 0.8), (0.1, 0.9)])
+def test_words_that_the_detector_joined_are_parted_at_their_space(part_confidence: float, confidence: float) -> None:
     pixels = np.full((100, 400, 3), 255, np.uint8)
     pixels[30:70, 40:160] = pixels[30:70, 240:360] = 0
 
@@ -308,12 +309,23 @@ def test_words_that_the_detector_joined_are_parted_at_their_space(part_confidenc
 
     reader = Reader(device="cpu", detector=Joined(), recognizer=_Lines(part_confidence))
     words = reader.read(pixels).words
-    assert [word.text for word in words] == texts
-    if len(words) == 2:
-        (left, right) = (np.array(word.polygon) for word in words)
-        assert left[:, 0].min() == pytest.approx(36) and 160 < left[:, 0].max() < 200
-        assert 200 < right[:, 0].min() < 240 and right[:, 0].max() == pytest.approx(364)
-        assert all(word.confidence == part_confidence and word.detection_score == 0.9 for word in words)
+    assert [word.text for word in words] == ["x", "x"]
+    (left, right) = (np.array(word.polygon) for word in words)
+    assert left[:, 0].min() == pytest.approx(36) and 160 < left[:, 0].max() < 200
+    assert 200 < right[:, 0].min() < 240 and right[:, 0].max() == pytest.approx(364)
+    # Parts that read badly on their own keep what they were read as together.
+    assert all(word.confidence == confidence and word.detection_score == 0.9 for word in words)
+
+
+def test_a_reading_is_cut_at_its_spaces() -> None:
+    line = _ReadWord("AB CDE F", 0.7, np.array([[0, 0], [80, 0], [80, 10], [0, 10]], np.float32), 90)
+    words = _at_spaces(line, ())
+    assert [(word.text, word.confidence, word.rotation) for word in words] == [(t, 0.7, 90) for t in ("AB", "CDE", "F")]
+    # Spaces are the third and the seventh of eight equally wide characters; a fifth of the height is left free.
+    edges = [(float(word.polygon[:, 0].min()), float(word.polygon[:, 0].max())) for word in words]
+    assert np.allclose(edges, [(0, 24), (26, 64), (66, 80)], atol=0.01)
+    assert [float(word.polygon[:, 0].max()) for word in _at_spaces(line, (0.5, 0.75))] == pytest.approx([39, 59, 80])
+    assert _at_spaces(line._replace(text="AB"), ()) == [line._replace(text="AB")]
 
 
 def test_only_likely_words_are_tried_upside_down(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:

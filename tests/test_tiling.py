@@ -65,7 +65,7 @@ class ColourReader(Recognizer):
         self.card: dict[str, Any] = {}
 
     def read_lines(self, crops: Sequence[ImageArray]) -> list[CropReading]:
-        return [CropReading(str(crop[16, crop.shape[1] // 2].tolist()), 0.9) for crop in crops]
+        return [CropReading("-".join(map(str, crop[16, crop.shape[1] // 2])), 0.9) for crop in crops]
 
 
 def board(bars: Sequence[Bar], width: int, height: int) -> ImageArray:

@@ -2,7 +2,8 @@
 
     python scripts/tune_sifting.py --set DIR [DIR ...] [--split train] [--limit N] [--candidates 0.65]
 
-Run it after either network was trained; use photos on which every word is labelled.
+Run it after either network was trained (--weights-detector, --weights-recognizer), on photos on which every word is
+labelled. Photos that neither network was trained on are best, where there are enough that nothing else is measured on.
 """
 
 from __future__ import annotations

@@ -102,7 +102,7 @@ class Reader:
         device: "auto", "cpu", "cuda", "cuda:1", "mps".
         min_confidence: words read with less confidence (0 to 1) are left out; by default the recogniser's card says.
         detection_threshold: least mean probability (0 to 1) of a word's region; by default the detector's card says.
-            One that is given decides alone: nothing is sifted.
+            One that is given decides alone, unless `sifting` is given, too.
         sifting: reads the places, too, that the detector is less sure of, and decides by both networks what is a word;
             by default what the recogniser's card says, if it says it for this detector.
         precision: "auto" (half precision where it is faster: see `devices.choose_precision`), "fp32", "fp16" or "bf16".

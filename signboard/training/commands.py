@@ -40,7 +40,7 @@ def run_training(
     )
     parser.add_argument("--resume", action="store_true", help="go on from the run's last checkpoint")
     options = parser.parse_args(arguments)
-    # Before OpenCV starts threads of its own: worker processes are forked, and would wait for threads they do not have.
+    # Pictures are made in worker processes; OpenCV's threads would only take the network's processor time.
     cv2.setNumThreads(0)
     try:
         config = load_config(kind, options.config, options.set)

@@ -49,6 +49,12 @@ class MixerLayer(nn.Module):
         self.norm2 = nn.LayerNorm(channels)
         self.mlp = nn.Sequential(nn.Linear(channels, 2 * channels), nn.GELU(), nn.Linear(2 * channels, channels))
 
+    def silence(self) -> None:
+        """Zeroes what the layer adds to its input: it passes that on as it is, until it has learned more."""
+        for part in (self.position, self.out, self.mlp[-1]):
+            nn.init.zeros_(part.weight)
+            nn.init.zeros_(part.bias)
+
     def forward(self, x: Tensor) -> Tensor:
         """(N, T, C) -> (N, T, C)."""
         x = x + self.position(x.transpose(1, 2)).transpose(1, 2)

@@ -14,6 +14,7 @@ from .lettering import (
     Image,
     Mask,
     Runs,
+    Setting,
     Style,
     TextMask,
     board_colors,
@@ -119,7 +120,7 @@ def set_line(
     squeeze = float(rng.uniform(0.7, 1.0)) if rng.random() < 0.25 else 1.0
     text: TextMask | None = None
     while words:
-        text = set_words([runs for _, runs in words], em, gap=gap, tracking=tracking)
+        text = set_words([runs for _, runs in words], em, gap=gap, setting=Setting(tracking))
         if text is None:
             return None
         wide = text.mask.shape[1] * scale * squeeze

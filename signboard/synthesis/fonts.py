@@ -31,10 +31,11 @@ _HANDS = (
     "yesteryear",
 )  # fmt: skip
 _RARE = (
+    "tiny5", "micro5", "doto", "bitcount", "sixtyfour", "pixelify",
     "monoton", "bungeeshade", "bungeeinline", "pressstart", "vastshadow", "pirata", "silkscreen", "dotgothic", "vt323",
     "wallpoet", "rocksalt", "sacramento", "greatvibes", "cinzeldecorative", "rye", "mono", "cousine", "courier",
     "inconsolata", "limelight", "faster", "sixcaps", "amatic", "stencil", "modak", "asset", "cabinsketch", "diplomata",
-    "emilyscandy", "grenzegotisch", "griffy", "hennypenny", "jersey10", "londrinashadow", "mysteryquest",
+    "emilyscandy", "grenzegotisch", "griffy", "hennypenny", "jersey1", "londrinashadow", "mysteryquest",
     "ruslan", "sevillana", "smokum", "spirax", "swanky", "tangerine", "uncialantiqua",
 )  # fmt: skip
 # Latin families like those that most signs are lettered in; most of the others are for show.
@@ -52,6 +53,12 @@ _UNICASE = (
     "bodonimodasc", "girassol", "walterturncoat", "shojumaru", "uncialantiqua", "creepster", "barrio", "tradewinds",
     "unicaone", "metalmania",
 )  # fmt: skip
+
+# Pixels to the em of faces that are drawn on a coarse grid, as rows of lamps show them.
+_GRIDS = {
+    "Tiny5": 8.0, "Micro5": 11.0, "PressStart2P": 8.0, "Silkscreen": 8.0, "Jersey10": 56 / 3, "Jersey15": 27.0,
+    "DotGothic16": 16.0, "VT323": 16.0,
+}  # fmt: skip
 
 # Faces whose Devanagari has glyphs drawn wrong, seen on a sheet of conjuncts.
 _DEFECTIVE = frozenset({"Samanata", "samanata", "Alkatra", "Dekko", "Kurale", "FreeSans", "FreeSerif"})
@@ -262,6 +269,15 @@ class FontLibrary:
     def without(self, families: Sequence[str]) -> FontLibrary:
         """The library less the named families."""
         return FontLibrary(tuple(face for face in self.faces if face.family not in set(families)))
+
+    def grid_face(self, rng: Generator, text: str) -> tuple[Face, float] | None:
+        """A face on a coarse grid that draws every character of `text`, and its grid's squares to the em; or None."""
+        needed = frozenset(text) - {" "}
+        fitting = [face for face in self.faces if face.family in _GRIDS and needed <= face.chars]
+        if not fitting:
+            return None
+        face = fitting[int(rng.integers(len(fitting)))]
+        return face, _GRIDS[face.family]
 
     def choose(self, rng: Generator, text: str, *, near: Face | None = None) -> Face | None:
         """A face that draws every character of `text`, or None. `near` asks for a similar weight."""

@@ -34,32 +34,84 @@ class TextMask:
     baseline: int
 
 
-def _glyphs(runs: Runs, em: int, tracking: float) -> tuple[list[tuple[Mask, int, int]], float]:
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """How the letters of a word stand beside each other.
+
+    Attributes:
+        tracking: extra space between grapheme clusters, pixels; 0 keeps kerning and joins.
+        initial: size of a word's first letter, of that of the others.
+        hanging: a larger initial reaches as far below the others as above them, else it stands on their baseline.
+        jumble: letters dance: each turned by about as many radians, moved and sized likewise.
+    """
+
+    tracking: float = 0.0
+    initial: float = 1.0
+    hanging: bool = False
+    jumble: float = 0.0
+
+    @property
+    def apart(self) -> bool:
+        """Whether letters are drawn one by one."""
+        return bool(self.tracking or self.jumble or self.initial != 1.0)
+
+
+def _turned(bitmap: Mask, angle: float, scale: float) -> Mask:
+    """A glyph turned about its middle (radians, clockwise) and scaled, in a bitmap as large as that takes."""
+    height, width = bitmap.shape
+    cos, sin = abs(np.cos(angle)) * scale, abs(np.sin(angle)) * scale
+    out_w, out_h = int(np.ceil(width * cos + height * sin)) + 1, int(np.ceil(width * sin + height * cos)) + 1
+    matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), -np.degrees(angle), scale)
+    matrix[:, 2] += (out_w - width) / 2, (out_h - height) / 2
+    return cv2.warpAffine(bitmap, matrix, (out_w, out_h), flags=cv2.INTER_LINEAR).astype(np.uint8, copy=False)
+
+
+def _glyphs(runs: Runs, em: int, setting: Setting, rng: Generator | None) -> tuple[list[tuple[Mask, int, int]], float]:
     """Glyph bitmaps with offsets from the pen's origin on the baseline, and the advance; all pixels."""
     pieces: list[tuple[Mask, int, int]] = []
     pen = 0.0
     for text, face in runs:
         font = open_font(face.path, em)
-        parts = clusters(text) if tracking else [text]
+        parts = clusters(text) if setting.apart else [text]
         for part in parts:
             mask, (dx, dy) = font.getmask2(part, mode="L", anchor="ls")
+            size = setting.initial if not pieces else 1.0
             if mask.size[0] and mask.size[1]:
                 # Pillow's core images have no public way to an array; bytes(mask) is twenty times slower.
                 bitmap = np.asarray(PILImage.Image()._new(mask))
-                pieces.append((bitmap, round(pen) + int(dx), int(dy)))
-            if tracking or len(runs) > 1:
-                pen += font.getlength(part) + tracking
+                height, width = bitmap.shape
+                angle, zoom, lift = 0.0, size, 0.0
+                if setting.jumble and rng is not None:
+                    angle = float(rng.normal(0, setting.jumble))
+                    zoom *= float(np.exp(rng.normal(0, 0.7 * setting.jumble)))
+                    lift = float(rng.normal(0, 0.4 * setting.jumble)) * em
+                if zoom != 1.0 or angle:
+                    bitmap = _turned(bitmap, angle, zoom)
+                # Scaled about the baseline, then put where its middle belongs.
+                middle_x, middle_y = (dx + width / 2) * zoom, (dy + height / 2) * zoom + lift
+                if setting.hanging:
+                    middle_y += (size - 1.0) * height / 2
+                left, top = middle_x - bitmap.shape[1] / 2, middle_y - bitmap.shape[0] / 2
+                pieces.append((bitmap, round(pen) + round(left), round(top)))
+            if setting.apart or len(runs) > 1:
+                pen += font.getlength(part) * size + setting.tracking
     return pieces, pen
 
 
-def set_words(words: list[Runs], em: int, *, gap: float, tracking: float = 0.0) -> TextMask | None:
+_EVEN = Setting()
+
+
+def set_words(
+    words: list[Runs], em: int, *, gap: float, setting: Setting = _EVEN, rng: Generator | None = None
+) -> TextMask | None:
     """Sets words side by side on one baseline.
 
     Args:
         words: the runs (text, face) of each word.
         em: font size, pixels per em.
         gap: white space between the ink of neighbouring words, pixels.
-        tracking: extra space between grapheme clusters, pixels; 0 keeps kerning and joins.
+        setting: how the letters stand.
+        rng: for letters that dance; needed when `setting.jumble` is not 0.
 
     Returns:
         The mask without margins, or None when a word has no ink.
@@ -68,7 +120,7 @@ def set_words(words: list[Runs], em: int, *, gap: float, tracking: float = 0.0) 
     boxes = []
     pen = 0.0
     for runs in words:
-        pieces, _ = _glyphs(runs, em, tracking)
+        pieces, _ = _glyphs(runs, em, setting, rng)
         if not pieces:
             return None
         left = min(x for _, x, _ in pieces)
@@ -221,6 +273,7 @@ class Style:
         emboss: strength of a lit bevel, 0: none.
         neon: tubes that glow on a dark ground.
         dots: LED dots.
+        pitch: of the dots, in pixels of the mask and counted from its corner; 0: as suits the letters' height.
         hollow: only the outline is painted.
         wear: 0 to 1, share of paint that has come off.
         texture: name of a surface on the letters, or None.
@@ -240,6 +293,7 @@ class Style:
     emboss: float = 0.0
     neon: bool = False
     dots: bool = False
+    pitch: float = 0.0
     hollow: bool = False
     wear: float = 0.0
     texture: str | None = None
@@ -356,7 +410,7 @@ def _paint(image: Image, color: Color | Image, mask: Mask, opacity: float = 1.0)
 
 def _led(image: Image, mask: Mask, style: Style, height: float, rng: Generator) -> Image:
     rows = int(np.clip(height / rng.uniform(2.6, 4.0), 11, 26))
-    pitch = max(2.0, height / rows)
+    pitch = style.pitch or max(2.0, height / rows)
     small = cv2.resize(
         mask, (max(1, round(mask.shape[1] / pitch)), max(1, round(mask.shape[0] / pitch))), interpolation=cv2.INTER_AREA
     )

@@ -289,6 +289,7 @@ class Lexicon:
         lists = {name: read_list(root / f"{name}.txt") for name in (
             "hindi_trades", "hindi_names", "hindi_signs", "hindi_notices", "marathi_nepali",
             "english_trades", "english_names", "english_signs", "english_notices", "accented",
+            "brands",
         )}  # fmt: skip
         self.lists = {name: tuple(entries) for name, entries in lists.items()}
         self.places = tuple(read_pairs(root / "places.tsv"))
@@ -302,6 +303,7 @@ class Lexicon:
         self._english_common = _frequent("en", 60000, 0.45)
         self._hindi_list = _Table.of(sorted(set(_words(hindi_lists + pairs_hi))))
         self._english_list = _Table.of(sorted(set(_words(english_lists + lists["english_notices"] + pairs_en))))
+        self._brands = _Table.of(sorted(set(_words(lists["brands"]))))
         self._marathi = _Table.of(sorted(set(_words(lists["marathi_nepali"]))))
         self._people_hi = _Table.of(people_hi)
         self._people_en = _Table.of(people_en)
@@ -353,8 +355,10 @@ class Lexicon:
         if extra is not None and rng.random() < self.extra_share:
             return self._case(rng, extra.draw(rng))
         kind = rng.random()
-        if kind < 0.42:
+        if kind < 0.34:
             text = self._english_common.draw(rng)
+        elif kind < 0.44:
+            text = self._brands.draw(rng)
         elif kind < 0.74:
             text = self._english_list.draw(rng)
         elif kind < 0.84:

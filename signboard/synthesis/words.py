@@ -13,6 +13,7 @@ from . import degrade
 from .fonts import Face, FontLibrary
 from .lettering import (
     Runs,
+    Setting,
     Style,
     TextMask,
     board_colors,
@@ -85,6 +86,9 @@ class CropOptions:
         phrases: two or three words.
         night: glowing letters on dark ground.
         low_contrast: letters close to the ground's colour.
+        matrix: letters on a coarse grid, as rows of lamps or a simple display show them (Latin).
+        initial: a larger first letter (words of Latin capitals).
+        jumble: letters that dance (Latin).
     """
 
     neighbours: float = 0.3
@@ -95,6 +99,9 @@ class CropOptions:
     phrases: float = 0.03
     night: float = 0.035
     low_contrast: float = 0.1
+    matrix: float = 0.03
+    initial: float = 0.12
+    jumble: float = 0.06
 
 
 # A crop whose brightness deviates less than this (grey levels) can hardly be read: another is made in its place.
@@ -212,22 +219,27 @@ def render_crop(
     height = min(max(42.0 * math.exp(rng.normal(0.0, 0.5)), 16.0 if native else 13.0), 96.0)
     em = _SIZES[int(np.searchsorted(_SIZES[:-1], height * 1.1))]
     night = rng.random() < options.night
-    tracking = 0.0
-    if rng.random() < 0.12:
-        tracking = em * float(rng.uniform(0.03, 0.4) if rng.random() < 0.85 else rng.uniform(-0.04, 0.0))
-        if native:
-            tracking = min(tracking, em * 0.25)
+    pitch = 0
+    grid = fonts.grid_face(rng, text) if not native and rng.random() < options.matrix else None
+    if grid is not None:
+        face, squares = grid
+        text = text.upper() if face.unicase else text
+        runs = [(text, face)]
+        pitch = max(2, round(height * float(rng.uniform(1.0, 1.6)) / squares))
+        em = round(pitch * squares)
+        night = rng.random() < 0.6
+    setting = Setting() if pitch else _setting(rng, text, em, native, options)
     line = set_words([_split(runs, part) for part in text.split(" ")] if " " in text else [runs], em,
-                     gap=em * float(rng.uniform(0.22, 0.4)), tracking=tracking)  # fmt: skip
+                     gap=em * float(rng.uniform(0.22, 0.4)), setting=setting, rng=rng)  # fmt: skip
     if line is None:
         return (
             WordCrop(np.full((32, 64, 3), 200, np.uint8), "12", "digits")
             if text == "12"
             else render_crop(rng, fonts, lexicon, devanagari=devanagari, options=options)
         )
-    line = vary_shape(rng, line, em, devanagari=native)
+    line = line if pitch else vary_shape(rng, line, em, devanagari=native)
     mask = line.mask
-    if rng.random() < options.arched and height > 26 and 1.6 < mask.shape[1] / mask.shape[0] < 6:
+    if not pitch and rng.random() < options.arched and height > 26 and 1.6 < mask.shape[1] / mask.shape[0] < 6:
         bend = float(rng.uniform(0.25, 0.9)) * (1 if rng.random() < 0.7 else -1)
         map_x, map_y, _ = arch_map(mask.shape[1], mask.shape[0], bend)
         mask = cv2.remap(mask, map_x, map_y, cv2.INTER_LINEAR)
@@ -237,6 +249,8 @@ def render_crop(
 
     # The word's canvas, with room for what peeks in and for the detector's imprecision.
     margin = int(letter * 0.32) + 3
+    if pitch:
+        margin += -margin % pitch  # lamps lie on one grid
     canvas = cv2.copyMakeBorder(mask, margin, margin, margin, margin, cv2.BORDER_CONSTANT)
     full_h, full_w = canvas.shape
     _add_neighbours(rng, fonts, lexicon, canvas, runs[0][1], em, margin, script, options)
@@ -245,7 +259,9 @@ def render_crop(
     if night:
         board = rng.uniform(0, 45, 3).astype(np.float32)
         style: Style = sample_night_style(rng)
-        if style.dots and (native or len(text) > 12 or letter < 30):
+        if pitch:
+            style = replace(style, dots=True, neon=False, pitch=float(pitch))
+        elif style.dots and (native or len(text) > 12 or letter < 30):
             style = Style(fill=style.fill, neon=True)
     else:
         board, fill = board_colors(rng)
@@ -282,6 +298,22 @@ def render_crop(
         size = (max(8, round(image.shape[1] * target / out_h)), round(target))
         image = cv2.resize(image, size, interpolation=cv2.INTER_CUBIC if rng.random() < 0.5 else cv2.INTER_LINEAR)
     return WordCrop(np.ascontiguousarray(image), text, script)
+
+
+def _setting(rng: Generator, text: str, em: int, native: bool, options: CropOptions) -> Setting:
+    """How the letters of a crop stand: mostly as the face has them."""
+    tracking = 0.0
+    if rng.random() < 0.12:
+        tracking = em * float(rng.uniform(0.03, 0.4) if rng.random() < 0.85 else rng.uniform(-0.04, 0.0))
+        if native:
+            tracking = min(tracking, em * 0.25)
+    if native:
+        return Setting(tracking)
+    initial, hanging = 1.0, False
+    if len(text) > 2 and text.isupper() and text[0].isalpha() and rng.random() < options.initial:
+        initial, hanging = float(rng.uniform(1.15, 1.7)), rng.random() < 0.3
+    jumble = float(rng.uniform(0.04, 0.16)) if rng.random() < options.jumble else 0.0
+    return Setting(tracking, initial, hanging, jumble)
 
 
 def _split(runs: Runs, part: str) -> Runs:

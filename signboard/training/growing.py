@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from signboard.errors import WeightsError
+from signboard.recognition.network import MixerLayer
 from signboard.weights import load_card, load_state
 
 
@@ -46,8 +47,22 @@ def grown(state: dict[str, Tensor], fresh: dict[str, Tensor]) -> dict[str, Tenso
     return result
 
 
+def with_layers(state: dict[str, Tensor], network: nn.Module) -> dict[str, Tensor]:
+    """`state` and the mixer layers that `network` has beyond it, as layers that change nothing at first.
+
+    The weights that such a layer adds its results with are zero, in `network` too; it learns from there.
+    """
+    have = state.keys()
+    for name, layer in network.named_modules():
+        if isinstance(layer, MixerLayer) and not any(key.startswith(f"{name}.") for key in have):
+            layer.silence()
+            state = state | {f"{name}.{key}": value for key, value in layer.state_dict().items()}
+    return state
+
+
 def start_network(network: nn.Module, card_path: Path, kind: str) -> None:
-    """Give `network` the weights of the card at `card_path`, grown where it is larger (see `grown`).
+    """Give `network` the weights of the card at `card_path`, grown where it is wider (see `grown`), taller or has more
+    mixer layers (see `with_layers`).
 
     Args:
         kind: of the card, such as "recognizer".
@@ -57,6 +72,6 @@ def start_network(network: nn.Module, card_path: Path, kind: str) -> None:
     """
     state = load_state(card_path, load_card(card_path, kind))
     try:
-        network.load_state_dict(grown(state, network.state_dict()))
+        network.load_state_dict(grown(with_layers(state, network), network.state_dict()))
     except WeightsError as error:
         raise WeightsError(f"{card_path}: {error}") from None

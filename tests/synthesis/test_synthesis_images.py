@@ -13,7 +13,7 @@ import pytest
 from signboard.synthesis import CropOptions, FontLibrary, Lexicon, Synthesizer
 from signboard.synthesis.benchmark import measure
 from signboard.synthesis.boards import Board, FlatWord, _Typesetter, make_board, set_line
-from signboard.synthesis.lettering import Style, paint, sample_night_style, sample_style, set_words, stretch
+from signboard.synthesis.lettering import Setting, Style, paint, sample_night_style, sample_style, set_words, stretch
 from signboard.synthesis.scenes import _label, _place_board, background, homography
 from signboard.synthesis.sheet import scene_sheet, word_sheet
 from signboard.synthesis.words import arch_map, arch_points
@@ -52,7 +52,19 @@ def test_share_of_devanagari(fonts: FontLibrary, lexicon: Lexicon, share: float,
 
 
 def test_plain_crops_show_two_tones(fonts: FontLibrary, lexicon: Lexicon) -> None:
-    options = CropOptions(neighbours=0, lines=0, plain=1, hard=0, arched=0, phrases=0, night=0, low_contrast=0)
+    options = CropOptions(
+        neighbours=0,
+        lines=0,
+        plain=1,
+        hard=0,
+        arched=0,
+        phrases=0,
+        night=0,
+        low_contrast=0,
+        matrix=0,
+        initial=0,
+        jumble=0,
+    )
     synthesizer = Synthesizer(fonts, lexicon, options=options)
     for index in range(20):
         grey = cv2.cvtColor(synthesizer.crop(index).image, cv2.COLOR_RGB2GRAY)
@@ -95,7 +107,7 @@ def test_word_boxes_hold_the_ink(fonts: FontLibrary) -> None:
 def test_letter_spacing_widens_and_keeps_the_ink(fonts: FontLibrary, tracking: float) -> None:
     runs = fonts.runs(np.random.default_rng(0), "कार्यालय")
     assert runs is not None
-    plain, spaced = (set_words([runs], 48, gap=0, tracking=t) for t in (0.0, tracking))
+    plain, spaced = (set_words([runs], 48, gap=0, setting=Setting(t)) for t in (0.0, tracking))
     assert plain is not None and spaced is not None
     grown = spaced.mask.shape[1] - plain.mask.shape[1]
     assert abs(grown - 3 * tracking) < 8  # four aksharas, three gaps: का र्या ल य

@@ -37,6 +37,22 @@ def test_the_wider_network_reads_as_the_narrower_one_did_and_can_learn() -> None
     assert kernel.grad is not None and float(kernel.grad[:, small.collapse[0].weight.shape[1] :].abs().max()) > 0
 
 
+def test_more_mixer_layers_change_nothing_at_first_and_can_learn(tmp_path: Path) -> None:
+    small, large = _network(0), _network(1, mixer_layers=3, width=0.25)
+    card = tmp_path / "small.json"
+    save_weights(card, small.state_dict(), {"kind": "recognizer"})
+    for network in (small, large):  # the card's weights are rounded
+        start_network(network, card, "recognizer")
+    crops = torch.randn(2, 3, 32, 64)
+    with torch.no_grad():
+        torch.testing.assert_close(large.eval()(crops)[0], small.eval()(crops)[0], rtol=1e-4, atol=1e-4)
+    large.train()
+    large(crops)[0].square().mean().backward()
+    for layer in list(large.mixer)[1:]:
+        for part in (layer.position, layer.out, layer.mlp[-1]):
+            assert part.weight.grad is not None and float(part.weight.grad.abs().max()) > 0
+
+
 def test_a_taller_crop_gets_the_kernel_stretched_over_its_rows() -> None:
     small, large = _network(0), _network(1, height=48)
     state = grown(small.state_dict(), large.state_dict())

@@ -1,11 +1,16 @@
 """Labels made by the program itself: words that it reads with high confidence, as further training data.
 
     python scripts/read_unlabelled.py SET_OR_FOLDER... --output DIR [--min-confidence 0.9] [--min-length 3]
+    python scripts/read_unlabelled.py SET... --output DIR --agree rapidocr [--python PATH] [--dont-care]
 
 A set of labelled photos gives its training words whose text is not known, at their labelled places; a folder of plain
-photos gives every word that is found. The output is a set in the form of `labels.jsonl` that names the photos where
-they lie; all else that was found or labelled on them is in it as don't-care. Name it under `scenes` in the
-recogniser's config.
+photos gives every word that is found. With `--agree`, a second system (one of those that `scripts/compare.py` knows)
+reads the same places of labelled sets. What both read alike becomes a label even where this program is less sure, as
+does what the second system is very sure of: from words that it cannot read yet this program learns most. `--dont-care`
+takes the sets' don't-care regions for words, too.
+
+The output is a set in the form of `labels.jsonl` that names the photos where they lie; all else that was found or
+labelled on them is in it as don't-care. Name it under `scenes` in the recogniser's config.
 """
 
 from __future__ import annotations
@@ -13,22 +18,34 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from rapidfuzz.distance import Levenshtein
 
 from signboard import Reader
 from signboard.errors import DataError, SignboardError
-from signboard.geometry import FloatArray
+from signboard.geometry import FloatArray, rectify, text_quad, text_size
 from signboard.reading import Word
 from signboard.training.adapters import load_scenes, read_rgb
 from signboard.training.metrics import normalize_text
 
 Trusted = Callable[[Word], bool]
+Second = Callable[[NDArray[np.uint8]], tuple[str, float]]  # a crop -> its text and confidence
+# Confidences from which on readings count: the second system's where both agree, this program's for short ones, and
+# the second system's where they differ in no more than a third of the letters.
+_AGREED, _SHORT, _ALONE = 0.8, 0.5, 0.985
+_LONGEST = 22  # characters of a label
+_ROWS = 7  # pixels: what is lower is not read
 _PHOTOS = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"}
 
 
@@ -43,14 +60,75 @@ def _trusted(word: Word, least: float, length: int) -> bool:
     return word.confidence >= least and len(normalize_text(word.text)) >= length
 
 
-def _of_set(reader: Reader, path: Path, trusted: Trusted) -> Iterator[tuple[Path, int, int, list[dict[str, Any]]]]:
+def agreed(word: Word, text: str, confidence: float) -> str | None:
+    """What a word says by two readings of it, this program's and a second one's, or None where that is not known."""
+    ours, theirs = normalize_text(word.text), normalize_text(text)
+    if not theirs or len(text) > _LONGEST:
+        return None
+    if ours == theirs:
+        lengths = [[len(normalize_text(part)) for part in reading.split()] for reading in (word.text, text)]
+        if lengths[0] != lengths[1] or confidence < _AGREED or (word.confidence < _SHORT and len(theirs) < 3):
+            return None
+        return text if confidence > word.confidence else word.text
+    near = len(theirs) > 3 and Levenshtein.distance(ours, theirs) <= len(theirs) // 3
+    return text if near and confidence > _ALONE and " " not in text + word.text else None
+
+
+def _of_set(
+    reader: Reader, path: Path, trusted: Trusted, second: Second | None = None, dont_care: bool = False
+) -> Iterator[tuple[Path, int, int, list[dict[str, Any]]]]:
     for sample in load_scenes(path, "train"):
-        unknown = [word for word in sample.words if word.text is None and not word.ignore and len(word.polygon) >= 4]
-        if not unknown or sample.level != "word":
+        unknown = [
+            word
+            for word in sample.words
+            if word.text is None and (not word.ignore or dont_care) and len(word.polygon) >= 4
+        ]
+        if not unknown or (sample.level != "word" and second is None):
             continue
-        read = reader.read_at(read_rgb(sample), [word.polygon for word in unknown])
-        words = [_word(np.array(w.polygon), w if trusted(w) else None) for w in read]
+        pixels = read_rgb(sample)
+        read = reader.read_at(pixels, [word.polygon for word in unknown])
+        if second is None:
+            words = [_word(np.array(w.polygon), w if trusted(w) else None) for w in read]
+        else:
+            words = []
+            for word in read:
+                quad = text_quad(np.array(word.polygon, np.float32))
+                height = round(text_size(quad)[1])
+                told = second(rectify(pixels, quad, min(height, 96))) if height >= _ROWS else ("", 0.0)
+                text = agreed(word, *told)
+                words.append(_word(np.array(word.polygon), replace(word, text=text) if text else None))
         yield sample.image, sample.width, sample.height, words
+
+
+@contextmanager
+def _second(name: str, python: str) -> Iterator[Second]:
+    """Another system's reader of crops, in a process of its own.
+
+    Raises:
+        DataError: it is not there, or its Python is not.
+    """
+    sys.path.insert(0, str(Path(__file__).resolve().parent))
+    from compare import Worker
+
+    try:
+        worker = Worker(name, 1, python, {})
+    except OSError as error:
+        raise DataError(f"{python}: cannot be started ({error.strerror})") from None
+    if worker.missing:
+        raise DataError(f"{name}: {worker.missing}")
+
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "crop.png"
+
+        def read(crop: NDArray[np.uint8]) -> tuple[str, float]:
+            Image.fromarray(crop).save(file, compress_level=1)
+            answer = worker.ask(crop=str(file))
+            return str(answer.get("text", "")).strip(), float(answer.get("confidence", 0.0))
+
+        try:
+            yield read
+        finally:
+            worker.close()
 
 
 def _of_folder(reader: Reader, path: Path, trusted: Trusted) -> Iterator[tuple[Path, int, int, list[dict[str, Any]]]]:
@@ -73,15 +151,30 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--min-length", type=int, default=3, help="letters and digits; on less, a reading may be of anything"
     )
+    parser.add_argument(
+        "--agree", choices=("rapidocr", "tesseract", "easyocr"), help="label what this system reads, too"
+    )
+    parser.add_argument(
+        "--python", default=sys.executable, metavar="PATH", help="the Python in which that system is installed"
+    )
+    parser.add_argument("--dont-care", action="store_true", help="with --agree: read don't-care regions, too")
     options = parser.parse_args(arguments)
     try:
+        plain = [str(path) for path in options.inputs if not (path / "labels.jsonl").is_file()]
+        if options.agree and plain:
+            raise DataError(f"{plain[0]}: no labels.jsonl; --agree reads the places of labelled sets")
+        if options.dont_care and not options.agree:
+            raise DataError("--dont-care needs --agree: one reader alone is not to be trusted there")
         reader = Reader()
         trusted = partial(_trusted, least=options.min_confidence, length=options.min_length)
         options.output.mkdir(parents=True, exist_ok=True)
         kept: Counter[str] = Counter()
-        with (options.output / "labels.jsonl").open("w", encoding="utf-8") as file:
+        with ExitStack() as stack:
+            file = stack.enter_context((options.output / "labels.jsonl").open("w", encoding="utf-8"))
+            second = stack.enter_context(_second(options.agree, options.python)) if options.agree else None
+            of_set = partial(_of_set, second=second, dont_care=options.dont_care)
             for path in options.inputs:
-                rows = _of_set if (path / "labels.jsonl").is_file() else _of_folder
+                rows = of_set if (path / "labels.jsonl").is_file() else _of_folder
                 for image, width, height, words in rows(reader, path, trusted):
                     labelled = [word for word in words if not word["ignore"]]
                     kept.update(word["script"] for word in labelled)

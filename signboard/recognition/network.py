@@ -52,8 +52,8 @@ class MixerLayer(nn.Module):
     def silence(self) -> None:
         """Zeroes what the layer adds to its input: it passes that on as it is, until it has learned more."""
         for part in (self.position, self.out, self.mlp[-1]):
-            nn.init.zeros_(part.weight)
-            nn.init.zeros_(part.bias)
+            for parameter in part.parameters():
+                nn.init.zeros_(parameter)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, T, C) -> (N, T, C)."""

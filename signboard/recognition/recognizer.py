@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from signboard.weights import WEIGHTS_FOLDER, load_network
 
 MIN_WIDTH = 32
 # Widths are stretched to one of few, so that crops share batches and a crop's reading never depends on its neighbours.
+BORDER = (0.2, 0.1)  # columns and rows on each side of a crop's second reading, in heights of it
 WIDTHS = (*range(MIN_WIDTH, 161, 16), *range(192, 1025, 32))
 
 
@@ -41,6 +42,17 @@ def resize_crop(crop: ImageArray, rows: int, columns: int) -> ImageArray:
         return crop
     method = cv2.INTER_AREA if crop.shape[0] > rows else cv2.INTER_LINEAR
     return cv2.resize(crop, (columns, rows), interpolation=method).astype(np.uint8, copy=False)
+
+
+def with_border(crop: ImageArray) -> ImageArray:
+    """A crop (H, W, 3) with its border repeated around it, as if it had been cut out less tightly."""
+    x, y = border_of(crop)
+    return cv2.copyMakeBorder(crop, y, y, x, x, cv2.BORDER_REPLICATE).astype(np.uint8, copy=False)
+
+
+def border_of(crop: ImageArray) -> tuple[int, int]:
+    """Columns and rows that `with_border` adds on each side."""
+    return round(BORDER[0] * crop.shape[0]), round(BORDER[1] * crop.shape[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +75,7 @@ class Recognizer:
         dtype: what the network computes in: float32, or the half precision to autocast to.
         card: the card of the weights, kept for whoever asks.
         language: what unsure readings are weighed with (see `language.py`); None: the network alone reads.
+        again: crops read with less confidence are read once more, with a border, and the surer reading counts; 0: none.
     """
 
     def __init__(
@@ -75,6 +88,7 @@ class Recognizer:
         dtype: torch.dtype = torch.float32,
         card: dict[str, Any] | None = None,
         language: LanguageModel | None = None,
+        again: float = 0.0,
     ) -> None:
         self.device = torch.device(device)
         self.network = network.eval().to(self.device).to(memory_format=torch.channels_last)
@@ -89,6 +103,7 @@ class Recognizer:
         self.batch_area = batch_area
         self.dtype = dtype
         self.card = card or {}
+        self.again = again
         self.language = language
         self._rescorer = None if language is None else Rescorer(language, self.charset.characters)
 
@@ -132,9 +147,20 @@ class Recognizer:
         """
         return [(reading.text, reading.confidence) for reading in self.read_lines(crops)]
 
-    @torch.inference_mode()
     def read_lines(self, crops: Sequence[ImageArray]) -> list[CropReading]:
         """As `read_crops`, with the places of the spaces: for crops that may hold more than a word."""
+        results = self._read_once(crops)
+        unsure = [i for i, reading in enumerate(results) if reading.text and reading.confidence < self.again]
+        if unsure:
+            for i, second in zip(unsure, self._read_once([with_border(crops[i]) for i in unsure]), strict=True):
+                if second.confidence > results[i].confidence:
+                    width, border = crops[i].shape[1], border_of(crops[i])[0]
+                    gaps = (((gap * (width + 2 * border)) - border) / width for gap in second.gaps)
+                    results[i] = replace(second, gaps=tuple(min(max(gap, 0.0), 1.0) for gap in gaps))
+        return results
+
+    @torch.inference_mode()
+    def _read_once(self, crops: Sequence[ImageArray]) -> list[CropReading]:
         results = [CropReading("", 0.0)] * len(crops)
         for part, logits in one_ahead(self._passes(crops)):
             best, probability = (x.cpu().numpy() for x in best_path(logits))

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import runpy
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from signboard.reading import Word
 from signboard.training.adapters import load_scenes
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -54,6 +56,48 @@ def test_a_labelled_set_gives_its_words_without_text_alone(tmp_path: Path) -> No
     found = [word.text for word in made.words if not word.ignore]
     assert found and set(found) <= {word.text for word in known[1:]}
     assert len(made.words) == len(known) - 1
+
+
+@pytest.mark.parametrize(
+    ("ours", "sure", "text", "confidence", "label"),
+    [
+        ("LIGHT", 0.3, "LIGHT", 0.9, "LIGHT"),
+        ("Light", 0.95, "LIGHT", 0.9, "Light"),  # the surer one's case
+        ("LIGHT", 0.3, "LIGHT", 0.7, None),
+        ("TO", 0.3, "TO", 0.9, None),  # short and unsure
+        ("TO", 0.6, "TO", 0.9, "TO"),
+        ("TIF PING", 0.9, "TIFPING", 0.9, None),  # one word or two?
+        ("SCANLEY", 0.5, "STANLEY", 0.99, "STANLEY"),
+        ("SCANLEY", 0.5, "STANLEY", 0.97, None),
+        ("MOON", 0.5, "STANLEY", 0.99, None),
+        ("STANLEY ST", 0.5, "STANLEYST.", 0.99, None),
+        ("", 0.0, "A", 0.99, None),
+        ("LIGHT", 0.9, "", 0.0, None),
+        ("LIGHT", 0.9, "-", 0.99, None),
+    ],
+)
+def test_two_readings_make_a_label(ours: str, sure: float, text: str, confidence: float, label: str | None) -> None:
+    agreed = runpy.run_path(str(ROOT / "scripts" / "read_unlabelled.py"))["agreed"]
+    word = Word(ours, ((0, 0), (9, 0), (9, 3), (0, 3)), sure, 1.0, "latin")
+    assert agreed(word, text, confidence) == label
+
+
+def test_a_second_system_that_cannot_be_had_is_an_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "labels.jsonl").write_text("")
+    python = str(tmp_path / "no python")
+    assert _run(tmp_path, "--output", tmp_path / "out", "--agree", "rapidocr", "--python", python) == 1
+    assert f"error: {python}: cannot be started" in capsys.readouterr().err
+    python = sys.executable  # in which the system is not
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    (tmp_path / "rapidocr.py").write_text("raise ImportError('not here')")
+    assert _run(tmp_path, "--output", tmp_path / "out", "--agree", "rapidocr", "--python", python) == 1
+    assert "error: rapidocr: ImportError: not here" in capsys.readouterr().err
+    assert _run(SAMPLE.parent, "--output", tmp_path / "out", "--agree", "rapidocr") == 1
+    assert "samples: no labels.jsonl" in capsys.readouterr().err
+    assert _run(SAMPLE.parent, "--output", tmp_path / "out", "--dont-care") == 1
+    assert "--dont-care needs --agree" in capsys.readouterr().err
 
 
 def test_an_empty_folder_is_an_error_that_names_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -20,7 +20,10 @@ from pathlib import Path
 
 TABLE = Path(__file__).resolve().parent.parent / "data" / "fonts.tsv"
 DEBIAN_FOLDERS = (Path("/usr/share/fonts/truetype"), Path("/usr/share/fonts/opentype"))
-SUBSETS = ("latin", "latin-ext", "devanagari")
+SUBSETS = (
+    "latin", "latin-ext", "devanagari", "bengali", "gurmukhi", "gujarati", "oriya", "tamil", "telugu", "kannada",
+    "malayalam", "arabic", "meetei-mayek",
+)  # fmt: skip
 PLEX_WEIGHTS = {"Thin": 100, "Light": 300, "Regular": 400, "Medium": 500, "SemiBold": 600, "Bold": 700}
 
 
@@ -70,7 +73,7 @@ def wanted_files(row: FontRow, root: Path) -> list[tuple[Path, str]]:
     """(file in the unpacked package, name to give it) for the weights and subsets that the row asks for."""
     found = []
     for path in sorted(root.rglob("*.woff2")) + sorted(root.rglob("*.ttf")) + sorted(root.rglob("*.otf")):
-        web = re.search(r"-(latin|latin-ext|devanagari)-(\d+)-(normal|italic)\.woff2$", path.name)
+        web = re.search(rf"-({'|'.join(SUBSETS)})-(\d+)-(normal|italic)\.woff2$", path.name)
         if web:
             subset, weight, style = web[1], int(web[2]), web[3]
             if subset in row.scripts and weight in (row.weights if style == "normal" else row.italics):

@@ -70,8 +70,11 @@ def best_path(logits: Tensor) -> tuple[Tensor, Tensor]:
     return best, probability
 
 
+_EMPTY = 8  # what the loss of an empty word is divided by: all its frames are wrong at first
+
+
 def ctc_loss(logits: Tensor, targets: Tensor, lengths: Tensor) -> Tensor:
-    """Mean CTC loss per word, each word's divided by its length.
+    """Mean CTC loss per word, each word's divided by its length; that of an empty one by `_EMPTY`.
 
     Args:
         logits: (N, T, C).
@@ -81,7 +84,8 @@ def ctc_loss(logits: Tensor, targets: Tensor, lengths: Tensor) -> Tensor:
     log_probabilities = F.log_softmax(logits.float(), dim=-1).transpose(0, 1)  # (T, N, C)
     frames = torch.full((logits.shape[0],), logits.shape[1], dtype=torch.long)
     losses = F.ctc_loss(log_probabilities, targets, frames, lengths, blank=0, reduction="none", zero_infinity=True)
-    return (losses / lengths.to(losses.device).clamp(min=1)).mean()
+    divisors = lengths.to(losses.device).masked_fill(lengths.to(losses.device) == 0, _EMPTY)
+    return (losses / divisors).mean()
 
 
 def flat_start_loss(logits: Tensor, targets: Tensor, lengths: Tensor) -> Tensor:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from signboard.errors import DataError
+
 from .fonts import FontLibrary
+from .foreign import ForeignWords
 from .lexicon import Lexicon
 from .scenes import Scene, render_onto, render_scene
 from .words import CropOptions, WordCrop, render_crop
@@ -19,6 +22,7 @@ class Synthesizer:
         seed: of all samples.
         devanagari: 0 to 1, share of words in Devanagari.
         options: how often effects occur in word crops.
+        foreign: words of other scripts, for `foreign_crop`.
     """
 
     def __init__(
@@ -29,17 +33,32 @@ class Synthesizer:
         seed: int = 0,
         devanagari: float = 0.5,
         options: CropOptions | None = None,
+        foreign: ForeignWords | None = None,
     ) -> None:
         self.fonts = fonts
         self.lexicon = lexicon if lexicon is not None else Lexicon()
         self.seed = seed
         self.devanagari = devanagari
         self.options = options or CropOptions()
+        self.foreign = foreign
 
     def crop(self, index: int) -> WordCrop:
         """Word crop number `index` >= 0 of this seed."""
         rng = np.random.default_rng([self.seed, index])
         return render_crop(rng, self.fonts, self.lexicon, devanagari=self.devanagari, options=self.options)
+
+    def foreign_crop(self, index: int) -> WordCrop:
+        """Crop number `index` >= 0 of this seed with a word in a script that is not read: its text is empty.
+
+        Raises:
+            DataError: the synthesizer has no words of other scripts.
+        """
+        if self.foreign is None:
+            raise DataError("words in other scripts need their typefaces: pass `foreign`")
+        rng = np.random.default_rng([self.seed, index, 3])
+        return render_crop(
+            rng, self.fonts, self.lexicon, devanagari=self.devanagari, options=self.options, foreign=self.foreign
+        )
 
     def scene(self, index: int, size: int = 640) -> Scene:
         """Scene number `index` >= 0 of this seed, `size` x `size` pixels."""

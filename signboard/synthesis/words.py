@@ -11,6 +11,7 @@ from numpy.random import Generator
 
 from . import degrade
 from .fonts import Face, FontLibrary
+from .foreign import ForeignWords
 from .lettering import (
     Runs,
     Setting,
@@ -65,7 +66,7 @@ class WordCrop:
     Attributes:
         image: (H, W, 3) uint8 RGB, H 20 to 100.
         text: NFC, logical order; seldom two or three words separated by single spaces.
-        script: "latin", "devanagari", "digits" or "mixed".
+        script: "latin", "devanagari", "digits", "mixed", or "other" (then `text` is empty).
     """
 
     image: Image
@@ -208,12 +209,21 @@ def draw_text(
 
 
 def render_crop(
-    rng: Generator, fonts: FontLibrary, lexicon: Lexicon, *, devanagari: float, options: CropOptions
+    rng: Generator,
+    fonts: FontLibrary,
+    lexicon: Lexicon,
+    *,
+    devanagari: float,
+    options: CropOptions,
+    foreign: ForeignWords | None = None,
 ) -> WordCrop:
-    """One word crop; every choice comes from `rng`."""
-    text, runs = draw_text(rng, fonts, lexicon, devanagari, options.phrases)
-    script = script_of(text)
-    native = any("\u0900" <= c <= "\u097f" for c in text)
+    """One word crop; every choice comes from `rng`. With `foreign`, in a script that is not read, without a text."""
+    if foreign is not None:
+        text, script, native = "", "other", True
+        runs = foreign.draw(rng)
+    else:
+        text, runs = draw_text(rng, fonts, lexicon, devanagari, options.phrases)
+        script, native = script_of(text), any("\u0900" <= c <= "\u097f" for c in text)
 
     # The crop's height in the photo: mostly 20 to 90 pixels, letters a little less.
     height = min(max(42.0 * math.exp(rng.normal(0.0, 0.5)), 16.0 if native else 13.0), 96.0)
@@ -228,14 +238,14 @@ def render_crop(
         pitch = max(2, round(height * float(rng.uniform(1.0, 1.6)) / squares))
         em = round(pitch * squares)
         night = rng.random() < 0.6
-    setting = Setting() if pitch else _setting(rng, text, em, native, options)
+    setting = Setting() if pitch or foreign is not None else _setting(rng, text, em, native, options)
     line = set_words([_split(runs, part) for part in text.split(" ")] if " " in text else [runs], em,
                      gap=em * float(rng.uniform(0.22, 0.4)), setting=setting, rng=rng)  # fmt: skip
     if line is None:
         return (
             WordCrop(np.full((32, 64, 3), 200, np.uint8), "12", "digits")
             if text == "12"
-            else render_crop(rng, fonts, lexicon, devanagari=devanagari, options=options)
+            else render_crop(rng, fonts, lexicon, devanagari=devanagari, options=options, foreign=foreign)
         )
     line = line if pitch else vary_shape(rng, line, em, devanagari=native)
     mask = line.mask
@@ -290,7 +300,7 @@ def render_crop(
     visibility = 1.0 if night else min(max(contrast(board, style.fill) / 100.0, 0.25), 1.0)
     image = degrade.camera(image, rng, detail * min(1.0, scale), hard=options.hard, visibility=visibility)
     if float(cv2.meanStdDev(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY))[1][0, 0]) < _FAINTEST:
-        return render_crop(rng, fonts, lexicon, devanagari=devanagari, options=_GENTLE)
+        return render_crop(rng, fonts, lexicon, devanagari=devanagari, options=_GENTLE, foreign=foreign)
     out_h = image.shape[0]
     if out_h < 24 or rng.random() < 0.08:
         target = max(24.0, out_h * rng.uniform(1.0, 1.6))
@@ -341,7 +351,7 @@ def _add_neighbours(
 ) -> None:
     """Draws parts of other words into the margins of `canvas`, in place."""
     full_h, full_w = canvas.shape
-    script = "latin" if script in ("mixed", "digits") else script
+    script = "latin" if script in ("mixed", "digits", "other") else script
     ink = canvas[margin : full_h - margin, margin : full_w - margin].copy()
     ink_h, ink_w = ink.shape
     if rng.random() < options.neighbours:

@@ -136,6 +136,8 @@ class RecognizerTrainConfig(TrainConfig):
         fonts: the folder of typefaces that the synthesis draws with (see `scripts/fetch_fonts.py`).
         pairs: weight of pairs of neighbouring words of one line, cut from `scenes` as one crop: detectors join words,
             and the space between them is where a reader parts them again.
+        foreign: weight of words in scripts that are not read, cut from `scenes` and made up in equal parts: their label
+            is empty, so that they are left out instead of being read as something.
         phrases: share of synthetic crops that hold two or three words.
         synthetic_words: make so many different words, keep them in memory (about 25 kB each and worker) and draw from
             them; 0 makes every word anew, which needs more processor time than a narrow network's own training.
@@ -156,6 +158,7 @@ class RecognizerTrainConfig(TrainConfig):
     fonts: Path | None = None
     live_synthesis: float = Field(0.0, ge=0)
     pairs: float = Field(0.0, ge=0)
+    foreign: float = Field(0.0, ge=0)
     phrases: float = Field(0.03, ge=0, le=1)
     synthetic_words: int = Field(0, ge=0)
     flat_start_steps: int = Field(0, ge=0)

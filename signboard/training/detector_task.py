@@ -173,17 +173,22 @@ class SceneBatches:
         return np.ascontiguousarray(self._augment(image=image)["image"])
 
 
-def make_synthesizer(fonts: Path | None, seed: int, **options: float) -> Any:
+def make_synthesizer(fonts: Path | None, seed: int, *, foreign: bool = False, **options: float) -> Any:
     """The synthesis with the typefaces in the folder `fonts`; `options` are those of `CropOptions`.
+
+    Args:
+        foreign: whether it shall make crops in other scripts, too.
 
     Raises:
         ConfigError: no folder is named.
+        DataError: the folder has no typefaces, or none of other scripts.
     """
     if fonts is None:
         raise ConfigError("fonts: live_synthesis needs the folder of typefaces (see scripts/fetch_fonts.py)")
-    from signboard.synthesis import CropOptions, FontLibrary, Synthesizer
+    from signboard.synthesis import CropOptions, FontLibrary, ForeignWords, Synthesizer
 
-    return Synthesizer(FontLibrary.from_folder(fonts), seed=seed, options=CropOptions(**options))
+    words = ForeignWords(fonts) if foreign else None
+    return Synthesizer(FontLibrary.from_folder(fonts), seed=seed, options=CropOptions(**options), foreign=words)
 
 
 def load_sources(config: DetectorTrainConfig) -> list[tuple[list[SceneSample], float]]:

@@ -24,7 +24,7 @@ from signboard.recognition.network import RecognizerConfig, RecognizerNetwork
 from signboard.recognition.recognizer import Recognizer, crop_width, normalize_crops
 from signboard.script import script_of
 from signboard.synthesis import degrade
-from signboard.training.adapters import WordSample, load_scenes, load_words, read_rgb
+from signboard.training.adapters import SceneWord, WordSample, load_scenes, load_words, read_rgb
 from signboard.training.config import CutData, RecognizerTrainConfig
 from signboard.training.detector_task import make_synthesizer
 from signboard.training.engine import Batch
@@ -37,6 +37,13 @@ MARGIN = 0.35
 _LEANING, _ROOMY = 0.12, 0.1
 # Share of the real words with letters of at least so many rows that are made smaller than they are, as if far away.
 _FAR, _FAR_FROM = 0.15, 28.0
+
+
+# Names under which sets of photos list scripts that are not read.
+FOREIGN = frozenset({
+    "arabic", "assamese", "assamesse", "bengali", "gujarati", "gurmukhi", "kannada", "malayalam", "meitei", "odia",
+    "oriya", "other", "punjabi", "tamil", "telugu", "urdu",
+})  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +123,7 @@ class WordBatches:
         sources: (crops, weight) pairs, real words.
         synthesizer: makes a `WordCrop` from an index, or None.
         synthetic: weight of the synthesizer beside those of the sources.
+        foreign: weight of its words in other scripts.
     """
 
     def __init__(
@@ -126,9 +134,11 @@ class WordBatches:
         batches_per_pool: int,
         synthesizer: Any = None,
         synthetic: float = 0.0,
+        foreign: float = 0.0,
     ) -> None:
         self.sources = [crops for crops, _ in sources]
-        weights = np.array([weight for _, weight in sources] + [synthetic if synthesizer is not None else 0.0])
+        made = [synthetic, foreign] if synthesizer is not None else []
+        weights = np.array([weight for _, weight in sources] + made)
         if weights.sum() <= 0:
             raise ConfigError("data, scenes, live_synthesis: nothing to train on")
         self.weights = weights / weights.sum()
@@ -184,6 +194,9 @@ class WordBatches:
         if which < len(self.sources):
             crop = self.sources[which][rng.integers(len(self.sources[which]))]
             return crop.image, self._boxed(crop.quad, rng), crop.text, True
+        if which > len(self.sources):
+            whole = whole_crop(self.synthesizer.foreign_crop(index).image, "")
+            return whole.image, self._boxed(whole.quad, rng), "", False
         if self.repeat_after:
             index = int(rng.integers(self.repeat_after))
             if index not in self._made:
@@ -338,6 +351,7 @@ class RecognizerTask:
             crops = [whole_crop(read_rgb(w), normalize(w.text)) for w in words if self._usable(w.text)]
             self._add(sources, item.path.name, crops, item.weight)
         joined: list[Crop] = []
+        others: list[Crop] = []
         for item in config.scenes:
             cut: list[Crop] = []
             held_back = words_held_back(item) if item.crops is not None else set()
@@ -345,8 +359,10 @@ class RecognizerTask:
                 keep = [w for w in scene.words if w.text and not w.ignore and scene.level == "word"]
                 keep = [w for w in keep if _place(scene.image, w.polygon) not in held_back]
                 keep = [w for w in keep if normalize(w.text or "") not in excluded and self._usable(w.text or "")]
-                if keep:
+                foreign = [w for w in scene.words if self._foreign(w)] if config.foreign else []
+                if keep or foreign:
                     photo = read_rgb(scene)
+                    others += [cut_with_margin(photo, w.polygon, "") for w in foreign]
                     labels = [(w.polygon, normalize(w.text or "")) for w in keep]
                     cut += [cut_with_margin(photo, polygon, text) for polygon, text in labels]
                     if config.pairs:
@@ -355,14 +371,20 @@ class RecognizerTask:
             self._add(sources, f"{item.path.name} (cut from photos)", cut, item.weight)
         if config.pairs:
             self._add(sources, "pairs of neighbours (cut from photos)", joined, config.pairs)
+        foreign_made = config.foreign
+        if others:
+            self._add(sources, "words in other scripts (cut from photos)", others, config.foreign / 2)
+            foreign_made /= 2
         synthesizer = None
-        if config.live_synthesis > 0:
-            synthesizer = make_synthesizer(config.fonts, config.seed, phrases=config.phrases)
+        if config.live_synthesis > 0 or foreign_made > 0:
+            synthesizer = make_synthesizer(config.fonts, config.seed, foreign=foreign_made > 0, phrases=config.phrases)
             self.report.append(f"synthesis from {config.fonts}, weight {config.live_synthesis:g}")
+            if foreign_made:
+                self.report.append(f"synthesis in other scripts, weight {foreign_made:g}")
         if self.skipped:
             self.report.append("left out: " + ", ".join(f"{n} {why}" for why, n in sorted(self.skipped.items())))
         self.source = WordBatches(
-            sources, config, self.charset, self.batches_per_pool, synthesizer, config.live_synthesis
+            sources, config, self.charset, self.batches_per_pool, synthesizer, config.live_synthesis, foreign_made
         )
         self.model: nn.Module = RecognizerNetwork(
             RecognizerConfig(
@@ -398,6 +420,10 @@ class RecognizerTask:
             self.skipped["too long"] += 1
             return False
         return bool(normalize(text))
+
+    def _foreign(self, word: SceneWord) -> bool:
+        """Whether a word is in a script that is not read."""
+        return word.script in FOREIGN and (not word.text or bool(self.charset.missing(word.text)))
 
     def _check(self, path: Path, texts: list[str]) -> None:
         """More than a few labels outside the charset is a mistake, not noise."""

@@ -84,6 +84,12 @@ def test_ctc_loss_equals_the_probability_of_all_alignments() -> None:
     p = torch.tensor([[[0.2, 0.5, 0.3], [0.6, 0.3, 0.1]]])
     expected = -np.log(0.5 * 0.3 + 0.2 * 0.3 + 0.5 * 0.6)
     assert float(ctc_loss(p.log(), torch.tensor([1]), torch.tensor([1]))) == pytest.approx(expected, rel=1e-5)
+    # An empty word: blanks in all frames. It counts as an eighth, and is learned from.
+    logits = p.log().clone().requires_grad_()
+    nothing = ctc_loss(logits, torch.tensor([], dtype=torch.long), torch.tensor([0]))
+    assert float(nothing.detach()) == pytest.approx(-float(p[..., 0].log().sum()) / 8, rel=1e-5)
+    nothing.backward()
+    assert logits.grad is not None and float(logits.grad[..., 0].max()) < 0
 
 
 @pytest.mark.parametrize("name", sorted(set(BACKBONES) - {"resnet50", "resnet101", "resnet152", "vgg19", "resnet34"}))

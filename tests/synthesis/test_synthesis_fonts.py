@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -67,6 +68,17 @@ def test_library_can_be_pickled(fonts: FontLibrary) -> None:
     copy = pickle.loads(pickle.dumps(fonts))
     assert copy.faces == fonts.faces
     assert copy.families("latin") == fonts.families("latin")
+
+
+def test_faces_on_a_grid_are_found_by_their_family(fonts: FontLibrary, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    assert fonts.grid_face(rng, "EXIT") is None
+    source = next(face.path for face in fonts.faces if set("EXIT") <= face.chars)
+    (tmp_path / "Tiny5").mkdir()
+    shutil.copyfile(source, tmp_path / "Tiny5" / "Tiny5-latin-400-normal.ttf")
+    found = FontLibrary.from_folder(tmp_path).grid_face(rng, "EXIT")
+    assert found is not None and found[0].family == "Tiny5" and found[1] == 8.0
+    assert FontLibrary.from_folder(tmp_path).grid_face(rng, "EXIT\u4e00") is None
 
 
 def test_empty_folder_says_what_to_run(tmp_path: Path) -> None:

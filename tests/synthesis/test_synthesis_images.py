@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import shutil
 import unicodedata
 from pathlib import Path
 
@@ -10,9 +11,12 @@ import cv2
 import numpy as np
 import pytest
 
-from signboard.synthesis import CropOptions, FontLibrary, Lexicon, Synthesizer
+from signboard.errors import DataError
+from signboard.recognition.charset import DEFAULT_CHARACTERS
+from signboard.synthesis import CropOptions, Face, FontLibrary, ForeignWords, Lexicon, Synthesizer
 from signboard.synthesis.benchmark import measure
 from signboard.synthesis.boards import Board, FlatWord, _Typesetter, make_board, set_line
+from signboard.synthesis.foreign import SCRIPTS, foreign_word
 from signboard.synthesis.lettering import Setting, Style, paint, sample_night_style, sample_style, set_words, stretch
 from signboard.synthesis.scenes import _label, _place_board, background, homography
 from signboard.synthesis.sheet import scene_sheet, word_sheet
@@ -112,6 +116,79 @@ def test_letter_spacing_widens_and_keeps_the_ink(fonts: FontLibrary, tracking: f
     grown = spaced.mask.shape[1] - plain.mask.shape[1]
     assert abs(grown - 3 * tracking) < 8  # four aksharas, three gaps: का र्या ल य
     assert abs(int(spaced.mask.sum()) - int(plain.mask.sum())) < 0.12 * plain.mask.sum()
+
+
+def _runs(fonts: FontLibrary, text: str) -> list[tuple[str, Face]]:
+    runs = fonts.runs(np.random.default_rng(0), text)
+    assert runs is not None
+    return runs
+
+
+def test_a_larger_initial_stands_on_the_baseline_or_hangs(fonts: FontLibrary) -> None:
+    runs = _runs(fonts, "HILL")
+    plain, large, hanging = (
+        set_words([runs], 60, gap=0, setting=setting)
+        for setting in (Setting(), Setting(initial=1.5), Setting(initial=1.5, hanging=True))
+    )
+    assert plain is not None and large is not None and hanging is not None
+    height = plain.mask.shape[0]
+    for text in (large, hanging):
+        assert text.mask.shape[0] == pytest.approx(1.5 * height, abs=3)
+    # How far the ink of the last letters is from the mask's lower edge.
+    below = [int(np.argmax((text.mask[::-1, -20:] > 128).any(axis=1))) for text in (large, hanging)]
+    assert below[0] <= 2
+    assert below[1] == pytest.approx(0.25 * height, abs=3)
+
+
+def test_dancing_letters_are_the_same_for_the_same_generator_and_keep_their_number(fonts: FontLibrary) -> None:
+    runs = _runs(fonts, "OHO")
+    even = set_words([runs], 60, gap=0, setting=Setting(8))
+    first, again, other = (
+        set_words([runs], 60, gap=0, setting=Setting(8, jumble=0.15), rng=np.random.default_rng(seed))
+        for seed in (1, 1, 2)
+    )
+    assert even is not None and first is not None and again is not None and other is not None
+    np.testing.assert_array_equal(first.mask, again.mask)
+    assert first.mask.shape != other.mask.shape or bool((first.mask != other.mask).any())
+    assert first.mask.shape != even.mask.shape or bool((first.mask != even.mask).any())
+    for text in (even, first, other):
+        assert cv2.connectedComponents((text.mask > 100).astype(np.uint8))[0] - 1 == 3
+
+
+def test_lamps_lie_on_the_grid_that_is_asked_for() -> None:
+    mask = np.zeros((40, 60), np.uint8)
+    mask[5:35, 10:20] = 255  # two columns of six lamps
+    style = Style(fill=np.array([255, 60, 50], np.float32), dots=True, pitch=5.0)
+    lit = paint(np.zeros((40, 60, 3), np.uint8), mask, style, 30.0, np.random.default_rng(0))[..., 0] > 150
+    assert cv2.connectedComponents(lit.astype(np.uint8), connectivity=4)[0] - 1 == 12
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_words_of_other_scripts_hold_no_letter_that_is_read(script: str) -> None:
+    read = set(DEFAULT_CHARACTERS)
+    for seed in range(50):
+        text = foreign_word(np.random.default_rng(seed), script)
+        assert len(text) > 1 and not read & set(text)
+        assert all(unicodedata.category(c) != "Cn" for c in text)
+
+
+def test_crops_of_other_scripts_have_no_text(
+    fonts: FontLibrary, lexicon: Lexicon, font_folder: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(DataError, match=r"no typeface of another script; run scripts/fetch_fonts\.py"):
+        ForeignWords(font_folder)
+    with pytest.raises(DataError, match="other scripts need their typefaces"):
+        Synthesizer(fonts, lexicon).foreign_crop(0)
+    # Any face will do here: what it cannot draw it draws as boxes.
+    shutil.copyfile(fonts.faces[0].path, tmp_path / "NotoSansTamil-tamil-700-normal.ttf")
+    words = ForeignWords(tmp_path)
+    assert {script: [face.weight for face in faces] for script, faces in words.faces.items()} == {"tamil": [700]}
+    synthesizer = Synthesizer(fonts, lexicon, seed=3, foreign=words)
+    for index in range(10):
+        crop = synthesizer.foreign_crop(index)
+        assert (crop.text, crop.script) == ("", "other")
+        assert crop.image.dtype == np.uint8 and float(crop.image.std()) > 3
+        np.testing.assert_array_equal(crop.image, synthesizer.foreign_crop(index).image)
 
 
 @pytest.mark.parametrize("bend", [0.3, -0.3, 1.2, -1.2])

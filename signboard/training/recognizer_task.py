@@ -313,6 +313,11 @@ def _place(photo: Path, polygon: FloatArray) -> Place:
     return photo, tuple(tuple(map(float, corner)) for corner in polygon)
 
 
+def is_foreign(word: SceneWord, charset: Charset) -> bool:
+    """Whether a word is in a script that is not read."""
+    return word.script in FOREIGN and (not word.text or bool(charset.missing(word.text)))
+
+
 def words_held_back(item: CutData) -> set[Place]:
     """(photo, polygon) of the words whose crop, in the set `item.crops`, is in another split than the item's.
 
@@ -359,7 +364,7 @@ class RecognizerTask:
                 keep = [w for w in scene.words if w.text and not w.ignore and scene.level == "word"]
                 keep = [w for w in keep if _place(scene.image, w.polygon) not in held_back]
                 keep = [w for w in keep if normalize(w.text or "") not in excluded and self._usable(w.text or "")]
-                foreign = [w for w in scene.words if self._foreign(w)] if config.foreign else []
+                foreign = [w for w in scene.words if is_foreign(w, self.charset)] if config.foreign else []
                 if keep or foreign:
                     photo = read_rgb(scene)
                     others += [cut_with_margin(photo, w.polygon, "") for w in foreign]
@@ -420,10 +425,6 @@ class RecognizerTask:
             self.skipped["too long"] += 1
             return False
         return bool(normalize(text))
-
-    def _foreign(self, word: SceneWord) -> bool:
-        """Whether a word is in a script that is not read."""
-        return word.script in FOREIGN and (not word.text or bool(self.charset.missing(word.text)))
 
     def _check(self, path: Path, texts: list[str]) -> None:
         """More than a few labels outside the charset is a mistake, not noise."""

@@ -12,8 +12,11 @@ import pytest
 
 from signboard.errors import DataError
 from signboard.geometry import grow_sides, text_size
-from signboard.training.config import CutData
-from signboard.training.recognizer_task import leaning_box, neighbours, words_held_back
+from signboard.recognition.charset import DEFAULT_CHARACTERS, Charset
+from signboard.synthesis import WordCrop
+from signboard.training.adapters import SceneWord
+from signboard.training.config import CutData, RecognizerTrainConfig
+from signboard.training.recognizer_task import WordBatches, is_foreign, leaning_box, neighbours, words_held_back
 
 
 def _box(x: float, y: float, width: float, height: float) -> np.ndarray:
@@ -91,3 +94,31 @@ def test_words_whose_crops_are_for_validation_are_left_out(tmp_path: Path) -> No
     (crops / "labels.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows[:2]))
     with pytest.raises(DataError, match="2 crops, but"):
         words_held_back(item)
+
+
+def test_words_in_other_scripts_become_crops_without_text() -> None:
+    charset = Charset(DEFAULT_CHARACTERS)
+
+    class Made:
+        def foreign_crop(self, index: int) -> WordCrop:
+            return WordCrop(np.full((30, 60, 3), index % 255, np.uint8), "", "other")
+
+    config = RecognizerTrainConfig(output=Path("unused"), steps=1, batch_size=8, height=32, max_width=96, seed=5)
+    source = WordBatches([], config, charset, 2, Made(), 0.0, 1.0)
+    for batch in source.pool(0):
+        assert batch["text"] == [""] * 8 and batch["length"].tolist() == [0] * 8 and len(batch["target"]) == 0
+        assert batch["image"].shape[:2] == (8, 32)
+
+
+@pytest.mark.parametrize(
+    ("script", "text", "foreign"),
+    [
+        ("telugu", "\u0c28\u0c17\u0c30", True),
+        ("bengali", None, True),
+        ("other", "&", False),  # covered by the charset: it can be read
+        ("latin", None, False),
+        (None, None, False),
+    ],
+)
+def test_which_words_are_foreign(script: str | None, text: str | None, foreign: bool) -> None:
+    assert is_foreign(SceneWord(_box(0, 0, 9, 9), text, False, script), Charset(DEFAULT_CHARACTERS)) is foreign

@@ -30,6 +30,7 @@ from signboard.training.evaluation import (
     end_to_end_table,
     is_word_set,
     mistakes_json,
+    read_labelled,
     report_json,
     scene_crops,
     score_detection,
@@ -165,12 +166,8 @@ def _reader(args: argparse.Namespace, device: str) -> Any:
 
 def _photo_reader(reader: Any) -> Callable[[SceneSample], list[ReadWord]]:
     def read(sample: SceneSample) -> list[ReadWord]:
-        result = reader.read(sample.image)
-        if result.error:
-            raise SignboardError(result.error)
-        if (result.width, result.height) != (sample.width, sample.height):
-            raise SignboardError(f"{sample.image}: read at {result.width}x{result.height}, labelled at another size")
-        return [ReadWord(np.array(word.polygon), word.text, word.confidence) for word in result.words]
+        words = read_labelled(reader, sample).words
+        return [ReadWord(np.array(word.polygon), word.text, word.confidence) for word in words]
 
     return read
 

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -29,6 +29,10 @@ from signboard.training.metrics import (
     score_bag_of_words,
     score_word,
 )
+
+if TYPE_CHECKING:
+    from signboard.reader import Reader
+    from signboard.reading import Reading
 
 MAX_CROP_HEIGHT = 128  # pixels; taller words are reduced to it when cut from photos
 MIN_CROP_HEIGHT = 8
@@ -282,6 +286,19 @@ def _batches(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
             batch = []
     if batch:
         yield batch
+
+
+def read_labelled(reader: Reader, sample: SceneSample) -> Reading:
+    """What `reader` reads on a labelled photo.
+
+    Raises:
+        PhotoError: the photo cannot be opened.
+        DataError: its labels are for another size.
+    """
+    reading = reader.read(sample.image)
+    if (reading.width, reading.height) != (sample.width, sample.height):
+        raise DataError(f"{sample.image}: read at {reading.width}x{reading.height}, labelled at another size")
+    return reading
 
 
 # ---- sets ------------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from signboard.errors import DataError
 from signboard.reader import Reader
 from signboard.sifting import Sifting, length_terms
 from signboard.training.adapters import SceneSample
+from signboard.training.evaluation import read_labelled
 from signboard.training.metrics import match_polygons
 
 
@@ -40,10 +41,7 @@ def places(reader: Reader, samples: Iterable[SceneSample]) -> list[Place]:
     for sample in samples:
         if sample.level == "line":
             raise DataError(f"{sample.image}: its lines are labelled; what is a word can be learned from words alone")
-        reading = reader.read(sample.image)
-        if (reading.width, reading.height) != (sample.width, sample.height):
-            raise DataError(f"{sample.image}: read at {reading.width}x{reading.height}, labelled at another size")
-        words = reading.words
+        words = read_labelled(reader, sample).words
         matches = match_polygons(
             [word.polygon for word in sample.words],
             [word.ignore for word in sample.words],

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from signboard.errors import DataError
+from signboard.errors import DataError, PhotoError
 from signboard.training.adapters import SceneSample, SceneWord, WordSample, load_scenes
 from signboard.training.evaluation import (
     ReadWord,
@@ -198,7 +198,6 @@ def test_evaluate_script(
     folder = write_set(tmp_path, scene)
     found = SimpleNamespace(polygons=[word.polygon for word in load_scenes(folder)[0].words])
     reading = SimpleNamespace(
-        error=None,
         width=100,
         height=60,
         words=[SimpleNamespace(polygon=((10, 5), (40, 5), (40, 15), (10, 15)), text="shop", confidence=0.5)],
@@ -220,7 +219,14 @@ def test_evaluate_script(
     assert figures["command"].startswith("scripts/evaluate.py all --set")
     kinds = [json.loads(line)["kind"] for line in mistakes.read_text(encoding="utf-8").splitlines()]
     assert sorted(kinds) == ["misread", "missed"]
-    reading.error = "a.png: truncated image"
+    reading.width = 50
+    assert evaluate.main(["end-to-end", "--set", str(folder)]) == 1
+    assert "read at 50x60, labelled at another size" in capsys.readouterr().err
+
+    def broken(path: Path) -> None:
+        raise PhotoError("a.png: truncated image")
+
+    monkeypatch.setattr(evaluate, "_reader", lambda *a: SimpleNamespace(read=broken))
     assert evaluate.main(["end-to-end", "--set", str(folder)]) == 1
     assert capsys.readouterr().err == "a.png: truncated image\n"
 

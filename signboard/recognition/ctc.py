@@ -70,11 +70,11 @@ def best_path(logits: Tensor) -> tuple[Tensor, Tensor]:
     return best, probability
 
 
-_EMPTY = 8  # what the loss of an empty word is divided by: all its frames are wrong at first
+_EMPTY = 8  # characters that an empty word counts as
 
 
 def ctc_loss(logits: Tensor, targets: Tensor, lengths: Tensor) -> Tensor:
-    """Mean CTC loss per word, each word's divided by its length; that of an empty one by `_EMPTY`.
+    """Mean CTC loss per word, each word's divided by its length, that of an empty one by 8, about a word's length.
 
     Args:
         logits: (N, T, C).

@@ -55,10 +55,7 @@ _UNICASE = (
 )  # fmt: skip
 
 # Pixels to the em of faces that are drawn on a coarse grid, as rows of lamps show them.
-_GRIDS = {
-    "Tiny5": 8.0, "Micro5": 11.0, "PressStart2P": 8.0, "Silkscreen": 8.0, "Jersey10": 56 / 3, "Jersey15": 27.0,
-    "DotGothic16": 16.0, "VT323": 16.0,
-}  # fmt: skip
+_GRIDS = {"Tiny5": 8, "PressStart2P": 8, "Silkscreen": 8, "Jersey15": 27}
 
 # Faces whose Devanagari has glyphs drawn wrong, seen on a sheet of conjuncts.
 _DEFECTIVE = frozenset({"Samanata", "samanata", "Alkatra", "Dekko", "Kurale", "FreeSans", "FreeSerif"})
@@ -270,9 +267,10 @@ class FontLibrary:
         """The library less the named families."""
         return FontLibrary(tuple(face for face in self.faces if face.family not in set(families)))
 
-    def grid_face(self, rng: Generator, text: str) -> tuple[Face, float] | None:
-        """A face on a coarse grid that draws every character of `text`, and its grid's squares to the em; or None."""
-        needed = frozenset(text) - {" "}
+    def grid_face(self, rng: Generator, text: str) -> tuple[Face, int] | None:
+        """A face on a coarse grid that draws every character of `text`, as capitals, too, and its grid's squares to the
+        em; or None."""
+        needed = frozenset(text + text.upper()) - {" "}
         fitting = [face for face in self.faces if face.family in _GRIDS and needed <= face.chars]
         if not fitting:
             return None

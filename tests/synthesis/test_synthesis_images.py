@@ -155,6 +155,27 @@ def test_dancing_letters_are_the_same_for_the_same_generator_and_keep_their_numb
         assert cv2.connectedComponents((text.mask > 100).astype(np.uint8))[0] - 1 == 3
 
 
+@pytest.mark.parametrize("kind", ["matrix", "initial", "jumble"])
+def test_lettering_that_is_asked_for_is_drawn(fonts: FontLibrary, lexicon: Lexicon, tmp_path: Path, kind: str) -> None:
+    if kind == "matrix":
+        (tmp_path / "Tiny5").mkdir()
+        shutil.copyfile(fonts.faces[0].path, tmp_path / "Tiny5" / "Tiny5.ttf")
+        shutil.copyfile(fonts.faces[-1].path, tmp_path / "other.ttf")
+        fonts = FontLibrary.from_folder(tmp_path)
+    plain = {"matrix": 0.0, "initial": 0.0, "jumble": 0.0, "phrases": 0.3}
+    usual = Synthesizer(fonts, lexicon, devanagari=0.0, options=CropOptions(**plain))
+    special = Synthesizer(fonts, lexicon, devanagari=0.0, options=CropOptions(**{**plain, kind: 1.0}))
+    changed = 0
+    for index in range(12):
+        crop = special.crop(index)
+        np.testing.assert_array_equal(crop.image, special.crop(index).image)
+        assert crop.text.casefold() == usual.crop(index).text.casefold()
+        changed += crop.image.shape != usual.crop(index).image.shape or bool(
+            (crop.image != usual.crop(index).image).any()
+        )
+    assert changed >= 4  # initials: of words of capitals alone
+
+
 def test_lamps_lie_on_the_grid_that_is_asked_for() -> None:
     mask = np.zeros((40, 60), np.uint8)
     mask[5:35, 10:20] = 255  # two columns of six lamps

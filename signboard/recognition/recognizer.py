@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +23,9 @@ from signboard.recognition.language import LanguageModel, Rescorer
 from signboard.recognition.network import RecognizerConfig, RecognizerNetwork
 from signboard.weights import WEIGHTS_FOLDER, load_network
 
+BORDER = (0.25, 0.12)  # columns and rows added on each side for a crop's second reading, in heights of it
 MIN_WIDTH = 32
 # Widths are stretched to one of few, so that crops share batches and a crop's reading never depends on its neighbours.
-BORDER = (0.2, 0.1)  # columns and rows on each side of a crop's second reading, in heights of it
 WIDTHS = (*range(MIN_WIDTH, 161, 16), *range(192, 1025, 32))
 
 
@@ -45,14 +45,9 @@ def resize_crop(crop: ImageArray, rows: int, columns: int) -> ImageArray:
 
 
 def with_border(crop: ImageArray) -> ImageArray:
-    """A crop (H, W, 3) with its border repeated around it, as if it had been cut out less tightly."""
-    x, y = border_of(crop)
+    """A crop (H, W, 3) with its outermost pixels repeated around it, as if it had been cut out less tightly."""
+    x, y = (round(share * crop.shape[0]) for share in BORDER)
     return cv2.copyMakeBorder(crop, y, y, x, x, cv2.BORDER_REPLICATE).astype(np.uint8, copy=False)
-
-
-def border_of(crop: ImageArray) -> tuple[int, int]:
-    """Columns and rows that `with_border` adds on each side."""
-    return round(BORDER[0] * crop.shape[0]), round(BORDER[1] * crop.shape[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +70,7 @@ class Recognizer:
         dtype: what the network computes in: float32, or the half precision to autocast to.
         card: the card of the weights, kept for whoever asks.
         language: what unsure readings are weighed with (see `language.py`); None: the network alone reads.
-        again: crops read with less confidence are read once more, with a border, and the surer reading counts; 0: none.
+        again: `read_crops` reads those with less confidence a second time; 0: none.
     """
 
     def __init__(
@@ -88,7 +83,7 @@ class Recognizer:
         dtype: torch.dtype = torch.float32,
         card: dict[str, Any] | None = None,
         language: LanguageModel | None = None,
-        again: float = 0.0,
+        again: float = 0.9,
     ) -> None:
         self.device = torch.device(device)
         self.network = network.eval().to(self.device).to(memory_format=torch.channels_last)
@@ -140,27 +135,22 @@ class Recognizer:
         """Texts (NFC, memory order) and confidences (0 to 1, 0 for empty text) of crops, in their order.
 
         The confidence of a reading that the language model was asked about is `Candidate.confidence`, that of the
-        others `greedy_decode`'s.
+        others `greedy_decode`'s. Crops are often cut more tightly than words are here, so unsure ones are read again
+        with a border (`again`), and the surer reading counts.
 
         Args:
             crops: (H, W, 3) uint8 RGB each, any sizes, upright text.
         """
-        return [(reading.text, reading.confidence) for reading in self.read_lines(crops)]
-
-    def read_lines(self, crops: Sequence[ImageArray]) -> list[CropReading]:
-        """As `read_crops`, with the places of the spaces: for crops that may hold more than a word."""
-        results = self._read_once(crops)
+        results = self.read_lines(crops)
         unsure = [i for i, reading in enumerate(results) if reading.text and reading.confidence < self.again]
-        if unsure:
-            for i, second in zip(unsure, self._read_once([with_border(crops[i]) for i in unsure]), strict=True):
-                if second.confidence > results[i].confidence:
-                    width, border = crops[i].shape[1], border_of(crops[i])[0]
-                    gaps = (((gap * (width + 2 * border)) - border) / width for gap in second.gaps)
-                    results[i] = replace(second, gaps=tuple(min(max(gap, 0.0), 1.0) for gap in gaps))
-        return results
+        for i, second in zip(unsure, self.read_lines([with_border(crops[i]) for i in unsure]), strict=True):
+            if second.confidence > results[i].confidence:
+                results[i] = second
+        return [(reading.text, reading.confidence) for reading in results]
 
     @torch.inference_mode()
-    def _read_once(self, crops: Sequence[ImageArray]) -> list[CropReading]:
+    def read_lines(self, crops: Sequence[ImageArray]) -> list[CropReading]:
+        """Readings of crops that may hold more than a word, with the places of their spaces; each read once."""
         results = [CropReading("", 0.0)] * len(crops)
         for part, logits in one_ahead(self._passes(crops)):
             best, probability = (x.cpu().numpy() for x in best_path(logits))

@@ -14,7 +14,7 @@ from signboard.backbones import BACKBONES
 from signboard.recognition import Charset, Recognizer, RecognizerConfig, RecognizerNetwork, script_of
 from signboard.recognition.charset import DEFAULT_CHARACTERS, DEVANAGARI, normalize, to_logical, to_visual
 from signboard.recognition.ctc import ctc_loss, greedy_decode, spaces
-from signboard.recognition.recognizer import WIDTHS, crop_width
+from signboard.recognition.recognizer import WIDTHS, CropReading, crop_width
 
 CONSONANTS = [c for c in DEVANAGARI if "\u0915" <= c <= "\u0939"]
 CLUSTERS = st.lists(st.sampled_from(CONSONANTS), min_size=1, max_size=3).map("\u094d".join)
@@ -77,6 +77,28 @@ def test_greedy_decoding_by_hand() -> None:
     assert text == "aab"
     assert confidence == pytest.approx(0.8 * 0.6 * 0.9)
     assert empty == ("", 0.0)
+
+
+def test_unsure_crops_are_read_again_with_a_border(monkeypatch: pytest.MonkeyPatch) -> None:
+    recognizer = Recognizer(RecognizerNetwork(RecognizerConfig(width=0.125, mixer=32, mixer_layers=1)), again=0.6)
+    # By grey level: the readings of a crop as it is, and of one with a border.
+    readings = {
+        10: (CropReading("sure", 0.9), CropReading("other", 1.0)),
+        20: (CropReading("unsure", 0.5), CropReading("better", 0.7)),
+        30: (CropReading("unsure", 0.5), CropReading("worse", 0.4)),
+        40: (CropReading("", 0.0), CropReading("noise", 0.3)),
+    }
+    shapes = []
+
+    def read(crops: list[np.ndarray]) -> list[CropReading]:
+        shapes.extend(crop.shape[:2] for crop in crops)
+        assert all(len(np.unique(crop)) == 1 for crop in crops)  # the border repeats the crop
+        return [readings[int(crop[0, 0, 0])][crop.shape[0] != 20] for crop in crops]
+
+    monkeypatch.setattr(recognizer, "read_lines", read)
+    crops = [np.full((20, 50, 3), level, np.uint8) for level in readings]
+    assert recognizer.read_crops(crops) == [("sure", 0.9), ("better", 0.7), ("unsure", 0.5), ("", 0.0)]
+    assert shapes == [(20, 50)] * 4 + [(20 + 2 * 2, 50 + 2 * 5)] * 2
 
 
 def test_ctc_loss_equals_the_probability_of_all_alignments() -> None:
@@ -182,6 +204,6 @@ def test_passes_on_a_processor_hold_powers_of_two(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(recognizer, "_logits", lambda batch: (sizes.append(len(batch)), logits(batch))[1])
     rng = np.random.default_rng(0)
     crops = [rng.integers(0, 256, (20, width, 3), dtype=np.uint8) for width in [60] * 11 + [30]]
-    together = recognizer.read_crops(crops)
+    together = recognizer.read_lines(crops)
     assert sorted(sizes) == [1, 1, 2, 8]
-    assert [text for text, _ in together] == [recognizer.read_crops([crop])[0][0] for crop in crops]
+    assert [reading.text for reading in together] == [recognizer.read_lines([crop])[0].text for crop in crops]

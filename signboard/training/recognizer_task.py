@@ -384,10 +384,11 @@ class RecognizerTask:
             self._add(sources, "words in other scripts (cut from photos)", others, config.foreign / 2)
             foreign_made /= 2
         synthesizer = None
-        if config.live_synthesis > 0 or foreign_made > 0:
+        made = {"synthesis": config.live_synthesis, "synthesis in other scripts, without a text": foreign_made}
+        made = {name: weight for name, weight in made.items() if weight > 0}
+        if made:
             synthesizer = make_synthesizer(config.fonts, config.seed, foreign=foreign_made > 0, phrases=config.phrases)
-            made = (("synthesis", config.live_synthesis), ("synthesis in other scripts", foreign_made))
-            self.report += [f"{name} from {config.fonts}, weight {weight:g}" for name, weight in made if weight > 0]
+            self.report += [f"{name}, from {config.fonts}, weight {weight:g}" for name, weight in made.items()]
         if self.skipped:
             self.report.append("left out: " + ", ".join(f"{n} {why}" for why, n in sorted(self.skipped.items())))
         self.source = WordBatches(
@@ -403,7 +404,7 @@ class RecognizerTask:
         self.trained_on = [
             {"name": name, "words": len(crops), "weight": weight}
             for name, (crops, weight) in zip(self._names, sources, strict=True)
-        ]
+        ] + [{"name": name, "weight": weight} for name, weight in made.items()]
         self.validation = [(v.path.name, self._validation(v.path, v.split, v.form)) for v in config.validation]
 
     _names: list[str]
@@ -494,7 +495,7 @@ class RecognizerTask:
             "inference": {"max_width": 512},
             "mean": [0.5] * 3,
             "std": [0.5] * 3,
-            "trained_on": [*self.trained_on, {"name": "synthesis", "weight": self.config.live_synthesis}],
+            "trained_on": self.trained_on,
             "figures": {k: round(float(v), 4) for k, v in figures.items()},
             "licence": "Apache-2.0",
         }  # fmt: skip

@@ -4,19 +4,29 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
-from signboard.errors import DataError
+import signboard
+from signboard.errors import ConfigError, DataError
 from signboard.geometry import grow_sides, text_size
 from signboard.recognition.charset import DEFAULT_CHARACTERS, Charset
 from signboard.synthesis import WordCrop
 from signboard.training.adapters import SceneWord
 from signboard.training.config import CutData, RecognizerTrainConfig
-from signboard.training.recognizer_task import WordBatches, is_foreign, leaning_box, neighbours, words_held_back
+from signboard.training.recognizer_task import (
+    RecognizerTask,
+    WordBatches,
+    is_foreign,
+    leaning_box,
+    neighbours,
+    words_held_back,
+)
 
 
 def _box(x: float, y: float, width: float, height: float) -> np.ndarray:
@@ -122,3 +132,31 @@ def test_words_in_other_scripts_become_crops_without_text() -> None:
 )
 def test_which_words_are_foreign(script: str | None, text: str | None, foreign: bool) -> None:
     assert is_foreign(SceneWord(_box(0, 0, 9, 9), text, False, script), Charset(DEFAULT_CHARACTERS)) is foreign
+
+
+def test_a_run_with_other_scripts_says_what_it_trains_on(tmp_path: Path) -> None:
+    pytest.importorskip("wordfreq")
+    words, photos, fonts = tmp_path / "words", tmp_path / "photos", tmp_path / "fonts"
+    for folder in (words, photos, fonts):
+        folder.mkdir()
+        if folder != fonts:
+            Image.new("RGB", (60, 30), "gray").save(folder / "a.png")
+    (words / "labels.jsonl").write_text('{"image": "a.png", "text": "shop", "split": "train"}\n')
+    region = {"polygon": _box(5, 5, 40, 20).tolist(), "text": "", "script": "Telugu"}
+    row = {"image": "a.png", "width": 60, "height": 30, "split": "train"}
+    row["words"] = [{**region, "ignore": False}, {**region, "ignore": True}]
+    (photos / "labels.jsonl").write_text(json.dumps(row) + "\n")
+    settings = {
+        "output": tmp_path / "out", "steps": 1, "batch_size": 2, "width": 0.125, "mixer": 32, "foreign": 0.5,
+        "data": [{"path": words}], "scenes": [{"path": photos}],
+    }  # fmt: skip
+    with pytest.raises(ConfigError, match="live_synthesis and foreign need the folder of typefaces"):
+        RecognizerTask(RecognizerTrainConfig(**settings))
+    face = next((Path(signboard.__file__).parent / "output" / "fonts").glob("*.ttf"))
+    shutil.copyfile(face, fonts / "Some-tamil-400-normal.ttf")
+    task = RecognizerTask(RecognizerTrainConfig(**settings, fonts=fonts))
+    assert task.trained_on == [
+        {"name": "words", "words": 1, "weight": 1.0},
+        {"name": "words in other scripts (cut from photos)", "words": 1, "weight": 0.25},
+        {"name": "synthesis in other scripts, without a text", "weight": 0.25},
+    ]

@@ -30,7 +30,7 @@ def keep_freed_memory() -> bool:
     return bool(mallopt(_M_MMAP_THRESHOLD, 1 << 25)) and bool(mallopt(_M_TRIM_THRESHOLD, 1 << 27))
 
 
-def forget_kernels(kernels: int = 512, descriptions: int = 128) -> None:
+def forget_kernels(kernels: int = 448, descriptions: int = 128) -> None:
     """Bounds what the matrix libraries keep of the layers and shapes they met; call it before the first convolution.
 
     As they come, oneDNN keeps 1024 compiled kernels, one for every layer and shape, and PyTorch 1024 descriptions of

@@ -46,7 +46,7 @@ if keep_freed_memory():
 @pytest.mark.parametrize(
     ("name", "before", "after"),
     [
-        ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", None, "512"),
+        ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", None, "448"),
         ("LRU_CACHE_CAPACITY", None, "128"),
         ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "7", "7"),
         ("LRU_CACHE_CAPACITY", "7", "7"),

@@ -88,24 +88,25 @@ def _of_set(
     reader: Reader, path: Path, trusted: Trusted, second: Second | None = None, dont_care: bool = False
 ) -> Iterator[tuple[Path, int, int, list[dict[str, Any]]]]:
     for sample in load_scenes(path, "train"):
-        wanted = [
-            word.text is None and (not word.ignore or dont_care) and len(word.polygon) >= 4 for word in sample.words
-        ]
-        if not any(wanted) or (sample.level != "word" and second is None):
+        places, words = [], []  # what is to be read, and the rows
+        for word in sample.words:
+            if word.text is None and (not word.ignore or dont_care) and len(word.polygon) >= 4:
+                places.append(word.polygon)
+            else:
+                words.append(_word(word.polygon, None))
+        if not places or (sample.level != "word" and second is None):
             continue
         pixels = read_rgb(sample)
-        places = [word.polygon for word, want in zip(sample.words, wanted, strict=True) if want]
-        words = [_word(word.polygon, None) for word, want in zip(sample.words, wanted, strict=True) if not want]
-        for word in reader.read_at(pixels, places):
-            polygon = np.array(word.polygon, np.float32)
+        for found in reader.read_at(pixels, places):
+            polygon = np.array(found.polygon, np.float32)
             if second is None:
-                words.append(_word(polygon, word if trusted(word) else None))
+                words.append(_word(polygon, found if trusted(found) else None))
                 continue
             quad = text_quad(polygon)
             height = round(text_size(quad)[1])
-            told = second(rectify(pixels, quad, min(height, 96))) if word.text and height >= _ROWS else ("", 0.0)
-            text = agreed(word, *told, reader.recognizer.charset)
-            words.append(_word(polygon, replace(word, text=text) if text else None, "agreed"))
+            told = second(rectify(pixels, quad, min(height, 96))) if found.text and height >= _ROWS else ("", 0.0)
+            text = agreed(found, *told, reader.recognizer.charset)
+            words.append(_word(polygon, replace(found, text=text) if text else None, "agreed"))
         yield sample.image, sample.width, sample.height, words
 
 

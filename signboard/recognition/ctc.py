@@ -84,8 +84,8 @@ def ctc_loss(logits: Tensor, targets: Tensor, lengths: Tensor) -> Tensor:
     log_probabilities = F.log_softmax(logits.float(), dim=-1).transpose(0, 1)  # (T, N, C)
     frames = torch.full((logits.shape[0],), logits.shape[1], dtype=torch.long)
     losses = F.ctc_loss(log_probabilities, targets, frames, lengths, blank=0, reduction="none", zero_infinity=True)
-    divisors = lengths.to(losses.device).masked_fill(lengths.to(losses.device) == 0, _EMPTY)
-    return (losses / divisors).mean()
+    lengths = lengths.to(losses.device)
+    return (losses / lengths.masked_fill(lengths == 0, _EMPTY)).mean()
 
 
 def flat_start_loss(logits: Tensor, targets: Tensor, lengths: Tensor) -> Tensor:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,23 +14,20 @@ from PIL import Image
 from torch import Tensor, nn
 
 from signboard.errors import ConfigError, DataError
-from signboard.geometry import FloatArray, ImageArray, grow_sides, text_quad, text_size
-from signboard.joining import around, next_on_line
+from signboard.geometry import FloatArray, ImageArray, grow_sides, text_size
 from signboard.recognition.charset import DEFAULT_CHARACTERS, Charset, normalize
 from signboard.recognition.ctc import ctc_loss, flat_start_loss
 from signboard.recognition.network import RecognizerConfig, RecognizerNetwork
 from signboard.recognition.recognizer import Recognizer, crop_width, normalize_crops
-from signboard.script import script_of
 from signboard.synthesis import degrade
 from signboard.training.adapters import SceneWord, WordSample, load_scenes, load_words, read_rgb
 from signboard.training.config import CutData, RecognizerTrainConfig
+from signboard.training.crops import MARGIN, Crop, cut_with_margin, leaning_box, neighbours, stretched, whole_crop
 from signboard.training.detector_task import make_synthesizer
-from signboard.training.engine import Batch
+from signboard.training.engine import Batch, pick_precision
 from signboard.training.growing import start_network
+from signboard.training.remixing import remix, with_cuts
 
-# Crops are kept in memory with at most so many rows of text, and this share of their size around it.
-KEEP_ROWS = 56
-MARGIN = 0.35
 # Shares of the crops that are cut out by the box around a leaning word, or with much room around it.
 _LEANING, _ROOMY = 0.12, 0.1
 # Share of the real words with letters of at least so many rows that are made smaller than they are, as if far away.
@@ -45,76 +40,6 @@ FOREIGN = frozenset({
     "kannada", "knda", "malayalam", "meitei", "mlym", "mtei", "odia", "oriya", "orya", "punjabi", "tamil", "taml",
     "telu", "telugu", "urdu",
 })  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Crop:
-    """A word and its surroundings: `image` (H, W, 3) uint8, `quad` (4, 2) of the word in it, `text`, `script`."""
-
-    image: ImageArray
-    quad: FloatArray
-    text: str
-    script: str
-
-
-def cut_with_margin(photo: ImageArray, polygon: FloatArray, text: str) -> Crop:
-    """The part of `photo` around the word at `polygon`, reduced so that its text is at most `KEEP_ROWS` high."""
-    quad = text_quad(polygon).astype(np.float32)
-    _, height = text_size(quad)
-    pad = max(MARGIN * height, 2.0)
-    x0, y0 = np.maximum(np.floor(quad.min(axis=0) - pad).astype(int), 0)
-    x1, y1 = np.ceil(quad.max(axis=0) + pad).astype(int)
-    patch = photo[y0 : max(y1, y0 + 2), x0 : max(x1, x0 + 2)]
-    quad = quad - np.array([x0, y0], np.float32)
-    factor = KEEP_ROWS / max(height, 1.0)
-    if factor < 1.0:
-        size = (max(2, round(patch.shape[1] * factor)), max(2, round(patch.shape[0] * factor)))
-        quad = quad * np.array([size[0] / patch.shape[1], size[1] / patch.shape[0]], np.float32)
-        patch = cv2.resize(patch, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
-    return Crop(np.ascontiguousarray(patch), quad, text, script_of(text))
-
-
-def neighbours(words: Sequence[tuple[FloatArray, str]]) -> list[tuple[FloatArray, str]]:
-    """Pairs of words that stand close together on one line, as a detector may join them.
-
-    Args:
-        words: (polygon (N, 2) float32 in pixels, text) each.
-
-    Returns:
-        (quad (4, 2) around both, "first second") each; a word begins at most one pair.
-    """
-    quads = [text_quad(polygon).astype(np.float32) for polygon, _ in words]
-    pairs = []
-    for i, j, _ in next_on_line(quads, least=-0.1, most=0.9):
-        width, height = text_size(quads[i])
-        quad = around(quads[i], quads[j])
-        if width > height / 4 and text_size(quad)[0] < 9 * text_size(quad)[1]:
-            pairs.append((quad, f"{words[i][1]} {words[j][1]}"))
-    return pairs
-
-
-def whole_crop(image: ImageArray, text: str) -> Crop:
-    """A crop that a data set cut already: the word fills it."""
-    height, width = image.shape[:2]
-    if height > KEEP_ROWS:
-        width, height = max(2, round(width * KEEP_ROWS / height)), KEEP_ROWS
-        image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
-    quad = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
-    return Crop(image, quad, text, script_of(text))
-
-
-def leaning_box(quad: FloatArray, angle: float, *, most: float = 2.0) -> FloatArray:
-    """The rectangle around `quad` (4, 2) whose sides are turned against the quad's by `angle` radians, at most so far
-    that it becomes `most` times as high as the quad."""
-    width, height = text_size(quad)
-    limit = math.asin(min(1.0, (most - 1.0) * height / max(width, 1e-3)))
-    angle = min(max(angle, -limit), limit)
-    right = (quad[1] - quad[0]) / max(float(np.linalg.norm(quad[1] - quad[0])), 1e-3)
-    right = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]]) @ right
-    axes = np.stack([right, [-right[1], right[0]]])  # rows: along the box, down it
-    (x0, y0), (x1, y1) = (quad @ axes.T).min(axis=0), (quad @ axes.T).max(axis=0)
-    corners = np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]])
-    return (corners @ axes).astype(np.float32)  # type: ignore[no-any-return]
 
 
 class WordBatches:
@@ -145,6 +70,7 @@ class WordBatches:
         self.weights = weights / weights.sum()
         self.synthesizer = synthesizer
         self.repeat_after = config.synthetic_words
+        self.remix = config.remix
         self._made: dict[int, tuple[ImageArray, str]] = {}
         self.seed = config.seed
         self.batch_size = config.batch_size
@@ -194,6 +120,8 @@ class WordBatches:
         which = int(rng.choice(len(self.weights), p=self.weights))
         if which < len(self.sources):
             crop = self.sources[which][rng.integers(len(self.sources[which]))]
+            if crop.cuts and rng.random() < self.remix:
+                crop = remix(crop, rng)
             return crop.image, self._boxed(crop.quad, rng), crop.text, True
         if which > len(self.sources):
             whole = whole_crop(self.synthesizer.foreign_crop(index).image, "")
@@ -251,6 +179,8 @@ class WordBatches:
         crop = cv2.warpPerspective(
             image, matrix, (width, self.height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
         )
+        if rng.random() < (0.4 if real else 0.15):
+            crop = stretched(crop.astype(np.uint8, copy=False), rng)
         return self._colours(crop, real, rng)
 
     def _colours(self, crop: Any, real: bool, rng: np.random.Generator) -> ImageArray:
@@ -383,6 +313,14 @@ class RecognizerTask:
         if others:
             self._add(sources, "words in other scripts (cut from photos)", others, config.foreign / 2)
             foreign_made /= 2
+        if config.remix:
+            if config.start_from is None:
+                raise ConfigError("remix: needs start_from, the weights that tell where letters stand")
+            precision = pick_precision(config.precision, torch.device("cpu"))
+            reader = Recognizer.load(config.start_from, language=False, dtype=precision)
+            sources = [(with_cuts(crops, reader), weight) for crops, weight in sources]
+            count = sum(bool(crop.cuts) for crops, _ in sources for crop in crops)
+            self.report.append(f"words that can be taken apart between letters: {count}")
         synthesizer = None
         made = {"synthesis": config.live_synthesis, "synthesis in other scripts, without a text": foreign_made}
         made = {name: weight for name, weight in made.items() if weight > 0}

@@ -19,10 +19,11 @@ from signboard.detection import Detector
 from signboard.errors import ConfigError, DataError, SignboardError
 from signboard.recognition import Recognizer
 from signboard.training.config import DetectorTrainConfig, RecognizerTrainConfig, TrainConfig, load_config
+from signboard.training.crops import cut_with_margin
 from signboard.training.detector_task import DetectorTask
 from signboard.training.engine import learning_rate, make_optimizer, pick_precision, train
 from signboard.training.muon import Muon
-from signboard.training.recognizer_task import RecognizerTask, cut_with_margin
+from signboard.training.recognizer_task import RecognizerTask
 
 ROOT = Path(__file__).parents[2]
 

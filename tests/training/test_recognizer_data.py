@@ -19,14 +19,8 @@ from signboard.recognition.charset import DEFAULT_CHARACTERS, Charset
 from signboard.synthesis import WordCrop
 from signboard.training.adapters import SceneWord
 from signboard.training.config import CutData, RecognizerTrainConfig
-from signboard.training.recognizer_task import (
-    RecognizerTask,
-    WordBatches,
-    is_foreign,
-    leaning_box,
-    neighbours,
-    words_held_back,
-)
+from signboard.training.crops import leaning_box, neighbours
+from signboard.training.recognizer_task import RecognizerTask, WordBatches, is_foreign, words_held_back
 
 
 def _box(x: float, y: float, width: float, height: float) -> np.ndarray:

@@ -113,7 +113,7 @@ def test_remix_needs_weights_that_find_the_letters(tmp_path: Path) -> None:
     Image.fromarray(drawn("HOTELS").image).save(folder / "images" / "0.png")
     (folder / "labels.jsonl").write_text('{"image": "images/0.png", "text": "HOTELS", "split": "train"}\n')
     options = {"output": tmp_path, "steps": 1, "batch_size": 16, "data": [{"path": folder}], "remix": 1}
-    with pytest.raises(ConfigError, match="remix.*start_from"):
+    with pytest.raises(ConfigError, match=r"remix.*start_from"):
         RecognizerTask(RecognizerTrainConfig.model_validate(options))
     card = Path(signboard.output.__file__).parents[1] / "weights" / "recognizer.json"
     shape = {"width": 0.5, "mixer": 192, "mixer_layers": 4, "height": 48, "start_from": card}

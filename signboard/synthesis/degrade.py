@@ -129,3 +129,18 @@ def camera(image: Image, rng: Generator, letter: float, *, hard: float = 0.6, vi
     if rng.random() < 0.6:
         image = jpeg(image, int(rng.integers(22 if harsh else 55, 96)))
     return image
+
+
+def faded(image: Image, left: float, reach: float) -> Image:
+    """Letters and all else closer to the colour around them, as worn paint, glare or mist leave them.
+
+    Args:
+        image: (H, W, 3) uint8.
+        left: 0 to 1, how much of the difference stays.
+        reach: deviation, in pixels, of the blur that makes the colour around.
+    """
+    factor = max(1.0, reach / 4)  # a wide blur is done on a small picture
+    size = (max(2, round(image.shape[1] / factor)), max(2, round(image.shape[0] / factor)))
+    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    around = cv2.resize(cv2.GaussianBlur(small, (0, 0), reach / factor), image.shape[1::-1])
+    return cv2.addWeighted(image, left, around, 1.0 - left, 0)

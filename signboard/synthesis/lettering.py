@@ -273,6 +273,8 @@ class Style:
         shadow: (dx, dy, blur, opacity) of a cast shadow, or None.
         extrude: (dx, dy) of solid sides, or None; `side` is their colour.
         emboss: strength of a lit bevel, 0: none.
+        relief: strength of the light on letters that stand out of the ground, or are cut into it (negative), in the
+            ground's own colour with a touch of `fill`; 0: none.
         neon: tubes that glow on a dark ground.
         dots: LED dots.
         pitch: of the dots, in pixels of the mask and counted from its corner; 0: as suits the letters' height.
@@ -293,6 +295,7 @@ class Style:
     extrude: tuple[float, float] | None = None
     side: Color | None = None
     emboss: float = 0.0
+    relief: float = 0.0
     neon: bool = False
     dots: bool = False
     pitch: float = 0.0
@@ -356,7 +359,10 @@ def sample_style(rng: Generator, board: Color, fill: Color, *, plain: float = 0.
             outline=float(rng.uniform(0.025, 0.06)) if outlined else 0.0,
             outline_color=other,
         )
-    if kind < 0.92:  # worn paint or a rough surface
+    if kind < 0.86:  # cut into stone or cast in metal
+        relief = float(rng.uniform(0.35, 1.0)) * float(rng.choice([-1.0, 1.0]))
+        return Style(fill=fill, relief=relief, opacity=float(rng.uniform(0.0, 0.3)))
+    if kind < 0.93:  # worn paint or a rough surface
         rough = rng.random() < 0.4
         return Style(
             fill=fill,
@@ -364,7 +370,7 @@ def sample_style(rng: Generator, board: Color, fill: Color, *, plain: float = 0.
             texture=("rough", "concrete", "wood", "drips")[int(rng.integers(4))] if rough else None,
             opacity=float(rng.uniform(0.75, 1.0)),
         )
-    if kind < 0.96:  # letters of several colours
+    if kind < 0.965:  # letters of several colours
         colors = tuple(letters_for(rng, board, least=70) for _ in range(int(rng.integers(2, 5))))
         return Style(fill=fill, bands=colors)
     return Style(fill=fill, hollow=True, outline=float(rng.uniform(0.05, 0.08)), outline_color=fill)
@@ -430,6 +436,19 @@ def _led(image: Image, mask: Mask, style: Style, height: float, rng: Generator) 
     return _paint(image, style.fill, big, 1.0)
 
 
+def _lit(image: Image, mask: Mask, strength: float, height: float) -> Image:
+    """`image` (H, W, 3) where letters of `mask` (H, W) stand out of it in light from the upper left."""
+    soft = cv2.GaussianBlur(mask, (0, 0), max(0.7, 0.035 * height)).astype(np.int16)
+    step = max(1, round(0.035 * height))
+    light = (soft - np.roll(soft, (step, step), (0, 1))) * strength
+    return np.clip(image.astype(np.int16) + light[:, :, None], 0, 255).astype(np.uint8)
+
+
+def _relief(image: Image, mask: Mask, style: Style, height: float) -> Image:
+    tinted = _paint(image, style.fill, mask, style.opacity) if style.opacity else image
+    return _lit(tinted, mask, style.relief, height)
+
+
 def _neon(image: Image, mask: Mask, style: Style, height: float, rng: Generator) -> Image:
     if rng.random() < 0.4:  # tubes along the outline
         tube = cv2.morphologyEx(mask, cv2.MORPH_GRADIENT, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (3, 3)))
@@ -459,6 +478,8 @@ def paint(image: Image, mask: Mask, style: Style, height: float, rng: Generator)
         return _neon(image, mask, style, height, rng)
     if style.dots:
         return _led(image, mask, style, height, rng)
+    if style.relief:
+        return _relief(image, mask, style, height)
     front = mask
     if style.wear:
         field = cut(masks()[int(rng.integers(2))], rng, mask.shape[1], mask.shape[0])
@@ -508,8 +529,5 @@ def paint(image: Image, mask: Mask, style: Style, height: float, rng: Generator)
             grain = cv2.addWeighted(cut(surfaces()[style.texture], rng, columns, rows), 0.7, fill, 0.0, 0.3 * 128)
             fill = cv2.multiply(fill, grain, scale=1 / 128)
         if style.emboss:
-            soft = cv2.GaussianBlur(mask, (0, 0), max(0.7, 0.035 * height)).astype(np.int16)
-            step = max(1, round(0.035 * height))
-            light = (soft - np.roll(soft, (step, step), (0, 1))) * style.emboss
-            fill = np.clip(fill.astype(np.int16) + light[:, :, None], 0, 255).astype(np.uint8)
+            fill = _lit(fill, mask, style.emboss, height)
     return _paint(image, np.ascontiguousarray(fill) if fill.ndim == 3 else fill, body, style.opacity)

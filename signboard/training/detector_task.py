@@ -19,6 +19,7 @@ from signboard.detection.maps import make_targets
 from signboard.detection.network import DetectorConfig, DetectorNetwork
 from signboard.errors import ConfigError, DataError, WeightsError
 from signboard.geometry import FloatArray, ImageArray
+from signboard.synthesis import degrade
 from signboard.training.adapters import SceneSample, load_scenes, read_rgb
 from signboard.training.config import DetectorTrainConfig
 from signboard.training.engine import Batch
@@ -26,6 +27,7 @@ from signboard.weights import load_card, load_state
 
 # What suits networks trained with this loss, chosen on validation photos (docs/training-log.md, section 6).
 _INFERENCE: dict[str, Any] = {"threshold": 0.4, "box_threshold": 0.74, "shrink_ratio": 0.5}
+_FADED = 0.12  # share of the pictures whose letters hardly stand out
 MIN_SIZE = 6.0  # pixels; thinner words are don't-care: nobody reads them, and no map keeps them apart
 
 
@@ -169,6 +171,8 @@ class SceneBatches:
                     A.RandomShadow(p=0.1),
                 ]
             )
+        if rng.random() < _FADED:
+            image = degrade.faded(image, float(rng.uniform(0.15, 0.6)), float(rng.uniform(0.02, 0.08)) * self.size)
         self._augment.set_random_seed(int(rng.integers(2**31)))
         return np.ascontiguousarray(self._augment(image=image)["image"])
 

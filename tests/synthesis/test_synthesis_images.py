@@ -13,7 +13,7 @@ import pytest
 
 from signboard.errors import DataError
 from signboard.recognition.charset import DEFAULT_CHARACTERS
-from signboard.synthesis import CropOptions, Face, FontLibrary, ForeignWords, Lexicon, Synthesizer
+from signboard.synthesis import CropOptions, Face, FontLibrary, ForeignWords, Lexicon, Synthesizer, degrade
 from signboard.synthesis.benchmark import measure
 from signboard.synthesis.boards import Board, FlatWord, _Typesetter, make_board, set_line
 from signboard.synthesis.foreign import SCRIPTS, foreign_word
@@ -329,6 +329,31 @@ def test_every_style_leaves_the_letters_visible(fonts: FontLibrary) -> None:
     for _ in range(8):
         lit = paint(dark, mask, sample_night_style(rng), 44, rng)
         assert lit[mask > 128].mean() > lit[mask == 0].mean() + 20
+
+
+def test_relief_is_light_and_shade_in_the_colour_of_the_ground() -> None:
+    mask = np.zeros((80, 120), np.uint8)
+    mask[20:60, 30:90] = 255
+    ground = np.full((80, 120, 3), (120, 100, 90), np.uint8)
+    red = np.array([250, 0, 0], np.float32)
+    raised, cut = (
+        paint(ground, mask, Style(fill=red, relief=relief, opacity=0.0), 40, np.random.default_rng(0)).astype(int)
+        for relief in (0.6, -0.6)
+    )
+    for painted in (raised, cut):
+        assert (painted[40, 60] == ground[40, 60]).all() and (painted[5, 5] == ground[5, 5]).all()
+    # Light from the upper left falls on the upper edge of what stands out, and on the lower edge of what is cut in.
+    assert raised[20, 60, 0] > 140 > 100 > raised[60, 60, 0] and cut[20, 60, 0] < 100 < 140 < cut[60, 60, 0]
+
+
+def test_what_has_faded_is_nearer_to_what_is_around() -> None:
+    picture = np.full((100, 160, 3), 200, np.uint8)
+    picture[40:60, 50:110] = 40
+    made = degrade.faded(picture, 0.3, 12.0)
+    assert made.shape == picture.shape and made.dtype == np.uint8
+    before, after = (int(x[50, 130, 0]) - int(x[50, 100, 0]) for x in (picture, made))
+    assert 0.25 * before < after < 0.8 * before
+    assert (degrade.faded(picture, 1.0, 12.0) == picture).all()
 
 
 def test_boards_and_backgrounds_have_their_size(fonts: FontLibrary, lexicon: Lexicon) -> None:

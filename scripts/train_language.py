@@ -65,9 +65,10 @@ class Settings:
     romanized: float = 0.3
     drawn: int = 60000
     numbers: int = 30000
-    sure: float = 0.95
+    sure: float = 0.99
     sure_mixed: float = 0.995
-    beam: int = 10
+    beam: int = 14
+    clear: float = 0.998
     tune_on: list[str] = field(default_factory=list)
     tune_crops: int = 500
     tune_seed: int = 990001
@@ -506,7 +507,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             for i, script in enumerate(("devanagari", "latin")):
                 crops = synthetic(settings, options.fonts, script, settings.tune_crops, settings.tune_seed + i)
                 sets.append(look(recognizer, crops))
-            start = replace(model.options, sure=settings.sure, sure_mixed=settings.sure_mixed, beam=settings.beam)
+            fixed = {name: getattr(settings, name) for name in ("sure", "sure_mixed", "beam", "clear")}
+            start = replace(model.options, **fixed)
             best = tune(model, recognizer, sets, start)
             tuned = {"tuned_for": recognizer.card.get("sha256", ""), "inference": asdict(best)}
             rewrite(options.card, tuned)

@@ -76,6 +76,10 @@ class Settings:
     strange_share: float = 0.25
     report_on: list[str] = field(default_factory=list)
 
+    def search(self) -> dict[str, Any]:
+        """The options of the search that are set here and not tuned."""
+        return {name: getattr(self, name) for name in ("sure", "sure_mixed", "beam", "clear")}
+
 
 def load_settings(path: Path) -> Settings:
     """Reads a YAML config; raises ConfigError on an unknown key or a value of the wrong type."""
@@ -507,8 +511,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             for i, script in enumerate(("devanagari", "latin")):
                 crops = synthetic(settings, options.fonts, script, settings.tune_crops, settings.tune_seed + i)
                 sets.append(look(recognizer, crops))
-            fixed = {name: getattr(settings, name) for name in ("sure", "sure_mixed", "beam", "clear")}
-            start = replace(model.options, **fixed)
+            start = replace(model.options, **settings.search())
             best = tune(model, recognizer, sets, start)
             tuned = {"tuned_for": recognizer.card.get("sha256", ""), "inference": asdict(best)}
             rewrite(options.card, tuned)
@@ -543,7 +546,7 @@ def make(settings: Settings, path: Path) -> None:
     card = {
         "kind": "language",
         "config": {"symbols": symbols, "order": settings.order},
-        "inference": old.get("inference", asdict(SearchOptions())),
+        "inference": old.get("inference", asdict(SearchOptions(**settings.search()))),
         "tuned_for": old.get("tuned_for", ""),
         "training": {f.name: getattr(settings, f.name) for f in fields(Settings)},
         "trained_on": [

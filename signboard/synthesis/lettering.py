@@ -440,7 +440,8 @@ def _lit(image: Image, mask: Mask, strength: float, height: float) -> Image:
     """`image` (H, W, 3) where letters of `mask` (H, W) stand out of it in light from the upper left."""
     soft = cv2.GaussianBlur(mask, (0, 0), max(0.7, 0.035 * height)).astype(np.int16)
     step = max(1, round(0.035 * height))
-    light = (soft - np.roll(soft, (step, step), (0, 1))) * strength
+    behind = np.pad(soft, ((step, 0), (step, 0)), mode="edge")[: soft.shape[0], : soft.shape[1]]
+    light = (soft - behind) * strength
     return np.clip(image.astype(np.int16) + light[:, :, None], 0, 255).astype(np.uint8)
 
 

@@ -284,9 +284,10 @@ def render_crop(
         elif contrast(board, fill) < 55:
             fill = letters_for(rng, board)
         style = sample_style(rng, board, fill, plain=options.plain)
-    if (
-        not night and contrast(board, style.fill) > 90 and rng.random() < 0.09
-    ):  # letters straight on a busy picture need an outline or strong contrast
+    # How far letters stand out; those in relief have little of their own colour.
+    apart = contrast(board, style.fill) if not style.relief else 100 * max(0.6 * abs(style.relief), style.opacity)
+    if not night and apart > 90 and rng.random() < 0.09:
+        # Letters straight on a busy picture need an outline or strong contrast.
         bank = pictures()[("clutter", "clutter", "foliage", "sky", "bokeh")[int(rng.integers(5))]]
         picture = cut(bank[int(rng.integers(len(bank)))], rng, full_w, full_h, zoom=rng.uniform(0.6, 2))
         image = cv2.addWeighted(picture, 0.45, ground(rng, board, full_w, full_h), 0.55, 0)
@@ -300,7 +301,7 @@ def render_crop(
     scale = image.shape[0] / max(1.0, ink_h)
     if rng.random() < 0.45:
         image = degrade.light(image, rng)
-    visibility = 1.0 if night else min(max(contrast(board, style.fill) / 100.0, 0.25), 1.0)
+    visibility = 1.0 if night else min(max(apart / 100.0, 0.25), 1.0)
     image = degrade.camera(image, rng, detail * min(1.0, scale), hard=options.hard, visibility=visibility)
     if float(cv2.meanStdDev(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY))[1][0, 0]) < _FAINTEST:
         gentle = replace(options, **_GENTLE)

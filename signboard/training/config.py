@@ -140,7 +140,7 @@ class RecognizerTrainConfig(TrainConfig):
             of `recognizer_task.FOREIGN`), the rest made up, which needs `fonts`; all of it where no photo has such
             words. Their label is empty, so that they are left out instead of being read as something.
         remix: share of the real words, among those whose letters the weights of `start_from` find, of which parts are
-            shown alone or in another order (see `training.remixing`).
+            shown alone or in another order (see `training.remixing`). A run that is resumed needs the same weights.
         phrases: share of synthetic crops that hold two or three words.
         synthetic_words: make so many different words, keep them in memory (about 25 kB each and worker) and draw from
             them; 0 makes every word anew, which needs more processor time than a narrow network's own training.

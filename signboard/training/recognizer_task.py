@@ -24,7 +24,7 @@ from signboard.training.adapters import SceneWord, WordSample, load_scenes, load
 from signboard.training.config import CutData, RecognizerTrainConfig
 from signboard.training.crops import MARGIN, Crop, cut_with_margin, leaning_box, neighbours, stretched, whole_crop
 from signboard.training.detector_task import make_synthesizer
-from signboard.training.engine import Batch, pick_precision
+from signboard.training.engine import Batch, pick_device, pick_precision
 from signboard.training.growing import start_network
 from signboard.training.remixing import remix, with_cuts
 
@@ -120,7 +120,7 @@ class WordBatches:
         which = int(rng.choice(len(self.weights), p=self.weights))
         if which < len(self.sources):
             crop = self.sources[which][rng.integers(len(self.sources[which]))]
-            if crop.cuts and rng.random() < self.remix:
+            if self.remix and rng.random() < self.remix and crop.cuts:
                 crop = remix(crop, rng)
             return crop.image, self._boxed(crop.quad, rng), crop.text, True
         if which > len(self.sources):
@@ -316,8 +316,12 @@ class RecognizerTask:
         if config.remix:
             if config.start_from is None:
                 raise ConfigError("remix: needs start_from, the weights that tell where letters stand")
-            precision = pick_precision(config.precision, torch.device("cpu"))
-            reader = Recognizer.load(config.start_from, language=False, dtype=precision)
+            if config.threads:
+                torch.set_num_threads(config.threads)
+            device = pick_device(config.device)
+            reader = Recognizer.load(
+                config.start_from, language=False, device=device, dtype=pick_precision("auto", device)
+            )
             sources = [(with_cuts(crops, reader), weight) for crops, weight in sources]
             count = sum(bool(crop.cuts) for crops, _ in sources for crop in crops)
             self.report.append(f"words that can be taken apart between letters: {count}")

@@ -14,9 +14,10 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from signboard.geometry import FloatArray, ImageArray, grow_sides, rectify, text_size
+from signboard.geometry import FloatArray, ImageArray, grow_quad, rectify, text_size
 from signboard.recognition.charset import Charset
 from signboard.recognition.recognizer import Recognizer
+from signboard.script import script_of
 from signboard.synthesis.lexicon import clusters
 from signboard.training.crops import KEEP_ROWS, Crop
 
@@ -24,6 +25,9 @@ from signboard.training.crops import KEEP_ROWS, Crop
 _ROOM, _LEAST = 0.1, 0.12
 _TOGETHER = 256  # crops read at once
 _MOST_LETTERS = 12
+# Devanagari hangs from a line that joins its letters: gaps are looked for below this share of the strip's rows.
+_BELOW_HEADLINE = 0.42
+_LEAST_ROWS = 16  # of a made word, so that its narrowest letters keep a column
 
 
 def with_cuts(crops: Sequence[Crop], recognizer: Recognizer) -> list[Crop]:
@@ -32,12 +36,17 @@ def with_cuts(crops: Sequence[Crop], recognizer: Recognizer) -> list[Crop]:
     Words of fewer than three letters and texts with spaces stay whole.
     """
     result = list(crops)
-    fit = [i for i, crop in enumerate(crops) if " " not in crop.text and len(clusters(crop.text)) > 2]
+    known = recognizer.charset
+    fit = [
+        i
+        for i, crop in enumerate(crops)
+        if " " not in crop.text and len(clusters(crop.text)) > 2 and not known.missing(crop.text)
+    ]
     for start in range(0, len(fit), _TOGETHER):
         part = fit[start : start + _TOGETHER]
         strips = [strip_of(crops[i], recognizer.height) for i in part]
         for i, strip, frames in zip(part, strips, recognizer.frames(strips), strict=True):
-            cuts = letter_cuts(strip, frames.argmax(axis=1), crops[i].text, recognizer.charset)
+            cuts = letter_cuts(strip, frames.argmax(axis=1), crops[i].text, known)
             result[i] = replace(crops[i], cuts=cuts)
     return result
 
@@ -45,7 +54,7 @@ def with_cuts(crops: Sequence[Crop], recognizer: Recognizer) -> list[Crop]:
 def strip_of(crop: Crop, rows: int) -> ImageArray:
     """The word of `crop` and a little around it, straightened, (rows, W, 3) uint8."""
     _, height = text_size(crop.quad)
-    return rectify(crop.image, grow_sides(crop.quad, *[_ROOM * height] * 4), rows)
+    return rectify(crop.image, grow_quad(crop.quad, _ROOM * height), rows)
 
 
 def letter_cuts(strip: ImageArray, best: NDArray[np.int64], text: str, charset: Charset) -> tuple[float, ...]:
@@ -70,7 +79,8 @@ def letter_cuts(strip: ImageArray, best: NDArray[np.int64], text: str, charset: 
     sizes = [len(charset.encode(letter)) for letter in clusters(text)]
     if sum(sizes) != len(classes):
         return ()
-    ink = strip.astype(np.float32).std(axis=0).sum(axis=1)  # of each column
+    body = strip[round(_BELOW_HEADLINE * len(strip)) :] if script_of(text) == "devanagari" else strip
+    ink = body.astype(np.float32).std(axis=0).sum(axis=1)  # of each column
     ink = np.convolve(np.pad(ink, 1, mode="edge"), np.ones(3) / 3, mode="valid")
     width = strip.shape[1]
     per_frame = width / len(best)
@@ -83,9 +93,10 @@ def letter_cuts(strip: ImageArray, best: NDArray[np.int64], text: str, charset: 
         if len(columns) == 0:
             return ()
         off_centre = np.abs(columns - 0.5 * (left + right)) / max(right - left, 1.0)
-        cuts.append(float(columns[np.argmin(ink[columns] * (1.0 + off_centre))]) / width)
-    edges = [0.0, *cuts, 1.0]
-    if min(b - a for a, b in pairwise(edges)) * width < _LEAST * strip.shape[0]:
+        cuts.append(float(columns[np.argmin((ink[columns] + 1.0) * (1.0 + off_centre))]) / width)
+    height = strip.shape[0] / (1 + 2 * _ROOM)
+    edges = [_ROOM * height / width, *cuts, 1.0 - _ROOM * height / width]
+    if min(b - a for a, b in pairwise(edges)) * width < _LEAST * height:
         return ()
     return tuple(cuts)
 
@@ -116,7 +127,7 @@ def remix(crop: Crop, rng: np.random.Generator) -> Crop:
             begin = int(rng.integers(lowest, highest - length + 1))
             runs.append((begin, begin + length))
     height = text_size(crop.quad)[1]
-    rows = int(np.clip(round((1 + 2 * _ROOM) * height), 8, KEEP_ROWS))
+    rows = int(np.clip(round((1 + 2 * _ROOM) * height), _LEAST_ROWS, KEEP_ROWS))
     strip = strip_of(crop, rows)
     edges = [round(share * strip.shape[1]) for share in (0.0, *crop.cuts, 1.0)]
     image = np.concatenate([strip[:, edges[a] : edges[b]] for a, b in runs], axis=1)
@@ -125,4 +136,4 @@ def remix(crop: Crop, rng: np.random.Generator) -> Crop:
     x1 = image.shape[1] - (room if runs[-1][1] == count else 0.0)
     quad: FloatArray = np.array([[x0, room], [x1, room], [x1, rows - room], [x0, rows - room]], np.float32)
     text = "".join("".join(letters[a:b]) for a, b in runs)
-    return Crop(np.ascontiguousarray(image), quad, text, crop.script)
+    return Crop(np.ascontiguousarray(image), quad, text, script_of(text))

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from signboard.geometry import FloatArray, text_quad, text_size
 
-# In heights of the text: how far pieces of a word may run into each other, and how far apart they may stand.
-_OVERLAP, _APART = -0.4, 0.35
-# A reading of both pieces as one must be at least this sure.
-_LEAST = 0.85
+# In heights of the text: how far pieces of a word may run into each other, how far single letters may stand apart from
+# the rest, how far any pieces may that are no words but make one.
+_OVERLAP, _APART, _FAR_APART = -0.6, 0.35, 0.5
+# How sure a reading of both pieces as one must be, at least: of two words; of what is a word while the pieces are not;
+# of others, and how much less sure than the less sure piece those may be.
+_LEAST, _LEAST_KNOWN, _LEAST_UNKNOWN, _LESS = 0.85, 0.6, 0.65, 0.2
 
 
 def next_on_line(
@@ -56,27 +58,51 @@ def around(first: FloatArray, second: FloatArray) -> FloatArray:
     return np.stack([first[0], second[1], second[2], first[3]])
 
 
-def pieces(words: Sequence[tuple[str, FloatArray]]) -> list[tuple[int, int, FloatArray]]:
+def pieces(
+    words: Sequence[tuple[str, FloatArray]], knows: Callable[[str], bool] = lambda text: False
+) -> list[tuple[int, int, FloatArray]]:
     """Neighbours that may be pieces of one word: (first, second, the quad (4, 2) around both); each word once at most.
 
     Boxes of different words seldom touch, so those that do are asked about; of others, those with a single letter on
-    one side, which is what is lost most often.
+    one side, which is what is lost most often, and those whose texts make a word together but are not both words.
 
     Args:
         words: (text, polygon (4, 2) in pixels, clockwise from the text's top-left) each.
+        knows: whether a text is a known word (`LanguageModel.knows`).
     """
     quads = [text_quad(polygon).astype(np.float32) for _, polygon in words]
     single = [sum(unicodedata.category(c)[0] in "LN" for c in text) <= 1 for text, _ in words]
+    near = []
+    for i, j, gap in next_on_line(quads, least=_OVERLAP, most=_FAR_APART, alike=1.6):
+        first, second = words[i][0], words[j][0]
+        makes_one = knows(first + second) and not (knows(first) and knows(second))
+        if makes_one or gap <= 0 or (gap < _APART and (single[i] or single[j])):
+            near.append((not makes_one, gap, i, j))
     taken: set[int] = set()
     found = []
-    for i, j, gap in sorted(next_on_line(quads, least=_OVERLAP, most=_APART, alike=1.6), key=lambda pair: pair[2]):
-        if i in taken or j in taken or (gap > 0 and not (single[i] or single[j])):
-            continue
-        taken |= {i, j}
-        found.append((i, j, around(quads[i], quads[j])))
+    for _, _, i, j in sorted(near):
+        if i not in taken and j not in taken:
+            taken |= {i, j}
+            found.append((i, j, around(quads[i], quads[j])))
     return found
 
 
-def one_word(text: str, confidence: float, first: float, second: float) -> bool:
-    """Whether the reading `text` of two pieces as one is to be believed, and not the pieces with their confidences."""
-    return bool(text) and " " not in text and confidence >= max(_LEAST, min(first, second))
+def one_word(
+    text: str,
+    confidence: float,
+    first: tuple[str, float],
+    second: tuple[str, float],
+    knows: Callable[[str], bool] = lambda text: False,
+) -> bool:
+    """Whether the reading `text` of two pieces as one is to be believed, and not the pieces.
+
+    Args:
+        first, second: text and confidence of each piece.
+        knows: as for `pieces`.
+    """
+    if not text or " " in text:
+        return False
+    least = min(first[1], second[1])
+    if knows(first[0]) and knows(second[0]):
+        return confidence >= max(_LEAST, least)
+    return confidence >= (_LEAST_KNOWN if knows(text) else max(_LEAST_UNKNOWN, least - _LESS))

@@ -64,8 +64,8 @@ _SHRUNK_FAR = 4.0
 
 # Words are read with so much around them, as a share of their height: boxes that fit tightly cut off marks and strokes.
 _MARGIN = 0.05
-# A word that was found in pieces is put together in so many rounds: two pieces, then up to four.
-_PIECES = 2
+# A word that was found in pieces is put together in so many rounds: two pieces, then up to four, then eight.
+_PIECES = 3
 # Between words that are parted at a space, this share of the text's height belongs to neither.
 _GAP = 0.2
 
@@ -397,15 +397,17 @@ class Reader:
         self, pixels: ImageArray, words: list[tuple[_ReadWord, float]]
     ) -> list[tuple[_ReadWord, float]]:
         """(word, detection score) of one photo, words that were found in pieces put together."""
+        language = self.recognizer.language
+        knows = language.knows if language is not None else lambda text: False
         for _ in range(_PIECES):
             level = [i for i, (word, _) in enumerate(words) if word.rotation == 0 and len(word.polygon) == 4]
-            pairs = pieces([(words[i][0].text, words[i][0].polygon) for i in level])
+            pairs = pieces([(words[i][0].text, words[i][0].polygon) for i in level], knows)
             crops = [self._crop(pixels, quad) for _, _, quad in pairs]
             joined: list[tuple[_ReadWord, float]] = []
             gone: set[int] = set()
             for (i, j, quad), reading in zip(pairs, self.recognizer.read_lines(crops), strict=True):
                 (first, score), (second, other) = words[level[i]], words[level[j]]
-                if one_word(reading.text, reading.confidence, first.confidence, second.confidence):
+                if one_word(reading.text, reading.confidence, first[:2], second[:2], knows):
                     gone |= {level[i], level[j]}
                     joined.append((_ReadWord(reading.text, reading.confidence, quad, 0), min(score, other)))
             if not joined:

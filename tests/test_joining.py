@@ -10,7 +10,7 @@ import pytest
 from signboard import Reader
 from signboard.detection import Detections, Detector
 from signboard.joining import next_on_line, one_word, pieces
-from signboard.recognition import Recognizer
+from signboard.recognition import LanguageModel, Recognizer
 from signboard.recognition.recognizer import CropReading
 
 
@@ -43,11 +43,35 @@ def test_pieces_touch_or_are_single_letters() -> None:
 
 
 def test_what_is_believed() -> None:
-    assert one_word("Manchester", 0.99, 0.81, 0.49)
-    assert not one_word("Man chester", 0.99, 0.81, 0.49)  # the recogniser sees a space
-    assert not one_word("61tol", 0.59, 0.97, 0.37)
-    assert not one_word("BUTIT'S", 0.9, 0.99, 0.98)
-    assert not one_word("", 0.0, 0.0, 0.0)
+    pieces_of = {"Manchester": (("Manch", 0.81), ("ester", 0.49)), "BUTIT'S": (("BUT", 0.99), ("IT'S", 0.98))}
+    assert one_word("Manchester", 0.99, *pieces_of["Manchester"])
+    assert not one_word("Man chester", 0.99, *pieces_of["Manchester"])  # the recogniser sees a space
+    assert not one_word("61tol", 0.59, ("61", 0.97), ("tol", 0.37))
+    assert not one_word("", 0.0, ("", 0.0), ("", 0.0))
+    # Two known words must be read together with more certainty than a word whose pieces are none.
+    knows = {"but", "it's", "forum", "um", "for"}.__contains__
+    assert one_word("BUTIT'S", 0.9, *pieces_of["BUTIT'S"])
+    assert not one_word("but it's".replace(" ", ""), 0.9, ("but", 0.99), ("it's", 0.98), knows)
+    assert one_word("forum", 0.62, ("foru", 0.99), ("m", 0.99), knows)
+    assert not one_word("forum", 0.62, ("for", 0.99), ("um", 0.99), knows)
+    assert not one_word("forux", 0.78, ("foru", 0.99), ("x", 0.99), knows)
+
+
+def test_pieces_that_make_a_word_together_may_stand_apart() -> None:
+    forum = [("FORU", _box(0, 0, 90, 30)), ("M", _box(103, 0, 26, 30)), ("4", _box(135, 0, 12, 30))]
+    assert [(i, j) for i, j, _ in pieces(forum)] == [(1, 2)]  # the closest
+    assert [(i, j) for i, j, _ in pieces(forum, {"FORUM"}.__contains__)] == [(0, 1)]
+    star = [("STAR", _box(0, 0, 90, 30)), ("WARS", _box(95, 0, 90, 30))]
+    assert [(i, j) for i, j, _ in pieces(star, {"STARWARS", "STAR"}.__contains__)] == [(0, 1)]
+    assert pieces(star, {"STARWARS", "STAR", "WARS"}.__contains__) == []
+
+
+def test_what_the_language_model_knows() -> None:
+    language = LanguageModel.load()
+    known = ["FORUM", "forum", "Police,", "(exit)", "station", "हिन्दी", "दिल्ली", "it's"]
+    assert [word for word in known if not language.knows(word)] == []
+    unknown = ["", "A", "42", "COMMONWE", "EALTH", "qzxv", "B4", "क", "!?", "main road"]
+    assert [word for word in unknown if language.knows(word)] == []
 
 
 class _Pieces(Detector):
@@ -63,7 +87,7 @@ class _Widths(Recognizer):
     """Reads by the width of a crop, brought to the height of 30."""
 
     def __init__(self, words: dict[int, tuple[str, float]]) -> None:
-        self.height, self.card, self.words = 30, {}, words
+        self.height, self.card, self.words, self.language = 30, {}, words, None
 
     def read_lines(self, crops: Sequence[np.ndarray]) -> list[CropReading]:
         return [CropReading(*self.words[min(self.words, key=lambda w: abs(w - c.shape[1]))]) for c in crops]

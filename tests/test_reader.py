@@ -283,6 +283,7 @@ class _Lines(Recognizer):
 
     def __init__(self, part_confidence: float) -> None:
         self.height, self.card, self.part_confidence = 32, {}, part_confidence
+        self.language = None
 
     def read_lines(self, crops: Sequence[np.ndarray]) -> list[CropReading]:
         readings = []

@@ -80,6 +80,7 @@ class _Letters(Recognizer):
 
     def __init__(self, wide: str, confidence: float) -> None:
         self.height, self.card, self.wide, self.confidence = 32, {}, wide, confidence
+        self.language = None
 
     def read_lines(self, crops: Sequence[np.ndarray]) -> list[CropReading]:
         readings = []

@@ -63,6 +63,7 @@ class ColourReader(Recognizer):
     def __init__(self) -> None:
         self.height = 32
         self.card: dict[str, Any] = {}
+        self.language = None
 
     def read_lines(self, crops: Sequence[ImageArray]) -> list[CropReading]:
         return [CropReading("-".join(map(str, crop[16, crop.shape[1] // 2])), 0.9) for crop in crops]

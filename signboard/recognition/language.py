@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from signboard.errors import WeightsError
+from signboard.recognition.charset import to_visual
 from signboard.weights import WEIGHTS_FOLDER, load_card, load_state
 
 BOUNDARY, END = 0, 1  # symbols: what stands before a word, what stands behind the last one
@@ -252,6 +253,15 @@ class LanguageModel:
         """The log probability of a whole word; None for an unknown one."""
         slot = self.words.find(word_code(symbols))
         return None if slot < 0 else -STEP * self.words.column(0)[slot]
+
+    def knows(self, text: str) -> bool:
+        """Whether the word list has `text`, marks around it and case left aside. Single letters are no words."""
+        inside = [i for i, character in enumerate(text) if joins(character)]
+        letters = text[inside[0] : inside[-1] + 1] if inside else ""
+        if len(letters) < 2 or not all(joins(c) and not c.isdecimal() for c in letters):
+            return False
+        symbols = [self.symbol_of(c) for c in to_visual(letters)]
+        return min(symbols) >= 0 and self.word(symbols) is not None
 
     def symbol_of(self, character: str) -> int:
         """The symbol of a character; -1 for one that the model does not know."""

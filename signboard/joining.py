@@ -106,3 +106,15 @@ def one_word(
     if knows(first[0]) and knows(second[0]):
         return confidence >= max(_LEAST, least)
     return confidence >= (_LEAST_KNOWN if knows(text) else max(_LEAST_UNKNOWN, least - _LESS))
+
+
+def one_letter_more(text: str, longer: str, before: bool) -> bool:
+    """Whether `longer` is `text` with one letter more `before` it, or behind it; case and marks do not count."""
+    old, new = _letters(text), _letters(longer)
+    if " " in longer or len(new) != len(old) + 1:
+        return False
+    return new.endswith(old) if before else new.startswith(old)
+
+
+def _letters(text: str) -> str:
+    return "".join(c for c in text.casefold() if unicodedata.category(c)[0] in "LMN")

@@ -24,13 +24,14 @@ from signboard.geometry import (
     FloatArray,
     ImageArray,
     grow_quad,
+    grow_sides,
     order_quad,
     part_polygon,
     rectify,
     rotate_polygon_start,
     text_size,
 )
-from signboard.joining import one_word, pieces
+from signboard.joining import one_letter_more, one_word, pieces
 from signboard.layout import arrange
 from signboard.memory import give_back_memory
 from signboard.photo import Photo, PhotoSource, load_photo, printable
@@ -66,6 +67,8 @@ _SHRUNK_FAR = 4.0
 _MARGIN = 0.05
 # A word that was found in pieces is put together in so many rounds: two pieces, then up to four, then eight.
 _PIECES = 3
+# How far beyond a word a lost first or last letter is looked for, in heights of the text.
+_LOST = 0.8
 # Between words that are parted at a space, this share of the text's height belongs to neither.
 _GAP = 0.2
 
@@ -363,7 +366,7 @@ class Reader:
         readings = []
         for photo, detections in zip(photos, found, strict=True):
             scored = [(word, score) for score in detections.scores for word in next(words)]
-            whole = self._with_whole_words(photo.pixels, scored)
+            whole = self._with_last_letters(photo.pixels, self._with_whole_words(photo.pixels, scored))
             kept = [
                 Word(
                     text,
@@ -414,6 +417,38 @@ class Reader:
                 break
             words = [word for i, word in enumerate(words) if i not in gone] + joined
         return words
+
+    def _with_last_letters(
+        self, pixels: ImageArray, words: list[tuple[_ReadWord, float]]
+    ) -> list[tuple[_ReadWord, float]]:
+        """(word, detection score) of one photo, words that a first or last letter was cut off from made whole.
+
+        Asked about are texts that are no words but become one with a letter more (BUILDE): a little more of the photo
+        is read there, and taken if it says such a word.
+        """
+        language = self.recognizer.language
+        if language is None:
+            return words
+        jobs: list[tuple[int, bool]] = []  # (word, whether the letter may be missing before it)
+        for i, (word, _) in enumerate(words):
+            if word.rotation == 0 and len(word.polygon) == 4 and word.confidence >= _UNSURE:
+                jobs += [
+                    (i, first)
+                    for first, lacks in zip((True, False), language.lacks_letter(word.text), strict=True)
+                    if lacks
+                ]
+
+        def wider(i: int, first: bool, by: float) -> FloatArray:
+            return grow_sides(words[i][0].polygon, by if first else 0.0, 0.0, 0.0 if first else by, 0.0)
+
+        crops = [self._crop(pixels, wider(i, first, _LOST * text_size(words[i][0].polygon)[1])) for i, first in jobs]
+        result = list(words)
+        for (i, first), reading in zip(jobs, self.recognizer.read_lines(crops), strict=True):
+            word, score = words[i]
+            if one_letter_more(word.text, reading.text, first) and language.knows(reading.text):
+                quad = wider(i, first, text_size(word.polygon)[0] / max(len(word.text), 1))
+                result[i] = _ReadWord(reading.text, reading.confidence, quad, 0), score
+        return result
 
     def _with_stacks(self, pixels: ImageArray, words: list[tuple[_ReadWord, float]]) -> list[tuple[_ReadWord, float]]:
         """(word, detection score) of one photo, letters that stand below one another joined to words."""

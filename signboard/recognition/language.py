@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from signboard.errors import WeightsError
 from signboard.recognition.charset import to_visual
+from signboard.script import is_devanagari
 from signboard.weights import WEIGHTS_FOLDER, load_card, load_state
 
 BOUNDARY, END = 0, 1  # symbols: what stands before a word, what stands behind the last one
@@ -256,12 +257,28 @@ class LanguageModel:
 
     def knows(self, text: str) -> bool:
         """Whether the word list has `text`, marks around it and case left aside. Single letters are no words."""
+        symbols = self._word_symbols(text)
+        return bool(symbols) and self.word(symbols) is not None
+
+    def lacks_letter(self, text: str) -> tuple[bool, bool]:
+        """Whether `text`, of three letters or more and itself no word, becomes one with a letter more: before it,
+        behind it."""
+        symbols = self._word_symbols(text)
+        if len(symbols) < 3 or self.word(symbols) is not None:
+            return False, False
+        native = is_devanagari(next(c for c in text if joins(c)))
+        more = [s for letter, s in self.index.items() if joins(letter) and is_devanagari(letter) == native]
+        before = any(self.word([s, *symbols]) is not None for s in more)
+        return before, any(self.word([*symbols, s]) is not None for s in more)
+
+    def _word_symbols(self, text: str) -> list[int]:
+        """The symbols of a word of two letters or more, marks around it left out; nothing if it is something else."""
         inside = [i for i, character in enumerate(text) if joins(character)]
         letters = text[inside[0] : inside[-1] + 1] if inside else ""
         if len(letters) < 2 or not all(joins(c) and not c.isdecimal() for c in letters):
-            return False
+            return []
         symbols = [self.symbol_of(c) for c in to_visual(letters)]
-        return min(symbols) >= 0 and self.word(symbols) is not None
+        return symbols if min(symbols) >= 0 else []
 
     def symbol_of(self, character: str) -> int:
         """The symbol of a character; -1 for one that the model does not know."""

@@ -1,6 +1,6 @@
 """Fit how the detector and the recogniser decide together what is a word, and write it into the recogniser's card.
 
-    python scripts/tune_sifting.py --set DIR [DIR ...] [--split train] [--limit N] [--candidates 0.65]
+    python scripts/tune_sifting.py --set DIR [DIR ...] [--split train] [--limit N] [--candidates 0.69]
 
 Run it after either network was trained (--weights-detector, --weights-recognizer), on photos on which every word is
 labelled. Photos that neither network was trained on are best, where there are enough that nothing else is measured on.
@@ -28,7 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--set", type=Path, nargs="+", required=True, help="folders of labelled photos")
     parser.add_argument("--split", default="train")
     parser.add_argument("--limit", type=int, default=200, help="at most so many photos of each set, drawn by chance")
-    parser.add_argument("--candidates", type=float, default=0.65, help="read places from this detection score on")
+    parser.add_argument("--candidates", type=float, default=0.69, help="read places from this detection score on")
     parser.add_argument("--weights-detector", type=Path, default=WEIGHTS_FOLDER / "detector.json")
     parser.add_argument("--weights-recognizer", type=Path, default=WEIGHTS_FOLDER / "recognizer.json")
     parser.add_argument("--device", default="auto")

@@ -313,14 +313,17 @@ def _read_all(
                     break
             outputs.close()
         except BrokenPipeError:
-            # Whoever read our output has seen enough. Python flushes once more on its way out: give it a place to.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _let_go_of_stdout()  # whoever read our output has seen enough
             return 1
         except SignboardError as error:
             progress.clear()
             go_on = "; then the same command with --resume goes on" if outputs.resumable and _is_full(error) else ""
             complain(f"{error}{go_on}")
             code = 2 if isinstance(error, ConfigError) else 1
+            try:
+                sys.stdout.flush()
+            except OSError:
+                _let_go_of_stdout()
         finally:
             readings.close()
         progress.clear()
@@ -338,6 +341,11 @@ def _read_all(
         notes += f"; {there} were there already" if there else ""
         print(f"{summary}, {rate} photos/s{notes}", file=sys.stderr)
     return code or (1 if counts["failed"] else 0)
+
+
+def _let_go_of_stdout() -> None:
+    """Python flushes standard output once more on its way out, and would fail again: give it a place to."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _is_full(error: SignboardError) -> bool:

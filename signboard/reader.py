@@ -402,13 +402,17 @@ class Reader:
         """(word, detection score) of one photo, words that were found in pieces put together."""
         language = self.recognizer.language
         knows = language.knows if language is not None else lambda text: False
+        readings: dict[bytes, CropReading] = {}  # of quads: pairs that stay apart come up in each round
         for _ in range(_PIECES):
             level = [i for i, (word, _) in enumerate(words) if word.rotation == 0 and len(word.polygon) == 4]
             pairs = pieces([(words[i][0].text, words[i][0].polygon) for i in level], knows)
-            crops = [self._crop(pixels, quad) for _, _, quad in pairs]
+            new = {quad.tobytes(): quad for _, _, quad in pairs if quad.tobytes() not in readings}
+            crops = [self._crop(pixels, quad) for quad in new.values()]
+            readings |= zip(new, self.recognizer.read_lines(crops), strict=True)
             joined: list[tuple[_ReadWord, float]] = []
             gone: set[int] = set()
-            for (i, j, quad), reading in zip(pairs, self.recognizer.read_lines(crops), strict=True):
+            for i, j, quad in pairs:
+                reading = readings[quad.tobytes()]
                 (first, score), (second, other) = words[level[i]], words[level[j]]
                 if one_word(reading.text, reading.confidence, first[:2], second[:2], knows):
                     gone |= {level[i], level[j]}

@@ -55,7 +55,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--weights-detector", type=Path, help="card of a detector, instead of the shipped one")
     parser.add_argument("--weights-recognizer", type=Path, help="card of a recogniser, instead of the shipped one")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (default auto)")
-    parser.add_argument("--precision", default="auto", help="auto (what is fastest), fp32, bf16 or fp16")
+    parser.add_argument("--precision", default="auto", help="auto (what is fastest), fp32, bf16, fp16 or int8")
     parser.add_argument("--threads", type=int, help="processor threads")
     parser.add_argument(
         "--min-confidence", type=float, help="end to end: leave out less confident words; default: the card's"
@@ -99,10 +99,9 @@ def evaluate(args: argparse.Namespace) -> dict[str, list[SceneReport] | list[Wor
 
     if args.threads:
         torch.set_num_threads(args.threads)
-    from signboard.devices import choose_device, choose_precision
+    from signboard.devices import choose_device
 
     device = choose_device(args.device)
-    dtype = choose_precision(args.precision, device)
     detection: list[SceneReport] = []
     end_to_end: list[SceneReport] = []
     words: list[WordReport] = []
@@ -121,7 +120,7 @@ def evaluate(args: argparse.Namespace) -> dict[str, list[SceneReport] | list[Wor
     detector = recognizer = reader = None
     for name, crops, samples in sets:
         if not crops and "detection" in wanted:
-            detector = detector or _detector(args.weights_detector, device, dtype)
+            detector = detector or _detector(args.weights_detector, device, args.precision)
             found = _progress(samples, f"{name}: detection")
             detection.append(score_detection(detector.detect, found, source=name))
         if not crops and "end-to-end" in wanted:
@@ -129,7 +128,7 @@ def evaluate(args: argparse.Namespace) -> dict[str, list[SceneReport] | list[Wor
             read = _photo_reader(reader)
             end_to_end.append(score_photos(read, _progress(samples, f"{name}: end to end"), source=name))
         if "words" in wanted and (crops or _has_words(samples)):
-            recognizer = recognizer or _recognizer(args.weights_recognizer, device, dtype)
+            recognizer = recognizer or _recognizer(args.weights_recognizer, device, args.precision)
             items = _progress(samples, f"{name}: words")
             cut = items if crops else scene_crops(items)
             words.append(score_words(recognizer.read_crops, cut, source=name))
@@ -140,16 +139,16 @@ def _has_words(scenes: Sequence[SceneSample]) -> bool:
     return any(word.text and not word.ignore for scene in scenes if scene.level == "word" for word in scene.words)
 
 
-def _detector(card: Path | None, device: torch.device, dtype: torch.dtype) -> Any:
+def _detector(card: Path | None, device: torch.device, precision: str) -> Any:
     from signboard.detection import Detector
 
-    return Detector.load(card, device=device, dtype=dtype)
+    return Detector.load(card, device=device, precision=precision)
 
 
-def _recognizer(card: Path | None, device: torch.device, dtype: torch.dtype) -> Any:
+def _recognizer(card: Path | None, device: torch.device, precision: str) -> Any:
     from signboard.recognition import Recognizer
 
-    return Recognizer.load(card, device=device, dtype=dtype)
+    return Recognizer.load(card, device=device, precision=precision)
 
 
 def _reader(args: argparse.Namespace, device: str) -> Any:

@@ -18,7 +18,7 @@ import torch
 from signboard.detection import Detections, Detector
 from signboard.detection.detector import network_size
 from signboard.detection.overview import with_unsure
-from signboard.devices import choose_device, choose_precision
+from signboard.devices import choose_device
 from signboard.errors import PhotoError, SignboardError
 from signboard.geometry import (
     FloatArray,
@@ -108,7 +108,7 @@ class Reader:
             One that is given decides alone, unless `sifting` is given, too.
         sifting: reads the places, too, that the detector is less sure of, and decides by both networks what is a word;
             by default what the recogniser's card says, if it says it for this detector.
-        precision: "auto" (half precision where it is faster: see `devices.choose_precision`), "fp32", "fp16" or "bf16".
+        precision: "auto" (the fastest: see `devices.choose_precision`), "fp32", "fp16", "bf16" or "int8".
         detector, recognizer: loaded models, or paths to their cards; the shipped ones by default.
         translate: also say the Hindi lines in Latin letters and in English.
         tile: read photos larger than the detector's side at full resolution, in overlapping regions: finds small text
@@ -135,11 +135,10 @@ class Reader:
             if value is not None and not 0.0 <= value <= 1.0:
                 raise SignboardError(f"{name}: must be between 0 and 1, not {value}")
         where = choose_device(device)
-        dtype = choose_precision(precision, where)
         if not isinstance(detector, Detector):
-            detector = Detector.load(detector, device=where, dtype=dtype)
+            detector = Detector.load(detector, device=where, precision=precision)
         if not isinstance(recognizer, Recognizer):
-            recognizer = Recognizer.load(recognizer, device=where, dtype=dtype)
+            recognizer = Recognizer.load(recognizer, device=where, precision=precision)
         self.device = where
         self.detector = detector
         self.recognizer = recognizer

@@ -239,7 +239,7 @@ def test_a_bomb_and_a_file_without_permission_stop_no_folder(tmp_path: Path, mon
     ("arguments", "words"),
     [
         (["--device", "tpu"], "--device tpu"),
-        (["--precision", "int8"], "--precision int8"),
+        (["--precision", "int3"], "--precision int3"),
         (["--batch-size", "0"], "--batch-size 0"),
         (["--batch-size", "many"], "--batch-size many"),
         (["--format", "yaml"], "must be one of jsonl, csv"),

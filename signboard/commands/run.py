@@ -117,7 +117,7 @@ def run(
     workers: Annotated[
         int | None, typer.Option(min=1, help="Threads that open photos; default: by the number of cores.")
     ] = None,
-    precision: Annotated[str, typer.Option(help="auto (what is fastest here), fp32, bf16 or fp16.")] = "auto",
+    precision: Annotated[str, typer.Option(help="auto (what is fastest here), fp32, bf16, fp16 or int8.")] = "auto",
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with an earlier run: skip what its output already holds.")
     ] = False,
@@ -211,8 +211,8 @@ def _reader_options(
 ) -> dict[str, Any]:
     if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", device):
         raise usage(f"--device {device}: must be auto, cpu, cuda, cuda:N or mps")
-    if precision not in ("auto", "fp32", "bf16", "fp16"):
-        raise usage(f"--precision {precision}: must be auto, fp32, bf16 or fp16")
+    if precision not in ("auto", "fp32", "bf16", "fp16", "int8"):
+        raise usage(f"--precision {precision}: must be auto, fp32, bf16, fp16 or int8")
     return {
         "device": device,
         "min_confidence": min_confidence,

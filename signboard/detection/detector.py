@@ -14,16 +14,16 @@ import torch
 from torch import Tensor
 
 from signboard.backbones.folding import folded
+from signboard.backbones.int8 import Ranges
 from signboard.batching import one_ahead, to_device
+from signboard.detection.int8 import ByteDetector, has_bytes
 from signboard.detection.maps import SHRINK_RATIO, polygons_from_map
-from signboard.detection.network import DetectorConfig, DetectorNetwork
+from signboard.detection.network import MEAN, STD, DetectorConfig, DetectorNetwork
 from signboard.detection.overview import LARGE, with_large_words, with_unsure
-from signboard.devices import computed
+from signboard.devices import choose_precision, computed
 from signboard.geometry import FloatArray, ImageArray
 from signboard.weights import WEIGHTS_FOLDER, load_network
 
-MEAN = (0.485, 0.456, 0.406)
-STD = (0.229, 0.224, 0.225)
 # More finds no more words on small photos, and costs time (measured on training photos).
 MAX_ENLARGEMENT = 1.3
 # A small picture that is not at least this much smaller than the large one shows nothing new; of such photos another
@@ -81,7 +81,8 @@ class Detector:
             on the first (see `overview.py`), smaller for small photos; None: only one is looked at.
         threshold, box_threshold: see `maps.polygons_from_map`.
         device: where the network runs.
-        dtype: what the network computes in: float32, or a half precision.
+        dtype: what the network computes in: float32, a half precision, or int8 (see `backbones.int8`; on a processor,
+            with a card that has the ranges of the network's maps).
         card: the card of the weights, kept for whoever asks.
     """
 
@@ -100,35 +101,47 @@ class Detector:
     ) -> None:
         self.device = torch.device(device)
         self.network = network.eval().to(self.device).to(memory_format=torch.channels_last)
-        # What runs: on a processor 1.2 to 1.3 times as fast (1280x960). The recogniser gains in half precision only.
-        self._folded = folded(self.network).to(memory_format=torch.channels_last)
-        if self.device.type == "cpu":
-            self._folded = self._folded.to(dtype)
+        self.card = card or {}
+        # What runs. Folded it is on a processor 1.2 to 1.3 times as fast (1280x960).
+        self._bytes = ByteDetector(self.network, Ranges(self.card.get("ranges"))) if dtype == torch.int8 else None
+        self._folded = self.network
+        if self._bytes is None:
+            self._folded = folded(self.network).to(memory_format=torch.channels_last)
+            if self.device.type == "cpu":
+                self._folded = self._folded.to(dtype)
         self.side = side
         self.overview = overview
         self.threshold = threshold
         self.box_threshold = box_threshold
         self.shrink_ratio = shrink_ratio
         self.dtype = dtype
-        self.card = card or {}
         self._mean = torch.tensor(MEAN, device=self.device).view(1, 3, 1, 1) * 255.0
         self._std = torch.tensor(STD, device=self.device).view(1, 3, 1, 1) * 255.0
 
     @classmethod
-    def load(cls, card_path: str | Path | None = None, **options: Any) -> Detector:
+    def load(cls, card_path: str | Path | None = None, *, precision: str | None = None, **options: Any) -> Detector:
         """The detector whose card is at `card_path`, the shipped one by default; `options` override its thresholds.
 
+        Args:
+            precision: in the place of `dtype`, by name: see `devices.choose_precision`.
+
         Raises:
+            ConfigError: a precision that these weights or the device do not have.
             WeightsError: card or weights missing, damaged, or of another architecture.
         """
         path = Path(card_path) if card_path is not None else WEIGHTS_FOLDER / "detector.json"
         network, card = load_network(path, "detector", lambda card: DetectorNetwork(DetectorConfig(**card["config"])))
         settings = {**card.get("inference", {}), **{k: v for k, v in options.items() if v is not None}}
+        if precision is not None:
+            device = torch.device(settings.get("device", "cpu"))
+            settings["dtype"] = choose_precision(precision, device, measured=has_bytes(network) and "ranges" in card)
         return cls(network, card=card, **settings)
 
     @torch.inference_mode()
     def probability_maps(self, batch: Tensor) -> Tensor:
         """Pictures (N, H, W, 3) uint8, H and W multiples of 32 -> probability of text kernels (N, H, W) float32."""
+        if self._bytes is not None:
+            return torch.sigmoid(self._bytes(batch))
         x = batch.to(self.device).permute(0, 3, 1, 2)
         x = ((x.float() - self._mean) / self._std).contiguous(memory_format=torch.channels_last)
         logits, _ = computed(self._folded, x, self.dtype)

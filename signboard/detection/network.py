@@ -10,6 +10,9 @@ from torch.nn import functional as F
 
 from signboard.backbones import build_backbone
 
+MEAN = (0.485, 0.456, 0.406)  # of pixels, 0 to 1, of each channel
+STD = (0.229, 0.224, 0.225)
+
 
 @dataclass(frozen=True, slots=True)
 class DetectorConfig:

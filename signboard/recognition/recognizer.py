@@ -14,11 +14,13 @@ import torch
 from numpy.typing import NDArray
 
 from signboard.backbones.folding import folded
+from signboard.backbones.int8 import Ranges
 from signboard.batching import one_ahead, to_device
-from signboard.devices import computed
+from signboard.devices import choose_precision, computed
 from signboard.geometry import ImageArray
 from signboard.recognition.charset import Charset
 from signboard.recognition.ctc import best_path, collapse, greedy_decode, spaces
+from signboard.recognition.int8 import ByteRecognizer, has_bytes
 from signboard.recognition.language import LanguageModel, Rescorer
 from signboard.recognition.network import RecognizerConfig, RecognizerNetwork
 from signboard.weights import WEIGHTS_FOLDER, load_network
@@ -67,7 +69,8 @@ class Recognizer:
         max_width: columns of the widest crop; longer words are squeezed.
         batch_area: pixels of crops in one forward pass.
         device: where the network runs.
-        dtype: what the network computes in: float32, or the half precision to autocast to.
+        dtype: what the network computes in: float32, a half precision, or int8 (its convolutions, see `backbones.int8`;
+            on a processor, with a card that has the ranges of the network's maps).
         card: the card of the weights, kept for whoever asks.
         language: what unsure readings are weighed with (see `language.py`); None: the network alone reads.
         again: `read_crops` reads those with less confidence a second time; 0: none.
@@ -90,14 +93,18 @@ class Recognizer:
         # What runs. In half precision on a processor, with the norms folded in, a few short words take a fifth less
         # time than by autocast. In float32 folding gains nothing.
         self._running = self.network
-        if dtype != torch.float32 and self.device.type == "cpu":
+        self.card = card or {}
+        self._bytes: ByteRecognizer | None = None
+        if dtype == torch.int8:
+            mixer = choose_precision("auto", self.device)
+            self._bytes = ByteRecognizer(self.network, Ranges(self.card.get("ranges")), mixer)
+        elif dtype != torch.float32 and self.device.type == "cpu":
             self._running = folded(self.network).to(dtype).to(memory_format=torch.channels_last)
         self.height = network.config.height
         self.charset = Charset(network.config.characters)
         self.max_width = max_width
         self.batch_area = batch_area
         self.dtype = dtype
-        self.card = card or {}
         self.again = again
         self.language = language
         self._rescorer = None if language is None else Rescorer(language, self.charset.characters)
@@ -108,6 +115,7 @@ class Recognizer:
         card_path: str | Path | None = None,
         *,
         language: LanguageModel | str | Path | bool | None = None,
+        precision: str | None = None,
         **options: Any,
     ) -> Recognizer:
         """The recogniser whose card is at `card_path`, the shipped one by default; `options` override its settings.
@@ -115,8 +123,10 @@ class Recognizer:
         Args:
             language: a language model or the path of its card; by default (None, True) the shipped one where there is
                 one; False: none.
+            precision: in the place of `dtype`, by name: see `devices.choose_precision`.
 
         Raises:
+            ConfigError: a precision that these weights or the device do not have.
             WeightsError: card or weights missing, damaged, or of another architecture.
         """
         path = Path(card_path) if card_path is not None else WEIGHTS_FOLDER / "recognizer.json"
@@ -129,6 +139,9 @@ class Recognizer:
             language = LanguageModel.load(shipped) if shipped.is_file() else None
         elif not isinstance(language, LanguageModel):
             language = LanguageModel.load(language) if language is not False else None
+        if precision is not None:
+            device = torch.device(settings.get("device", "cpu"))
+            settings["dtype"] = choose_precision(precision, device, measured=has_bytes(network) and "ranges" in card)
         return cls(network, card=card, language=language, **settings)
 
     def read_crops(self, crops: Sequence[ImageArray]) -> list[tuple[str, float]]:
@@ -209,6 +222,8 @@ class Recognizer:
 
     def _logits(self, batch: torch.Tensor) -> torch.Tensor:
         """Crops (N, height, W, 3) uint8 -> logits (N, T, classes)."""
+        if self._bytes is not None:
+            return self._bytes(batch)
         logits, _ = computed(self._running, normalize_crops(batch.to(self.device)), self.dtype)
         return logits  # type: ignore[no-any-return]
 

@@ -46,12 +46,14 @@ class Signboard:
     def __init__(self, threads: int, options: dict[str, Any]) -> None:
         from importlib.metadata import version
 
+        import torch
+
+        from signboard.devices import chooses_bytes
         from signboard.memory import forget_kernels, keep_freed_memory
 
         # As `signboard run` does.
         keep_freed_memory()
-        forget_kernels()
-        import torch
+        forget_kernels(int8=chooses_bytes("auto", "cpu"))
 
         torch.set_num_threads(threads)
         from signboard import Reader

@@ -63,6 +63,14 @@ def choose_precision(name: str, device: torch.device, *, measured: bool = False)
     return names[name]
 
 
+def chooses_bytes(precision: str, device: str) -> bool:
+    """Whether measured networks will be computed in int8 with these options; an impossible one is not, either."""
+    try:
+        return choose_precision(precision, choose_device(device), measured=True) == torch.int8
+    except ConfigError:
+        return False
+
+
 def computed(network: nn.Module, x: Tensor, dtype: torch.dtype) -> Any:
     """`network(x)` in `dtype`: by autocast, but on a processor by a network whose weights are in `dtype` already.
 

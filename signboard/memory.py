@@ -30,16 +30,20 @@ def keep_freed_memory() -> bool:
     return bool(mallopt(_M_MMAP_THRESHOLD, 1 << 25)) and bool(mallopt(_M_TRIM_THRESHOLD, 1 << 27))
 
 
-def forget_kernels(kernels: int = 448, descriptions: int = 128) -> None:
+def forget_kernels(*, int8: bool = False) -> None:
     """Bounds what the matrix libraries keep of the layers and shapes they met; call it before the first convolution.
 
     As they come, oneDNN keeps 1024 compiled kernels, one for every layer and shape, and PyTorch 1024 descriptions of
     convolutions, with memory of their own, in each thread. Photos of many sizes bring new shapes without end, and a
     long stream grows by more than a gigabyte, most of it descriptions. Compiling kernels anew took a fifth of the time
     of a photo when 128 were kept. What the user set in the environment stays.
+
+    Args:
+        int8: whether networks will be computed in bytes: those kernels are small, and compiling them anew is most of
+            the time of reading, so that more are kept.
     """
-    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", str(kernels))
-    os.environ.setdefault("LRU_CACHE_CAPACITY", str(descriptions))
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "2048" if int8 else "448")
+    os.environ.setdefault("LRU_CACHE_CAPACITY", "128")
 
 
 def give_back_memory() -> None:

@@ -44,21 +44,22 @@ if keep_freed_memory():
 
 
 @pytest.mark.parametrize(
-    ("name", "before", "after"),
+    ("name", "int8", "before", "after"),
     [
-        ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", None, "448"),
-        ("LRU_CACHE_CAPACITY", None, "128"),
-        ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "7", "7"),
-        ("LRU_CACHE_CAPACITY", "7", "7"),
+        ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", False, None, "448"),
+        ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", True, None, "2048"),
+        ("LRU_CACHE_CAPACITY", True, None, "128"),
+        ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", True, "7", "7"),
+        ("LRU_CACHE_CAPACITY", False, "7", "7"),
     ],
 )
 def test_few_kernels_are_kept_unless_the_user_says_otherwise(
-    name: str, before: str | None, after: str, monkeypatch: pytest.MonkeyPatch
+    name: str, int8: bool, before: str | None, after: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(name, before or "")
     if before is None:
         monkeypatch.delenv(name)
-    memory.forget_kernels()
+    memory.forget_kernels(int8=int8)
     assert memory.os.environ[name] == after
 
 

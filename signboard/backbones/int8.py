@@ -106,7 +106,7 @@ class Conv:
         self._packed: dict[Grid, tuple[Tensor, ...]] = {}
 
     def __call__(self, x: Map, add: Map | None = None) -> Map:
-        """(N, C, H, W) -> (N, channels, H', W'), plus `add` of that shape, then the ReLU."""
+        """(N, C, H, W) -> (N, channels, H', W'), plus `add` of that shape, which is lost, then the ReLU."""
         if x.grid is None:
             return self._in_floats(x, add)
         weight, scales, zeros, bias = self._pack(x.grid)
@@ -268,6 +268,12 @@ class ByteResNet:
             [_Block(block, f"layer{i}.{j}", ranges) for j, block in enumerate(stage)]  # type: ignore[arg-type]
             for i, stage in enumerate(stages, 1)
         ]
+
+    @property
+    def last(self) -> Grid:
+        """The grid of the coarsest map; its zero is 0."""
+        conv = self.stages[-1][-1].convs[-1]
+        return conv.ranges.grid(conv.name)
 
     def __call__(self, x: Map) -> list[Map]:
         """Pixels (N, 3, H, W) to the four maps of the backbone, finest first."""

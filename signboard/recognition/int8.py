@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from signboard.backbones.folding import folded
-from signboard.backbones.int8 import ByteResNet, Conv, Map, Ranges, pixel_conv, pixel_grid, pixels
+from signboard.backbones.int8 import ByteResNet, Ranges, pixel_conv, pixel_grid, pixels
 from signboard.backbones.resnet import ResNet
 from signboard.recognition.network import RecognizerNetwork
 
@@ -34,33 +35,26 @@ class ByteRecognizer:
         mean = [MIDDLE] * 3
         self.grid = pixel_grid(mean)
         self.backbone = ByteResNet(net.backbone, pixel_conv(net.backbone.conv1, mean, mean), ranges)
-        self.collapse = Conv(_in_one_row(net.collapse[0]), "collapse", ranges, relu=True, floats=True)  # type: ignore[arg-type]
+        # Too few bytes a frame: oneDNN's kernels for them are slow at some widths.
+        weight, bias = _over_rows(net.collapse[0])  # type: ignore[arg-type]
+        if not ranges.measuring:
+            weight = weight * self.backbone.last.scale
+        self.weight, self.bias = weight.to(dtype), bias.to(dtype)
         self.dtype = dtype
         self.mixer, self.norm, self.head = (part.to(dtype) for part in (net.mixer, net.norm, net.head))
 
     @torch.inference_mode()
     def __call__(self, batch: Tensor) -> Tensor:
         """Crops (N, height, W, 3) uint8 -> logits (N, T, classes) of `dtype`."""
-        maps = self.backbone(pixels(batch, self.grid, self.ranges))
-        frames = self.collapse(_one_row(maps[-1])).values.squeeze(2).transpose(1, 2).to(self.dtype)
+        values = self.backbone(pixels(batch, self.grid, self.ranges))[-1].values
+        n, c, rows, t = values.shape
+        # In memory (N, rows, T, C) -> (N, T, rows * C).
+        frames = values.permute(0, 3, 2, 1).reshape(n, t, rows * c).to(self.dtype)
+        frames = F.linear(frames, self.weight, self.bias).relu_()
         return self.head(self.norm(self.mixer(frames)))  # type: ignore[no-any-return]
 
 
-def _in_one_row(layer: nn.Conv2d) -> nn.Conv2d:
-    """A convolution over all rows as one of 1x1, of a map whose rows were made channels (`_one_row`)."""
-    rows = layer.kernel_size[0]
-    result = nn.Conv2d(rows * layer.in_channels, layer.out_channels, 1, bias=layer.bias is not None)
-    with torch.no_grad():
-        # (out, C, rows, 1) -> (out, rows * C)
-        result.weight.copy_(layer.weight.permute(0, 2, 1, 3).reshape(result.weight.shape))
-        if result.bias is not None and layer.bias is not None:
-            result.bias.copy_(layer.bias)
-    return result
-
-
-def _one_row(x: Map) -> Map:
-    """(N, C, rows, T) -> (N, rows * C, 1, T)."""
-    n, c, rows, t = x.values.shape
-    # In memory (N, rows, T, C) -> (N, T, rows, C).
-    values = x.values.permute(0, 3, 2, 1).reshape(n, 1, t, rows * c)
-    return Map(values.permute(0, 3, 1, 2), x.grid)
+def _over_rows(layer: nn.Conv2d) -> tuple[Tensor, Tensor]:
+    """Weight (out, rows * C) and bias of a convolution over all rows, (out, C, rows, 1), as a product of vectors."""
+    assert layer.bias is not None
+    return layer.weight.detach().permute(0, 2, 1, 3).reshape(layer.out_channels, -1), layer.bias.detach()

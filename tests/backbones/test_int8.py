@@ -1,0 +1,228 @@
+"""Networks in bytes: they compute what the float networks compute, up to the rounding of bytes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from signboard.backbones.int8 import (
+    Conv,
+    Grid,
+    Map,
+    Ranges,
+    doubling_conv,
+    joined,
+    max_pool,
+    pixel_conv,
+    pixel_grid,
+    pixels,
+    unfolded_twice,
+)
+from signboard.detection import Detector
+from signboard.detection.int8 import ByteDetector
+from signboard.detection.int8 import has_bytes as detector_has_bytes
+from signboard.detection.network import DetectorConfig, DetectorNetwork
+from signboard.devices import multiplies_bytes
+from signboard.errors import ConfigError, DataError
+from signboard.recognition import Recognizer
+from signboard.recognition.int8 import ByteRecognizer
+from signboard.recognition.int8 import has_bytes as recognizer_has_bytes
+from signboard.recognition.network import RecognizerConfig, RecognizerNetwork
+from signboard.training.quantizing import detector_ranges, recognizer_ranges
+from signboard.weights import WEIGHTS_FOLDER, save_weights
+
+needs_bytes = pytest.mark.skipif(not multiplies_bytes(), reason="this processor has no products of bytes (VNNI)")
+
+
+def _map(values: Tensor, grid: Grid) -> Map:
+    whole = (values / grid.scale + grid.zero).round().clamp(0, 255).to(torch.uint8)
+    return Map(whole.contiguous(memory_format=torch.channels_last), grid)
+
+
+def _floats(x: Map) -> Tensor:
+    return x.values.float() if x.grid is None else (x.values.float() - x.grid.zero) * x.grid.scale
+
+
+def _random(*shape: int) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(1))
+
+
+@pytest.fixture
+def network() -> DetectorNetwork:
+    torch.manual_seed(0)
+    net = DetectorNetwork(DetectorConfig(width=0.25, neck=32, detail=True))
+    return _lively(net)  # type: ignore[return-value]
+
+
+def _lively(net: nn.Module) -> nn.Module:
+    """With norms that are neither zero nor one, as after training."""
+    generator = torch.Generator().manual_seed(2)
+    for module in net.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.weight.data = 0.5 + torch.rand(module.num_features, generator=generator)
+            module.bias.data = 0.2 * torch.randn(module.num_features, generator=generator)
+            module.running_mean = 0.2 * torch.randn(module.num_features, generator=generator)
+            module.running_var = 0.5 + torch.rand(module.num_features, generator=generator)
+    return net.eval()
+
+
+def test_a_grid_holds_its_range_and_zero() -> None:
+    assert Grid.over(0.0, 25.5) == Grid(pytest.approx(0.1), 0)  # type: ignore[arg-type]
+    grid = Grid.over(-1.0, 3.0)
+    assert grid.scale == pytest.approx(4 / 255) and grid.zero == 64
+    assert (255 - grid.zero) * grid.scale == pytest.approx(3.0, abs=grid.scale)
+    assert Grid.over(2.0, 5.0).zero == 0 and Grid.over(-5.0, -2.0).zero == 255
+
+
+def test_ranges_leave_out_the_few_and_name_what_is_missing() -> None:
+    ranges = Ranges()
+    values = torch.cat([torch.linspace(-1.0, 2.0, 1_000_000), torch.tensor([500.0])])
+    ranges.see("map", values)
+    ranges.see("map", 3.0 * torch.linspace(-1.0, 2.0, 1000))
+    low, high = ranges.table()["map"]
+    assert low == pytest.approx(-2.0, abs=0.02) and high == pytest.approx(4.0, abs=0.02)
+    with pytest.raises(KeyError, match="other"):
+        Ranges(ranges.table()).grid("other")
+
+
+@needs_bytes
+@pytest.mark.parametrize("relu", [False, True])
+@pytest.mark.parametrize("added", [False, True])
+def test_a_convolution_in_bytes_is_that_of_floats(relu: bool, added: bool) -> None:
+    layer = nn.Conv2d(8, 16, 3, 2, 1)
+    x = _map(_random(2, 8, 12, 20), Grid.over(-3.0, 3.0))
+    add = _map(_random(2, 16, 6, 10), Grid.over(-4.0, 3.0)) if added else None
+    conv = Conv(layer, "out", Ranges({"out": [0.0 if relu else -4.0, 4.0]}), relu=relu)
+    with torch.inference_mode():
+        expected = layer(_floats(x)) + (0.0 if add is None else _floats(add))
+        result = conv(x, add)  # may overwrite what is added
+    expected = expected.relu() if relu else expected
+    assert result.values.dtype == torch.uint8 and result.grid is not None
+    # Half a step of the result's grid, and the weights' rounding.
+    assert (_floats(result) - expected.clamp(-4.0, 4.0)).abs().max() < 1.5 * result.grid.scale + 0.02
+
+
+@needs_bytes
+def test_floats_come_out_where_they_are_asked_for() -> None:
+    layer = nn.Conv2d(8, 4, 1)
+    x = _map(_random(1, 8, 6, 6), Grid.over(-3.0, 3.0))
+    with torch.inference_mode():
+        result = Conv(layer, "out", Ranges({}), floats=True)(x)
+        assert result.grid is None and torch.allclose(result.values, layer(_floats(x)), atol=0.03)
+
+
+def test_pixels_are_taken_as_they_are() -> None:
+    layer, mean, std = nn.Conv2d(3, 4, 3), [124.0, 116.0, 104.0], [58.0, 57.0, 57.5]
+    batch = torch.randint(0, 256, (1, 9, 9, 3), dtype=torch.uint8)
+    ranges = Ranges()
+    grid = pixel_grid(mean)
+    with torch.inference_mode():
+        own = pixel_conv(layer, mean, std)(pixels(batch, grid, ranges).values)
+        normalised = (batch.permute(0, 3, 1, 2).float() - torch.tensor(mean).view(3, 1, 1)) / torch.tensor(std).view(
+            3, 1, 1
+        )
+        assert torch.allclose(own, layer(normalised), atol=1e-4)
+    assert pixels(batch, grid, Ranges({})).values.dtype == torch.uint8
+
+
+def test_a_doubling_convolution_is_the_transposed_one() -> None:
+    layer = nn.ConvTranspose2d(5, 3, 2, 2)
+    x = _random(2, 5, 4, 6)
+    with torch.inference_mode():
+        assert torch.allclose(unfolded_twice(Map(doubling_conv(layer)(x))).values, layer(x), atol=1e-6)
+
+
+@needs_bytes
+def test_bytes_are_pooled_as_floats_are() -> None:
+    layer = nn.MaxPool2d(3, 2, 1)
+    x = _map(_random(1, 8, 40, 60).relu(), Grid.over(0.0, 3.0))
+    assert torch.equal(_floats(max_pool(x, layer)), layer(_floats(x)))
+
+
+def test_maps_are_joined_on_one_grid_only() -> None:
+    one, other = (Map(torch.zeros(1, 2, 3, 3, dtype=torch.uint8), Grid(scale, 0)) for scale in (0.1, 0.2))
+    assert joined([one, one]).values.shape == (1, 4, 3, 3)
+    with pytest.raises(AssertionError):
+        joined([one, other])
+
+
+@needs_bytes
+def test_a_detector_in_bytes_finds_what_the_float_one_finds(network: DetectorNetwork) -> None:
+    floats = Detector(network, side=160, overview=96)
+    generator = torch.Generator().manual_seed(3)
+    coarse = torch.rand(2, 3, 12, 20, generator=generator)
+    batch = (
+        (F.interpolate(coarse, size=(96, 160), mode="bilinear") * 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous()
+    )
+    table = detector_ranges(floats, [picture.numpy() for picture in batch])
+    own = Detector(network, side=160, dtype=torch.int8, card={"ranges": table})
+    expected, found = floats.probability_maps(batch), own.probability_maps(batch)
+    assert found.shape == expected.shape and found.dtype == torch.float32
+    spread = expected.std()
+    assert spread > 0.01 and (found - expected).abs().mean() < 0.15 * spread
+    # One picture's map does not depend on the other's.
+    assert torch.allclose(own.probability_maps(batch[:1])[0], found[0], atol=1e-5)
+
+
+@needs_bytes
+def test_a_recognizer_in_bytes_reads_what_the_float_one_reads() -> None:
+    torch.manual_seed(0)
+    net = RecognizerNetwork(RecognizerConfig(width=0.25, mixer=64, height=32, characters="abc "))
+    floats = Recognizer(_lively(net))  # type: ignore[arg-type]
+    generator = torch.Generator().manual_seed(3)
+    crops = [
+        (F.interpolate(torch.rand(1, 3, 8, w // 4, generator=generator), size=(32, w))[0] * 255)
+        .to(torch.uint8)
+        .permute(1, 2, 0)
+        .numpy()
+        for w in (64, 64, 96)
+    ]
+    table = recognizer_ranges(floats, crops)
+    own = Recognizer(net, dtype=torch.int8, card={"ranges": table})
+    for one, other in zip(own.frames(crops), floats.frames(crops), strict=True):
+        assert one.shape == other.shape and other.std() > 0.01
+        assert abs(one - other).mean() < 0.15 * other.std()
+
+
+def test_measuring_computes_the_float_network(network: DetectorNetwork) -> None:
+    batch = torch.randint(0, 256, (1, 64, 96, 3), dtype=torch.uint8)
+    measured = torch.sigmoid(ByteDetector(network, Ranges())(batch))
+    expected = Detector(network).probability_maps(batch)
+    # Equal but at the edges, where the picture's mean is one number for all channels.
+    assert expected.std() > 0.01 and (measured - expected).abs().mean() < 0.02 * expected.std()
+
+
+def test_networks_without_bytes_and_cards_without_ranges_say_so(tmp_path: Path, network: DetectorNetwork) -> None:
+    assert detector_has_bytes(network)
+    assert not detector_has_bytes(DetectorNetwork(DetectorConfig(width=0.25, neck=32)))
+    assert not detector_has_bytes(DetectorNetwork(DetectorConfig(backbone="vgg16", width=0.125, neck=32, detail=True)))
+    assert not recognizer_has_bytes(RecognizerNetwork(RecognizerConfig(backbone="vgg16", width=0.125)))
+    card = tmp_path / "detector.json"
+    save_weights(
+        card, network.state_dict(), {"kind": "detector", "config": {"width": 0.25, "neck": 32, "detail": True}}
+    )
+    assert Detector.load(card, precision="auto").dtype in (torch.float32, torch.bfloat16)
+    with pytest.raises(ConfigError, match="int8"):
+        Detector.load(card, precision="int8")
+
+
+def test_without_pictures_nothing_is_measured(network: DetectorNetwork) -> None:
+    with pytest.raises(DataError, match="no pictures"):
+        detector_ranges(Detector(network), [])
+
+
+@pytest.mark.parametrize("kind", ["detector", "recognizer"])
+def test_the_shipped_cards_have_the_range_of_every_map(kind: str) -> None:
+    card = json.loads((WEIGHTS_FOLDER / f"{kind}.json").read_text(encoding="utf-8"))
+    ranges = Ranges()
+    if kind == "detector":
+        ByteDetector(Detector.load().network, ranges)(torch.zeros(1, 64, 64, 3, dtype=torch.uint8))
+    else:
+        ByteRecognizer(Recognizer.load(language=False).network, ranges)(torch.zeros(1, 48, 32, 3, dtype=torch.uint8))
+    assert set(card["ranges"]) == set(ranges.table())
+    assert all(low <= 0.0 < high for low, high in card["ranges"].values())

@@ -26,6 +26,7 @@ from signboard.weights import WEIGHTS_FOLDER, load_network
 
 # More finds no more words on small photos, and costs time (measured on training photos).
 MAX_ENLARGEMENT = 1.3
+LARGE_ENOUGH = 1280  # pixels: photos whose longer side has as many are not enlarged
 # A small picture that is not at least this much smaller than the large one shows nothing new; of such photos another
 # is made, of this share of the large one's side.
 _OVERVIEW_WORTH, _OVERVIEW_SHARE = 1.5, 1 / 3
@@ -55,9 +56,10 @@ class Detections:
 def network_size(height: int, width: int, *, side: int, multiple: int = 32) -> tuple[int, int]:
     """The (height, width) that a photo is resized to: its longer side becomes `side`, both multiples of `multiple`.
 
-    A smaller photo is enlarged by at most `MAX_ENLARGEMENT`.
+    A smaller photo is enlarged by at most `MAX_ENLARGEMENT`, and to a longer side of at most `LARGE_ENOUGH`.
     """
-    scale = min(side / max(height, width), MAX_ENLARGEMENT)
+    longer = max(height, width)
+    scale = min(side / longer, MAX_ENLARGEMENT, max(1.0, LARGE_ENOUGH / longer))
     return (
         max(multiple, round(height * scale / multiple) * multiple),
         max(multiple, round(width * scale / multiple) * multiple),

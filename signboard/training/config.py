@@ -120,7 +120,7 @@ class DetectorTrainConfig(TrainConfig):
     live_synthesis: float = Field(0.0, ge=0)
     signs_on_photos: float = Field(0.0, ge=0, le=1)
     word_balance: float = Field(0.5, ge=0, le=1)
-    side: int = Field(1280, gt=0)
+    side: int = Field(1536, gt=0)
 
 
 class RecognizerTrainConfig(TrainConfig):

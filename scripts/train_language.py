@@ -18,12 +18,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from signboard.errors import ConfigError, DataError, SignboardError
 from signboard.recognition import Recognizer
 from signboard.recognition.charset import DEFAULT_CHARACTERS, normalize, to_visual
-from signboard.recognition.ctc import collapse, greedy_decode
+from signboard.recognition.ctc import Frames, collapse, greedy_decode
 from signboard.recognition.language import (
     BOUNDARY,
     END,
@@ -362,7 +363,8 @@ def look(recognizer: Recognizer, crops: Crops) -> list[Seen]:
     result = []
     for frames, (_, text) in zip(recognizer.frames([pixels for pixels, _ in crops]), crops, strict=True):
         best = frames.argmax(1)
-        reading, confidence = greedy_decode(best[None], frames.max(1)[None], recognizer.charset)[0]
+        # The softmax of logarithms of probabilities are the probabilities.
+        reading, confidence = greedy_decode(Frames.of(torch.from_numpy(frames[None]).log()), recognizer.charset)[0]
         if truth := normalize_text(text):
             result.append(Seen(truth, frames, reading, confidence, collapse(best)))
     return result

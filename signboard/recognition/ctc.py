@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -11,21 +13,35 @@ from torch.nn import functional as F
 from signboard.recognition.charset import Charset
 
 
-def greedy_decode(
-    best: NDArray[np.int64], probability: NDArray[np.float32], charset: Charset
-) -> list[tuple[str, float]]:
-    """Best-path decoding (Graves et al. 2006, section 3.2) of a batch.
+@dataclass(frozen=True, slots=True)
+class Frames:
+    """The two likeliest classes of each frame and their probabilities, each (N, T)."""
 
-    Args:
-        best: (N, T) the most probable class of each frame.
-        probability: (N, T) its probability.
+    best: NDArray[np.int64]
+    probability: NDArray[np.float32]
+    second: NDArray[np.int64]
+    second_probability: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, logits: Tensor) -> Frames:
+        """From logits (N, T, C), on any device."""
+        values, classes = torch.softmax(logits.float(), dim=-1).topk(2, dim=-1)
+        (best, second), (p, q) = classes.cpu().numpy().transpose(2, 0, 1), values.cpu().numpy().transpose(2, 0, 1)
+        return cls(best, p, second, q)
+
+
+def greedy_decode(frames: Frames, charset: Charset) -> list[tuple[str, float]]:
+    """Best-path decoding (Graves et al. 2006, section 3.2) of a batch.
 
     Returns:
         (text, confidence) a row. The confidence is the product, over emitted characters, of the highest probability
-        among the character's frames; frames of the blank do not count, and empty text has confidence 0.
+        among the character's frames, and of the probability that no other character was overlooked: see `overlooked`.
+        Empty text has confidence 0.
     """
     readings = []
-    for classes, scores in zip(best, probability, strict=True):
+    for classes, scores, second, q in zip(
+        frames.best, frames.probability, frames.second, frames.second_probability, strict=True
+    ):
         starts = np.flatnonzero(np.diff(classes, prepend=-1))
         kept = starts[classes[starts] != 0]
         if len(kept) == 0:
@@ -33,8 +49,26 @@ def greedy_decode(
             continue
         peaks = np.maximum.reduceat(scores, starts)[classes[starts] != 0]
         text = charset.decode(classes[kept].tolist())
-        readings.append((text, float(np.prod(peaks)) if text else 0.0))
+        readings.append((text, float(np.prod(peaks)) * (1.0 - overlooked(classes, second, q)) if text else 0.0))
     return readings
+
+
+def overlooked(best: NDArray[np.int64], second: NDArray[np.int64], probability: NDArray[np.float32]) -> float:
+    """The highest probability, in a frame of the blank, of a character that the path does not emit next to it.
+
+    Args:
+        best: (T,) the most probable class of each frame, 0 the blank.
+        second, probability: (T,) the next one and its probability.
+    """
+    inked = np.flatnonzero(best)
+    frames = np.flatnonzero((best == 0) & (second != 0))
+    if len(inked) == 0 or len(frames) == 0:
+        return 0.0
+    after = np.searchsorted(inked, frames)
+    before = best[inked[np.maximum(after - 1, 0)]]  # at the ends the same neighbour stands for both
+    behind = best[inked[np.minimum(after, len(inked) - 1)]]
+    other = (second[frames] != before) & (second[frames] != behind)
+    return float(probability[frames[other]].max(initial=0.0))
 
 
 def collapse(best: NDArray[np.int64]) -> list[int]:
@@ -62,12 +96,6 @@ def spaces(best: NDArray[np.int64], space: int) -> tuple[float, ...]:
             if not found or found[-1][0] != before:  # two spaces in a row are one
                 found.append((before, 0.5 * float(start + end) / len(best)))
     return tuple(place for _, place in found)
-
-
-def best_path(logits: Tensor) -> tuple[Tensor, Tensor]:
-    """Logits (N, T, C) -> (class (N, T) int64, probability (N, T) float32) of each frame, on the logits' device."""
-    probability, best = torch.softmax(logits.float(), dim=-1).max(dim=-1)
-    return best, probability
 
 
 _EMPTY = 8  # characters that an empty word counts as

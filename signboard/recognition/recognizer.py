@@ -19,7 +19,7 @@ from signboard.batching import one_ahead, to_device
 from signboard.devices import choose_precision, computed
 from signboard.geometry import ImageArray
 from signboard.recognition.charset import Charset
-from signboard.recognition.ctc import best_path, collapse, greedy_decode, spaces
+from signboard.recognition.ctc import Frames, collapse, greedy_decode, spaces
 from signboard.recognition.int8 import ByteRecognizer, has_bytes
 from signboard.recognition.language import LanguageModel, Rescorer
 from signboard.recognition.network import RecognizerConfig, RecognizerNetwork
@@ -166,11 +166,11 @@ class Recognizer:
         """Readings of crops that may hold more than a word, with the places of their spaces; each read once."""
         results = [CropReading("", 0.0)] * len(crops)
         for part, logits in one_ahead(self._passes(crops)):
-            best, probability = (x.cpu().numpy() for x in best_path(logits))
-            readings = greedy_decode(best, probability, self.charset)
+            frames = Frames.of(logits)
+            readings = greedy_decode(frames, self.charset)
             if self._rescorer is not None:
-                self._rescore(self._rescorer, logits, best, readings)
-            for i, path, (text, confidence) in zip(part, best, readings, strict=True):
+                self._rescore(self._rescorer, logits, frames.best, readings)
+            for i, path, (text, confidence) in zip(part, frames.best, readings, strict=True):
                 results[i] = CropReading(text, confidence, spaces(path, self.charset.space) if " " in text else ())
         return results
 

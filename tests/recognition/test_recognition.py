@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from signboard.backbones import BACKBONES
 from signboard.recognition import Charset, Recognizer, RecognizerConfig, RecognizerNetwork, script_of
 from signboard.recognition.charset import DEFAULT_CHARACTERS, DEVANAGARI, normalize, to_logical, to_visual
-from signboard.recognition.ctc import ctc_loss, greedy_decode, spaces
+from signboard.recognition.ctc import Frames, ctc_loss, greedy_decode, spaces
 from signboard.recognition.recognizer import WIDTHS, CropReading, crop_width
 
 CONSONANTS = [c for c in DEVANAGARI if "\u0915" <= c <= "\u0939"]
@@ -73,10 +73,36 @@ def test_greedy_decoding_by_hand() -> None:
     charset = Charset("ab")
     best = np.array([[0, 1, 1, 0, 1, 2], [0, 0, 0, 0, 0, 0]])
     probability = np.array([[0.9, 0.5, 0.8, 0.7, 0.6, 0.9], [0.99] * 6], np.float32)
-    (text, confidence), empty = greedy_decode(best, probability, charset)
+    # What comes second: neighbours of the blank's frames are no others.
+    second = np.array([[1, 0, 2, 1, 2, 0], [1] * 6])
+    frames = Frames(best, probability, second, 1.0 - probability)
+    (text, confidence), empty = greedy_decode(frames, charset)
     assert text == "aab"
     assert confidence == pytest.approx(0.8 * 0.6 * 0.9)
     assert empty == ("", 0.0)
+
+
+def test_a_character_that_was_nearly_read_makes_a_reading_less_sure() -> None:
+    charset = Charset("abc")
+    best = np.array([[1, 0, 2, 0, 0]])
+    probability = np.array([[1.0, 0.7, 1.0, 0.9, 0.99]], np.float32)
+    for second, expected in (
+        ([0, 3, 0, 1, 1], 0.7),  # c between a and b
+        ([0, 3, 0, 3, 3], 0.7),
+        ([0, 2, 0, 3, 1], 0.9),  # b beside b is no other; c behind
+        ([0, 1, 0, 2, 2], 1.0),
+        ([2, 0, 3, 0, 0], 1.0),  # in frames of letters another letter takes from the letter's own
+    ):
+        frames = Frames(best, probability, np.array([second]), 1.0 - probability)
+        assert greedy_decode(frames, charset) == [("ab", pytest.approx(expected))]
+
+
+def test_the_two_likeliest_classes_of_each_frame() -> None:
+    probabilities = torch.tensor([[[0.1, 0.6, 0.3], [0.7, 0.05, 0.25]]])
+    frames = Frames.of(probabilities.log())
+    assert frames.best.tolist() == [[1, 0]] and frames.second.tolist() == [[2, 2]]
+    assert frames.probability.tolist() == [pytest.approx([0.6, 0.7])]
+    assert frames.second_probability.tolist() == [pytest.approx([0.3, 0.25])]
 
 
 def test_unsure_crops_are_read_again_with_a_border(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -179,8 +205,7 @@ def test_one_batch_overfits() -> None:
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    probability, best = torch.softmax(logits.detach(), -1).max(-1)
-    assert [t for t, _ in greedy_decode(best.numpy(), probability.numpy(), charset)] == words
+    assert [t for t, _ in greedy_decode(Frames.of(logits.detach()), charset)] == words
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,6 +13,11 @@ from signboard.geometry import FloatArray, text_quad, text_size
 # In heights of the text: how far pieces of a word may run into each other, how far single letters may stand apart from
 # the rest, how far any pieces may that are no words but make one.
 _OVERLAP, _APART, _FAR_APART = -0.6, 0.35, 0.5
+# ... and how far a single letter may stand from a piece when a letter between them was lost, too. Then the reading of
+# both must be this sure, hold what was read of both, and at most so many letters more.
+_LOST_BETWEEN, _LEAST_FAR, _MORE = 1.1, 0.95, 2
+# How much the heights of pieces may differ; of those with a single letter, "Gg".
+_ALIKE, _ALIKE_SINGLE = 1.6, 1.9
 # How sure a reading of both pieces as one must be, at least: of two words; of what is a word while the pieces are not;
 # of others, and how much less sure than the less sure piece those may be.
 _LEAST, _LEAST_KNOWN, _LEAST_UNKNOWN, _LESS = 0.85, 0.6, 0.65, 0.2
@@ -58,10 +64,18 @@ def around(first: FloatArray, second: FloatArray) -> FloatArray:
     return np.stack([first[0], second[1], second[2], first[3]])
 
 
-def pieces(
-    words: Sequence[tuple[str, FloatArray]], knows: Callable[[str], bool] = lambda text: False
-) -> list[tuple[int, int, FloatArray]]:
-    """Neighbours that may be pieces of one word: (first, second, the quad (4, 2) around both); each word once at most.
+class Pair(NamedTuple):
+    """Two neighbours on a line, by their places in a list of words, the quad (4, 2) around both, and whether they stand
+    so far apart that a letter must have been lost between them."""
+
+    first: int
+    second: int
+    quad: FloatArray
+    far: bool = False
+
+
+def pieces(words: Sequence[tuple[str, FloatArray]], knows: Callable[[str], bool] = lambda text: False) -> list[Pair]:
+    """Neighbours that may be pieces of one word; each word once at most.
 
     Boxes of different words seldom touch, so those that do are asked about; of others, those with a single letter on
     one side, which is what is lost most often, and those whose texts make a word together but are not both words.
@@ -73,17 +87,23 @@ def pieces(
     quads = [text_quad(polygon).astype(np.float32) for _, polygon in words]
     single = [sum(unicodedata.category(c)[0] in "LN" for c in text) <= 1 for text, _ in words]
     near = []
-    for i, j, gap in next_on_line(quads, least=_OVERLAP, most=_FAR_APART, alike=1.6):
+    heights = [max(text_size(quad)[1], 1.0) for quad in quads]
+    for i, j, gap in next_on_line(quads, least=_OVERLAP, most=_LOST_BETWEEN, alike=_ALIKE_SINGLE):
         first, second = words[i][0], words[j][0]
-        makes_one = knows(first + second) and not (knows(first) and knows(second))
-        if makes_one or gap <= 0 or (gap < _APART and (single[i] or single[j])):
-            near.append((not makes_one, gap, i, j))
+        letter = single[i] or single[j]
+        unknown = not (knows(first) and knows(second))
+        makes_one = unknown and gap < _FAR_APART and knows(first + second)
+        alike = max(heights[i], heights[j]) < _ALIKE * min(heights[i], heights[j])
+        if alike and (makes_one or gap <= 0 or (gap < _APART and letter)):
+            near.append((not makes_one, gap, i, j, False))
+        elif unknown and (_one_letter(first) or _one_letter(second)):
+            near.append((True, gap, i, j, True))
     taken: set[int] = set()
     found = []
-    for _, _, i, j in sorted(near):
+    for _, _, i, j, far in sorted(near):
         if i not in taken and j not in taken:
             taken |= {i, j}
-            found.append((i, j, around(quads[i], quads[j])))
+            found.append(Pair(i, j, around(quads[i], quads[j]), far))
     return found
 
 
@@ -93,15 +113,25 @@ def one_word(
     first: tuple[str, float],
     second: tuple[str, float],
     knows: Callable[[str], bool] = lambda text: False,
+    *,
+    far: bool = False,
 ) -> bool:
     """Whether the reading `text` of two pieces as one is to be believed, and not the pieces.
 
     Args:
         first, second: text and confidence of each piece.
-        knows: as for `pieces`.
+        knows, far: as for `pieces` and `Pair`.
     """
     if not text or " " in text:
         return False
+    if far:
+        before, behind, whole = _letters(first[0]), _letters(second[0]), _letters(text)
+        return (
+            confidence >= _LEAST_FAR
+            and whole.startswith(before)
+            and whole.endswith(behind)
+            and 0 <= len(whole) - len(before) - len(behind) <= _MORE
+        )
     least = min(first[1], second[1])
     if knows(first[0]) and knows(second[0]):
         return confidence >= max(_LEAST, least)
@@ -114,6 +144,10 @@ def one_letter_more(text: str, longer: str, before: bool) -> bool:
     if " " in longer or len(new) != len(old) + 1:
         return False
     return new.endswith(old) if before else new.startswith(old)
+
+
+def _one_letter(text: str) -> bool:
+    return len(_letters(text)) == 1 and not any(c.isdecimal() for c in text)
 
 
 def _letters(text: str) -> str:

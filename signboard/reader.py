@@ -405,15 +405,15 @@ class Reader:
         for _ in range(_PIECES):
             level = [i for i, (word, _) in enumerate(words) if word.rotation == 0 and len(word.polygon) == 4]
             pairs = pieces([(words[i][0].text, words[i][0].polygon) for i in level], knows)
-            new = {quad.tobytes(): quad for _, _, quad in pairs if quad.tobytes() not in readings}
+            new = {pair.quad.tobytes(): pair.quad for pair in pairs if pair.quad.tobytes() not in readings}
             crops = [self._crop(pixels, quad) for quad in new.values()]
             readings |= zip(new, self.recognizer.read_lines(crops), strict=True)
             joined: list[tuple[_ReadWord, float]] = []
             gone: set[int] = set()
-            for i, j, quad in pairs:
+            for i, j, quad, far in pairs:
                 reading = readings[quad.tobytes()]
                 (first, score), (second, other) = words[level[i]], words[level[j]]
-                if one_word(reading.text, reading.confidence, first[:2], second[:2], knows):
+                if one_word(reading.text, reading.confidence, first[:2], second[:2], knows, far=far):
                     gone |= {level[i], level[j]}
                     joined.append((_ReadWord(reading.text, reading.confidence, quad, 0), min(score, other)))
             if not joined:

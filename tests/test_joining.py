@@ -31,14 +31,14 @@ def test_the_nearest_word_to_the_right_on_the_line() -> None:
 
 def test_pieces_touch_or_are_single_letters() -> None:
     touching = [("Manch", _box(0, 0, 90, 30)), ("ester", _box(86, 0, 80, 30))]
-    ((i, j, quad),) = pieces(touching)
-    assert (i, j) == (0, 1) and quad.tolist() == _box(0, 0, 166, 30).tolist()
+    ((i, j, quad, far),) = pieces(touching)
+    assert (i, j, far) == (0, 1, False) and quad.tolist() == _box(0, 0, 166, 30).tolist()
     assert pieces([("BUT", _box(0, 0, 60, 30)), ("IT'S", _box(62, 0, 60, 30))]) == []
-    ((i, j, _),) = pieces([("TASTE", _box(0, 0, 90, 30)), ("R", _box(98, 0, 20, 30))])
+    ((i, j, *_),) = pieces([("TASTE", _box(0, 0, 90, 30)), ("R", _box(98, 0, 20, 30))])
     assert (i, j) == (0, 1)
     assert pieces([("PLATFORM", _box(0, 0, 120, 30)), ("4", _box(140, 0, 15, 30))]) == []
     # A word in three pieces: the closest two come first.
-    ((i, j, _),) = pieces([("s", _box(0, 0, 20, 30)), ("t", _box(26, 0, 15, 30)), ("reet", _box(39, 0, 60, 30))])
+    ((i, j, *_),) = pieces([("s", _box(0, 0, 20, 30)), ("t", _box(26, 0, 15, 30)), ("reet", _box(39, 0, 60, 30))])
     assert (i, j) == (1, 2)
 
 
@@ -59,11 +59,26 @@ def test_what_is_believed() -> None:
 
 def test_pieces_that_make_a_word_together_may_stand_apart() -> None:
     forum = [("FORU", _box(0, 0, 90, 30)), ("M", _box(103, 0, 26, 30)), ("4", _box(135, 0, 12, 30))]
-    assert [(i, j) for i, j, _ in pieces(forum)] == [(1, 2)]  # the closest
-    assert [(i, j) for i, j, _ in pieces(forum, {"FORUM"}.__contains__)] == [(0, 1)]
+    assert [(i, j) for i, j, *_ in pieces(forum)] == [(1, 2)]  # the closest
+    assert [(i, j) for i, j, *_ in pieces(forum, {"FORUM"}.__contains__)] == [(0, 1)]
     star = [("STAR", _box(0, 0, 90, 30)), ("WARS", _box(95, 0, 90, 30))]
-    assert [(i, j) for i, j, _ in pieces(star, {"STARWARS", "STAR"}.__contains__)] == [(0, 1)]
+    assert [(i, j) for i, j, *_ in pieces(star, {"STARWARS", "STAR"}.__contains__)] == [(0, 1)]
     assert pieces(star, {"STARWARS", "STAR", "WARS"}.__contains__) == []
+
+
+def test_a_single_letter_may_stand_where_its_neighbour_was_lost() -> None:
+    debenhams = [("DEBENH", _box(0, 0, 150, 30)), ("M", _box(176, 6, 24, 18))]
+    assert [(i, j, far) for i, j, _, far in pieces(debenhams)] == [(0, 1, True)]
+    assert pieces(debenhams, {"DEBENH", "M"}.__contains__) == []
+    assert pieces([("DEBENH", _box(0, 0, 150, 30)), ("4", _box(176, 0, 24, 30))]) == []
+    assert pieces([("DEBENH", _box(0, 0, 150, 30)), ("M", _box(190, 0, 24, 30))]) == []  # too far
+    both = ("DEBENH", 0.99), ("M", 0.98)
+    assert one_word("DEBENHAM", 0.97, *both, far=True)
+    assert one_word("DEBENH'M", 0.97, *both, far=True)
+    assert not one_word("DEBENHAM", 0.94, *both, far=True)
+    assert not one_word("DEBENH M", 0.99, *both, far=True)
+    for text in ("DEBENAM", "DEBENHAMS", "DEBENHOUSEM"):  # lost, behind the last, more than fits between
+        assert not one_word(text, 0.99, *both, far=True)
 
 
 def test_what_the_language_model_knows() -> None:

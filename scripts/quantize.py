@@ -14,7 +14,6 @@ import argparse
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 from signboard.detection import Detector
 from signboard.detection.int8 import has_bytes as detector_has_bytes
@@ -34,35 +33,44 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--weights-recognizer", type=Path, default=WEIGHTS_FOLDER / "recognizer.json")
     parser.add_argument("--dry-run", action="store_true", help="print, write nothing")
     options = parser.parse_args(arguments)
+    if options.number < 1:
+        parser.error(f"--number {options.number}: must be 1 or more")
+    paths = {"detector": options.weights_detector, "recognizer": options.weights_recognizer}
     try:
-        detector = Detector.load(options.weights_detector)
-        recognizer = Recognizer.load(options.weights_recognizer, language=False)
-        if not detector_has_bytes(detector.network):
-            print(f"{options.weights_detector}: not on a ResNet with detail, left as it is")
-        else:
-            photos = drawn_photos(options.set, options.split, options.number)
-            started = time.perf_counter()
-            _write(options.weights_detector, "detector", detector_ranges(detector, photos), options.dry_run)
-            print(f"{options.weights_detector}: {len(photos)} photos, {time.perf_counter() - started:.0f} s")
-        if not recognizer_has_bytes(recognizer.network):
-            print(f"{options.weights_recognizer}: not on a ResNet, left as it is")
-        else:
-            crops = drawn_crops(options.set, options.split, options.number)
-            started = time.perf_counter()
-            _write(options.weights_recognizer, "recognizer", recognizer_ranges(recognizer, crops), options.dry_run)
-            print(f"{options.weights_recognizer}: {len(crops)} words, {time.perf_counter() - started:.0f} s")
+        tables = _measure(paths, options)
+        for kind, table in tables.items():
+            card = load_card(paths[kind], kind)
+            if not options.dry_run:
+                save_card(paths[kind], {**card, "ranges": table, "ranges_of": card["sha256"]})
+                continue
+            for name, (low, high) in table.items():
+                print(f"{kind:<12} {name:<20} {low:10.3f} {high:10.3f}")
     except SignboardError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0
 
 
-def _write(path: Path, kind: str, table: dict[str, Any], dry_run: bool) -> None:
-    if dry_run:
-        for name, (low, high) in table.items():
-            print(f"{name:<20} {low:10.3f} {high:10.3f}")
-        return
-    save_card(path, {**load_card(path, kind), "ranges": table})
+def _measure(paths: dict[str, Path], options: argparse.Namespace) -> dict[str, dict[str, list[float]]]:
+    """The ranges of both networks' maps; without the networks that cannot be computed in bytes."""
+    detector = Detector.load(paths["detector"])
+    recognizer = Recognizer.load(paths["recognizer"], language=False)
+    tables = {}
+    started = time.perf_counter()
+    if detector_has_bytes(detector.network):
+        photos = drawn_photos(options.set, options.split, options.number)
+        tables["detector"] = detector_ranges(detector, photos)
+        print(f"{paths['detector']}: {len(photos)} photos, {time.perf_counter() - started:.0f} s")
+    else:
+        print(f"{paths['detector']}: not on a ResNet with the picture's detail, left as it is")
+    started = time.perf_counter()
+    if recognizer_has_bytes(recognizer.network):
+        crops = drawn_crops(options.set, options.split, options.number)
+        tables["recognizer"] = recognizer_ranges(recognizer, crops)
+        print(f"{paths['recognizer']}: {len(crops)} words, {time.perf_counter() - started:.0f} s")
+    else:
+        print(f"{paths['recognizer']}: not on a ResNet, left as it is")
+    return tables
 
 
 if __name__ == "__main__":

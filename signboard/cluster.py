@@ -102,9 +102,9 @@ class _Worker:
     """An actor: loads the networks once, then turns batches of photos into rows."""
 
     def __init__(self, reader: str, options: dict[str, Any]) -> None:
+        keep_freed_memory()
         from signboard.devices import chooses_bytes
 
-        keep_freed_memory()
         forget_kernels(int8=chooses_bytes(options.get("precision", "auto"), options.get("device", "auto")))
         module, _, name = reader.partition(":")
         self._reader = getattr(importlib.import_module(module), name)(**options)

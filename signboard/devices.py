@@ -59,7 +59,7 @@ def choose_precision(name: str, device: torch.device, *, measured: bool = False)
         if not multiplies_bytes():
             raise ConfigError("precision 'int8': this processor has no products of bytes (VNNI); use auto")
         if not measured:
-            raise ConfigError("precision 'int8': these weights have no measured ranges; see scripts/quantize.py")
+            raise ConfigError("precision 'int8': the ranges of these weights were not measured")
     return names[name]
 
 
@@ -95,4 +95,8 @@ def multiplies_bytes() -> bool:
     known: dict[str, Any] = capabilities() if capabilities else {}
     vnni = getattr(torch.cpu, "_is_vnni_supported", bool)() or known.get("avx_vnni", False)
     operators = ("qconv_prepack", "qconv2d_pointwise")
-    return bool(vnni) and all(hasattr(getattr(torch.ops, "onednn", None), name) for name in operators)
+    return (
+        bool(vnni)
+        and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+        and all(hasattr(getattr(torch.ops, "onednn", None), name) for name in operators)
+    )

@@ -65,8 +65,10 @@ def around(first: FloatArray, second: FloatArray) -> FloatArray:
 
 
 class Pair(NamedTuple):
-    """Two neighbours on a line, by their places in a list of words, the quad (4, 2) around both, and whether they stand
-    so far apart that a letter must have been lost between them."""
+    """Two neighbours on a line, by their places in a list of words, the quad (4, 2) around both.
+
+    `far`: they are one word only if a letter between them was lost, so far do they stand apart, or differ in height.
+    """
 
     first: int
     second: int
@@ -87,23 +89,23 @@ def pieces(words: Sequence[tuple[str, FloatArray]], knows: Callable[[str], bool]
     quads = [text_quad(polygon).astype(np.float32) for _, polygon in words]
     single = [sum(unicodedata.category(c)[0] in "LN" for c in text) <= 1 for text, _ in words]
     near = []
-    heights = [max(text_size(quad)[1], 1.0) for quad in quads]
+    for i, j, gap in next_on_line(quads, least=_OVERLAP, most=_FAR_APART, alike=_ALIKE):
+        first, second = words[i][0], words[j][0]
+        makes_one = knows(first + second) and not (knows(first) and knows(second))
+        if makes_one or gap <= 0 or (gap < _APART and (single[i] or single[j])):
+            near.append((0 if makes_one else 1, gap, i, j))
+    asked = {(i, j) for _, _, i, j in near}
     for i, j, gap in next_on_line(quads, least=_OVERLAP, most=_LOST_BETWEEN, alike=_ALIKE_SINGLE):
         first, second = words[i][0], words[j][0]
-        letter = single[i] or single[j]
-        unknown = not (knows(first) and knows(second))
-        makes_one = unknown and gap < _FAR_APART and knows(first + second)
-        alike = max(heights[i], heights[j]) < _ALIKE * min(heights[i], heights[j])
-        if alike and (makes_one or gap <= 0 or (gap < _APART and letter)):
-            near.append((not makes_one, gap, i, j, False))
-        elif unknown and (_one_letter(first) or _one_letter(second)):
-            near.append((True, gap, i, j, True))
+        letter = (single[i] or single[j]) and not (first.isdecimal() or second.isdecimal())
+        if letter and (i, j) not in asked and not (knows(first) and knows(second)):
+            near.append((2, gap, i, j))
     taken: set[int] = set()
     found = []
-    for _, _, i, j, far in sorted(near):
+    for rank, _, i, j in sorted(near):
         if i not in taken and j not in taken:
             taken |= {i, j}
-            found.append(Pair(i, j, around(quads[i], quads[j]), far))
+            found.append(Pair(i, j, around(quads[i], quads[j]), rank == 2))
     return found
 
 
@@ -130,7 +132,8 @@ def one_word(
             confidence >= _LEAST_FAR
             and whole.startswith(before)
             and whole.endswith(behind)
-            and 0 <= len(whole) - len(before) - len(behind) <= _MORE
+            and len(text) > len(first[0]) + len(second[0])
+            and len(whole) - len(before) - len(behind) <= _MORE
         )
     least = min(first[1], second[1])
     if knows(first[0]) and knows(second[0]):
@@ -144,10 +147,6 @@ def one_letter_more(text: str, longer: str, before: bool) -> bool:
     if " " in longer or len(new) != len(old) + 1:
         return False
     return new.endswith(old) if before else new.startswith(old)
-
-
-def _one_letter(text: str) -> bool:
-    return len(_letters(text)) == 1 and not any(c.isdecimal() for c in text)
 
 
 def _letters(text: str) -> str:

@@ -18,7 +18,7 @@ import torch
 from signboard.detection import Detections, Detector
 from signboard.detection.detector import network_size
 from signboard.detection.overview import with_unsure
-from signboard.devices import choose_device
+from signboard.devices import choose_device, choose_precision
 from signboard.errors import PhotoError, SignboardError
 from signboard.geometry import (
     FloatArray,
@@ -109,6 +109,7 @@ class Reader:
         sifting: reads the places, too, that the detector is less sure of, and decides by both networks what is a word;
             by default what the recogniser's card says, if it says it for this detector.
         precision: "auto" (the fastest: see `devices.choose_precision`), "fp32", "fp16", "bf16" or "int8".
+            Models that are loaded already keep their own.
         detector, recognizer: loaded models, or paths to their cards; the shipped ones by default.
         translate: also say the Hindi lines in Latin letters and in English.
         tile: read photos larger than the detector's side at full resolution, in overlapping regions: finds small text
@@ -135,6 +136,8 @@ class Reader:
             if value is not None and not 0.0 <= value <= 1.0:
                 raise SignboardError(f"{name}: must be between 0 and 1, not {value}")
         where = choose_device(device)
+        if precision != "int8":  # which the weights decide on
+            choose_precision(precision, where)
         if not isinstance(detector, Detector):
             detector = Detector.load(detector, device=where, precision=precision)
         if not isinstance(recognizer, Recognizer):

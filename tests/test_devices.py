@@ -33,7 +33,7 @@ def test_int8_is_chosen_for_measured_networks_on_processors_that_multiply_bytes(
     assert devices.choose_precision("auto", cuda, measured=True) == torch.float16
     assert devices.choose_precision("int8", cpu, measured=True) == torch.int8
     assert devices.chooses_bytes("auto", "cpu") and not devices.chooses_bytes("fp32", "cpu")
-    with pytest.raises(ConfigError, match="'int8': these weights have no measured ranges"):
+    with pytest.raises(ConfigError, match="'int8': the ranges of these weights were not measured"):
         devices.choose_precision("int8", cpu)
     with pytest.raises(ConfigError, match="'int8': processors only, not cuda"):
         devices.choose_precision("int8", cuda, measured=True)

@@ -77,8 +77,15 @@ def test_a_single_letter_may_stand_where_its_neighbour_was_lost() -> None:
     assert one_word("DEBENH'M", 0.97, *both, far=True)
     assert not one_word("DEBENHAM", 0.94, *both, far=True)
     assert not one_word("DEBENH M", 0.99, *both, far=True)
-    for text in ("DEBENAM", "DEBENHAMS", "DEBENHOUSEM"):  # lost, behind the last, more than fits between
+    # None between, one lost, one behind the last, more than fit between.
+    for text in ("DEBENHM", "DEBENAM", "DEBENHAMS", "DEBENHOUSEM"):
         assert not one_word(text, 0.99, *both, far=True)
+
+
+def test_a_small_mark_between_pieces_does_not_part_them() -> None:
+    words = [("FORU", _box(0, 0, 90, 30)), ("-", _box(92, 7, 8, 17)), ("M", _box(103, 0, 26, 30))]
+    (pair,) = pieces(words, {"FORUM"}.__contains__)
+    assert pair[:2] == (0, 2) and not pair.far
 
 
 def test_what_the_language_model_knows() -> None:

@@ -11,6 +11,7 @@ it computes in float32, afterwards in bytes.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from signboard.backbones.resnet import BasicBlock, Bottleneck, ResNet
+from signboard.devices import choose_precision
+from signboard.errors import ConfigError, WeightsError
 
 # Shares of a map's values beyond either end of its range: they are cut off, so that the many are told apart better.
 _BEYOND = 1e-5
@@ -54,12 +57,23 @@ class Ranges:
 
     Args:
         table: [low, high] of each name, as in a card; None: they are to be measured, and networks compute in float32.
+
+    Raises:
+        WeightsError: the table is none of ranges.
     """
 
     def __init__(self, table: Mapping[str, Sequence[float]] | None = None) -> None:
         self.measuring = table is None
         self._seen: dict[str, list[tuple[float, float]]] = {}
-        self._grids = {name: Grid.over(float(low), float(high)) for name, (low, high) in (table or {}).items()}
+        self._grids: dict[str, Grid] = {}
+        if table is not None:
+            try:
+                for name, (low, high) in table.items():
+                    if not -math.inf < low <= high < math.inf:
+                        raise WeightsError(f"ranges: {name}: not from low to high: {low}, {high}")
+                    self._grids[name] = Grid.over(float(low), float(high))
+            except (AttributeError, TypeError, ValueError):
+                raise WeightsError("ranges: must be an object of [low, high] by map; see scripts/quantize.py") from None
 
     def see(self, name: str, values: Tensor) -> None:
         """Takes a map's values into account."""
@@ -72,8 +86,10 @@ class Ranges:
         """The grid of the map `name`.
 
         Raises:
-            KeyError: its range was not measured.
+            WeightsError: its range was not measured.
         """
+        if name not in self._grids:
+            raise WeightsError(f"ranges: {name} is missing; scripts/quantize.py measures them")
         return self._grids[name]
 
     def table(self) -> dict[str, list[float]]:
@@ -93,6 +109,9 @@ class Conv:
         ranges: of the maps' values.
         relu: whether negative values become 0.
         floats: whether float32 comes out, not bytes.
+
+    Raises:
+        WeightsError: the range of what comes out is missing.
     """
 
     def __init__(
@@ -103,7 +122,11 @@ class Conv:
         self.ranges = ranges
         self.relu = relu
         self.floats = floats
+        self.out = Grid(1.0, 0) if floats or ranges.measuring else ranges.grid(name)
         self._packed: dict[Grid, tuple[Tensor, ...]] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_packed": {}}  # oneDNN's own tensors cannot be copied; they are made again
 
     def __call__(self, x: Map, add: Map | None = None) -> Map:
         """(N, C, H, W) -> (N, channels, H', W'), plus `add` of that shape, which is lost, then the ReLU."""
@@ -111,7 +134,7 @@ class Conv:
             return self._in_floats(x, add)
         weight, scales, zeros, bias = self._pack(x.grid)
         layer = self.layer
-        out = Grid(1.0, 0) if self.floats else self.ranges.grid(self.name)
+        out = self.out
         dtype = torch.float32 if self.floats else torch.uint8
         common: tuple[Any, ...] = (bias, layer.stride, layer.padding, layer.dilation, layer.groups)
         after = "relu" if self.relu else "none"
@@ -149,6 +172,30 @@ class Conv:
             )
             self._packed[grid] = (packed, scales, zeros, bias)
         return self._packed[grid]
+
+
+def measured_ranges(card: Mapping[str, Any]) -> Any:
+    """What stands in a card as the ranges of its weights' maps; None: nothing, or those of other weights."""
+    return card.get("ranges") if card.get("ranges_of") == card.get("sha256") else None
+
+
+def precision_of(name: str, device: torch.device, card: Mapping[str, Any], where: str, *, able: bool) -> torch.dtype:
+    """`devices.choose_precision` for the weights of a card.
+
+    Args:
+        where: the card's path, for errors.
+        able: whether such a network can be computed in bytes at all.
+
+    Raises:
+        ConfigError: the device, or these weights, do not have the precision.
+    """
+    measured = able and measured_ranges(card) is not None
+    if name == "int8" and not measured:
+        reason = "its ranges were not measured: see scripts/quantize.py"
+        if not able:
+            reason = "only networks on a ResNet can be, detectors with the picture's detail"
+        raise ConfigError(f"{where}: cannot be computed in int8: {reason}")
+    return choose_precision(name, device, measured=measured)
 
 
 def pixel_grid(mean: Sequence[float]) -> Grid:
@@ -272,8 +319,7 @@ class ByteResNet:
     @property
     def last(self) -> Grid:
         """The grid of the coarsest map; its zero is 0."""
-        conv = self.stages[-1][-1].convs[-1]
-        return conv.ranges.grid(conv.name)
+        return self.stages[-1][-1].convs[-1].out
 
     def __call__(self, x: Map) -> list[Map]:
         """Pixels (N, 3, H, W) to the four maps of the backbone, finest first."""

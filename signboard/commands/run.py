@@ -60,11 +60,12 @@ def _with_address(arguments: Sequence[str]) -> list[str]:
 
 def _make_reader(**options: Any) -> Any:
     """The reader; its own function so that a test can put another in its place. Loads the networks."""
-    from signboard.devices import chooses_bytes
     from signboard.memory import forget_kernels, keep_freed_memory
-    from signboard.reader import Reader
 
     keep_freed_memory()
+    from signboard.devices import chooses_bytes
+    from signboard.reader import Reader
+
     forget_kernels(int8=chooses_bytes(options["precision"], options["device"]))
     return Reader(**options)
 

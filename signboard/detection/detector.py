@@ -14,19 +14,20 @@ import torch
 from torch import Tensor
 
 from signboard.backbones.folding import folded
-from signboard.backbones.int8 import Ranges
+from signboard.backbones.int8 import Ranges, measured_ranges, precision_of
 from signboard.batching import one_ahead, to_device
 from signboard.detection.int8 import ByteDetector, has_bytes
 from signboard.detection.maps import SHRINK_RATIO, polygons_from_map
 from signboard.detection.network import MEAN, STD, DetectorConfig, DetectorNetwork
 from signboard.detection.overview import LARGE, with_large_words, with_unsure
-from signboard.devices import choose_precision, computed
+from signboard.devices import computed
+from signboard.errors import WeightsError
 from signboard.geometry import FloatArray, ImageArray
 from signboard.weights import WEIGHTS_FOLDER, load_network
 
 # More finds no more words on small photos, and costs time (measured on training photos).
 MAX_ENLARGEMENT = 1.3
-LARGE_ENOUGH = 1280  # pixels: photos whose longer side has as many are not enlarged
+LARGE_ENOUGH = 1280  # pixels: nor is any enlarged to a longer side of more
 # A small picture that is not at least this much smaller than the large one shows nothing new; of such photos another
 # is made, of this share of the large one's side.
 _OVERVIEW_WORTH, _OVERVIEW_SHARE = 1.5, 1 / 3
@@ -74,7 +75,7 @@ def resize_for_network(pixels: ImageArray, size: tuple[int, int]) -> ImageArray:
 
 
 class Detector:
-    """Finds words on photos. Immutable after construction; safe to share between threads.
+    """Finds words on photos. Unchanging after construction; safe to share between threads.
 
     Args:
         network: a trained network; it is put in evaluation mode.
@@ -105,9 +106,13 @@ class Detector:
         self.network = network.eval().to(self.device).to(memory_format=torch.channels_last)
         self.card = card or {}
         # What runs. Folded it is on a processor 1.2 to 1.3 times as fast (1280x960).
-        self._bytes = ByteDetector(self.network, Ranges(self.card.get("ranges"))) if dtype == torch.int8 else None
-        self._folded = self.network
-        if self._bytes is None:
+        self._bytes: ByteDetector | None = None
+        if dtype == torch.int8:
+            able = has_bytes(self.network)
+            precision_of("int8", self.device, self.card, "the detector's card", able=able)
+            self._bytes = ByteDetector(self.network, Ranges(measured_ranges(self.card)))
+            self._folded = self.network  # not run
+        else:
             self._folded = folded(self.network).to(memory_format=torch.channels_last)
             if self.device.type == "cpu":
                 self._folded = self._folded.to(dtype)
@@ -136,8 +141,11 @@ class Detector:
         settings = {**card.get("inference", {}), **{k: v for k, v in options.items() if v is not None}}
         if precision is not None:
             device = torch.device(settings.get("device", "cpu"))
-            settings["dtype"] = choose_precision(precision, device, measured=has_bytes(network) and "ranges" in card)
-        return cls(network, card=card, **settings)
+            settings["dtype"] = precision_of(precision, device, card, str(path), able=has_bytes(network))
+        try:
+            return cls(network, card=card, **settings)
+        except WeightsError as error:
+            raise WeightsError(f"{path}: {error}") from None
 
     @torch.inference_mode()
     def probability_maps(self, batch: Tensor) -> Tensor:

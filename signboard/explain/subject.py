@@ -25,7 +25,7 @@ from signboard.recognition import Recognizer
 from signboard.recognition.recognizer import crop_width
 from signboard.weights import load_card, load_state
 
-# The detector's own longer side (1280) makes hundreds of forwards slow on a processor; this is enough to see by.
+# The detector's own longer side (1536) makes hundreds of forwards slow on a processor; this is enough to see by.
 DETECTOR_SIDE = 640
 DETECTOR_MULTIPLE = 32
 

@@ -14,9 +14,10 @@ import torch
 from numpy.typing import NDArray
 
 from signboard.backbones.folding import folded
-from signboard.backbones.int8 import Ranges
+from signboard.backbones.int8 import Ranges, measured_ranges, precision_of
 from signboard.batching import one_ahead, to_device
 from signboard.devices import choose_precision, computed
+from signboard.errors import WeightsError
 from signboard.geometry import ImageArray
 from signboard.recognition.charset import Charset
 from signboard.recognition.ctc import Frames, collapse, greedy_decode, spaces
@@ -62,7 +63,7 @@ class CropReading:
 
 
 class Recognizer:
-    """Reads word crops. Immutable after construction; safe to share between threads.
+    """Reads word crops. Unchanging after construction; safe to share between threads.
 
     Args:
         network: a trained network; it is put in evaluation mode.
@@ -96,8 +97,10 @@ class Recognizer:
         self.card = card or {}
         self._bytes: ByteRecognizer | None = None
         if dtype == torch.int8:
+            able = has_bytes(self.network)
+            precision_of("int8", self.device, self.card, "the recogniser's card", able=able)
             mixer = choose_precision("auto", self.device)
-            self._bytes = ByteRecognizer(self.network, Ranges(self.card.get("ranges")), mixer)
+            self._bytes = ByteRecognizer(self.network, Ranges(measured_ranges(self.card)), mixer)
         elif dtype != torch.float32 and self.device.type == "cpu":
             self._running = folded(self.network).to(dtype).to(memory_format=torch.channels_last)
         self.height = network.config.height
@@ -141,8 +144,11 @@ class Recognizer:
             language = LanguageModel.load(language) if language is not False else None
         if precision is not None:
             device = torch.device(settings.get("device", "cpu"))
-            settings["dtype"] = choose_precision(precision, device, measured=has_bytes(network) and "ranges" in card)
-        return cls(network, card=card, language=language, **settings)
+            settings["dtype"] = precision_of(precision, device, card, str(path), able=has_bytes(network))
+        try:
+            return cls(network, card=card, language=language, **settings)
+        except WeightsError as error:
+            raise WeightsError(f"{path}: {error}") from None
 
     def read_crops(self, crops: Sequence[ImageArray]) -> list[tuple[str, float]]:
         """Texts (NFC, memory order) and confidences (0 to 1, 0 for empty text) of crops, in their order.

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import pickle
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -28,13 +32,13 @@ from signboard.detection.int8 import ByteDetector
 from signboard.detection.int8 import has_bytes as detector_has_bytes
 from signboard.detection.network import DetectorConfig, DetectorNetwork
 from signboard.devices import multiplies_bytes
-from signboard.errors import ConfigError, DataError
+from signboard.errors import ConfigError, DataError, WeightsError
 from signboard.recognition import Recognizer
 from signboard.recognition.int8 import ByteRecognizer
 from signboard.recognition.int8 import has_bytes as recognizer_has_bytes
 from signboard.recognition.network import RecognizerConfig, RecognizerNetwork
 from signboard.training.quantizing import detector_ranges, recognizer_ranges
-from signboard.weights import WEIGHTS_FOLDER, save_weights
+from signboard.weights import WEIGHTS_FOLDER, save_card, save_weights
 
 needs_bytes = pytest.mark.skipif(not multiplies_bytes(), reason="this processor has no products of bytes (VNNI)")
 
@@ -86,8 +90,16 @@ def test_ranges_leave_out_the_few_and_name_what_is_missing() -> None:
     ranges.see("map", 3.0 * torch.linspace(-1.0, 2.0, 1000))
     low, high = ranges.table()["map"]
     assert low == pytest.approx(-2.0, abs=0.02) and high == pytest.approx(4.0, abs=0.02)
-    with pytest.raises(KeyError, match="other"):
+    with pytest.raises(WeightsError, match="other is missing"):
         Ranges(ranges.table()).grid("other")
+
+
+@pytest.mark.parametrize(
+    "table", [[1], {"a": [0.0]}, {"a": 1.0}, {"a": ["x", "y"]}, {"a": [2.0, 1.0]}, {"a": [0.0, float("nan")]}]
+)
+def test_a_table_of_no_ranges_is_refused(table: Any) -> None:
+    with pytest.raises(WeightsError, match="ranges: "):
+        Ranges(table)
 
 
 @needs_bytes
@@ -202,13 +214,45 @@ def test_networks_without_bytes_and_cards_without_ranges_say_so(tmp_path: Path, 
     assert not detector_has_bytes(DetectorNetwork(DetectorConfig(width=0.25, neck=32)))
     assert not detector_has_bytes(DetectorNetwork(DetectorConfig(backbone="vgg16", width=0.125, neck=32, detail=True)))
     assert not recognizer_has_bytes(RecognizerNetwork(RecognizerConfig(backbone="vgg16", width=0.125)))
-    card = tmp_path / "detector.json"
-    save_weights(
-        card, network.state_dict(), {"kind": "detector", "config": {"width": 0.25, "neck": 32, "detail": True}}
-    )
+    card = _saved(tmp_path, network)
     assert Detector.load(card, precision="auto").dtype in (torch.float32, torch.bfloat16)
-    with pytest.raises(ConfigError, match="int8"):
+    with pytest.raises(ConfigError, match=r"detector.json: cannot be computed in int8: its ranges were not measured"):
         Detector.load(card, precision="int8")
+    with pytest.raises(ConfigError, match="int8"):
+        Detector(network, dtype=torch.int8)
+
+
+def _saved(folder: Path, network: DetectorNetwork, **more: Any) -> Path:
+    card = folder / "detector.json"
+    config = {"width": 0.25, "neck": 32, "detail": True}
+    save_weights(card, network.state_dict(), {"kind": "detector", "config": config})
+    written = json.loads(card.read_text(encoding="utf-8"))
+    if more:
+        save_card(card, {**written, "ranges_of": written["sha256"], **more})
+    return card
+
+
+@needs_bytes
+def test_a_card_with_bad_ranges_is_named_when_it_is_loaded(tmp_path: Path, network: DetectorNetwork) -> None:
+    table = detector_ranges(Detector(network, side=64), [np.zeros((64, 64, 3), np.uint8)])
+    assert Detector.load(_saved(tmp_path, network, ranges=table), precision="auto").dtype == torch.int8
+    for bad in ({}, {name: table[name] for name in list(table)[:-1]}, [1], {**table, "stem": None}):
+        with pytest.raises(WeightsError, match=r"detector.json: ranges: "):
+            Detector.load(_saved(tmp_path, network, ranges=bad), precision="auto")
+    # Those of other weights do not count.
+    for more in ({"ranges": table, "ranges_of": "0"}, {"ranges": None}):
+        assert Detector.load(_saved(tmp_path, network, **more), precision="auto").dtype != torch.int8
+
+
+@needs_bytes
+def test_a_network_in_bytes_travels_between_processes_after_use(network: DetectorNetwork) -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (64, 96, 3), np.uint8)
+    table = detector_ranges(Detector(network, side=96), [picture])
+    detector = Detector(network, side=96, dtype=torch.int8, card={"ranges": table})
+    batch = torch.from_numpy(picture)[None]
+    maps = detector.probability_maps(batch)
+    for other in (pickle.loads(pickle.dumps(detector)), copy.deepcopy(detector)):
+        assert torch.equal(other.probability_maps(batch), maps)
 
 
 def test_without_pictures_nothing_is_measured(network: DetectorNetwork) -> None:
@@ -224,5 +268,5 @@ def test_the_shipped_cards_have_the_range_of_every_map(kind: str) -> None:
         ByteDetector(Detector.load().network, ranges)(torch.zeros(1, 64, 64, 3, dtype=torch.uint8))
     else:
         ByteRecognizer(Recognizer.load(language=False).network, ranges)(torch.zeros(1, 48, 32, 3, dtype=torch.uint8))
-    assert set(card["ranges"]) == set(ranges.table())
+    assert set(card["ranges"]) == set(ranges.table()) and card["ranges_of"] == card["sha256"]
     assert all(low <= 0.0 < high for low, high in card["ranges"].values())

@@ -155,6 +155,11 @@ def test_network_sizes() -> None:
     assert network_size(960, 1280, side=1280) == (960, 1280)
     assert network_size(3000, 4000, side=1280) == (960, 1280)
     assert network_size(10, 10, side=1280) == (32, 32)
+    # At most 1280 when it grows, whatever the side; photos between the two stay as they are.
+    assert network_size(750, 1000, side=1536) == (960, 1280)
+    assert network_size(600, 800, side=1536) == (768, 1024)
+    assert network_size(1050, 1400, side=1536) == (1056, 1408)
+    assert network_size(3000, 4000, side=1536) == (1152, 1536)
     assert network_size(20, 4000, side=1280) == (32, 1280)
 
 

@@ -28,6 +28,8 @@ from signboard.weights import WEIGHTS_FOLDER, load_network
 # More finds no more words on small photos, and costs time (measured on training photos).
 MAX_ENLARGEMENT = 1.3
 LARGE_ENOUGH = 1280  # pixels: nor is any enlarged to a longer side of more
+# In float32 maps of larger pictures would take a process to more than 1.5 GiB.
+_FLOAT_SIDE = 1280
 # A small picture that is not at least this much smaller than the large one shows nothing new; of such photos another
 # is made, of this share of the large one's side.
 _OVERVIEW_WORTH, _OVERVIEW_SHARE = 1.5, 1 / 3
@@ -130,7 +132,8 @@ class Detector:
         """The detector whose card is at `card_path`, the shipped one by default; `options` override its thresholds.
 
         Args:
-            precision: in the place of `dtype`, by name: see `devices.choose_precision`.
+            precision: in the place of `dtype`, by name: see `devices.choose_precision`. In float32 a processor looks at
+                1280 pixels at most, unless `side` is given.
 
         Raises:
             ConfigError: a precision that these weights or the device do not have.
@@ -142,6 +145,8 @@ class Detector:
         if precision is not None:
             device = torch.device(settings.get("device", "cpu"))
             settings["dtype"] = precision_of(precision, device, card, str(path), able=has_bytes(network))
+            if settings["dtype"] == torch.float32 and device.type == "cpu" and options.get("side") is None:
+                settings["side"] = min(settings.get("side", _FLOAT_SIDE), _FLOAT_SIDE)
         try:
             return cls(network, card=card, **settings)
         except WeightsError as error:
@@ -152,8 +157,8 @@ class Detector:
         """Pictures (N, H, W, 3) uint8, H and W multiples of 32 -> probability of text kernels (N, H, W) float32."""
         if self._bytes is not None:
             return torch.sigmoid(self._bytes(batch))
-        x = batch.to(self.device).permute(0, 3, 1, 2)
-        x = ((x.float() - self._mean) / self._std).contiguous(memory_format=torch.channels_last)
+        x = batch.to(self.device).permute(0, 3, 1, 2).float()
+        x = x.sub_(self._mean).div_(self._std).contiguous(memory_format=torch.channels_last)
         logits, _ = computed(self._folded, x, self.dtype)
         return torch.sigmoid(logits.float())
 

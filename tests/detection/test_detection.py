@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import cv2
 import numpy as np
@@ -149,6 +150,19 @@ def test_photos_together_equal_photos_alone() -> None:
         for a, b in zip(found.polygons, alone.polygons, strict=True):
             np.testing.assert_allclose(a, b, atol=0.5)
             assert (a >= 0).all() and (a <= np.array(photo.shape[1::-1])).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "side"),
+    [
+        ({"precision": "fp32"}, 1280),
+        ({"precision": "fp32", "side": 1536}, 1536),
+        ({"precision": "bf16"}, 1536),
+        ({}, 1536),
+    ],
+)
+def test_in_float32_a_processor_looks_at_smaller_pictures(options: dict[str, Any], side: int) -> None:
+    assert Detector.load(**options).side == side
 
 
 def test_network_sizes() -> None:

@@ -109,12 +109,10 @@ def make_reader(options: dict[str, Any]) -> Any:
     import torch
 
     torch.set_num_threads(options["threads"])
-    from signboard.devices import chooses_bytes
-    from signboard.memory import forget_kernels, keep_freed_memory
+    from signboard.memory import settle_memory
     from signboard.reader import Reader
 
-    keep_freed_memory()
-    forget_kernels(int8=chooses_bytes(options["precision"], options["device"]))
+    settle_memory(options["precision"], options["device"])
     return Reader(device=options["device"], precision=options["precision"], **options["weights"])
 
 

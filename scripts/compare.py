@@ -46,14 +46,10 @@ class Signboard:
     def __init__(self, threads: int, options: dict[str, Any]) -> None:
         from importlib.metadata import version
 
+        from signboard.memory import settle_memory
+
+        settle_memory("auto", "cpu")  # as `signboard run` does
         import torch
-
-        from signboard.devices import chooses_bytes
-        from signboard.memory import forget_kernels, keep_freed_memory
-
-        # As `signboard run` does.
-        keep_freed_memory()
-        forget_kernels(int8=chooses_bytes("auto", "cpu"))
 
         torch.set_num_threads(threads)
         from signboard import Reader

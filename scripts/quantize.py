@@ -4,8 +4,8 @@
     python scripts/quantize.py --set DIR --weights-detector my/detector.json --weights-recognizer my/recognizer.json
 
 Run it after either network was trained, on labelled photos like those to be read. On processors with products of bytes
-(VNNI) int8 takes half the time of bfloat16 and a quarter of float32's. Networks on ResNets can be computed so; of
-others the card is left as it is.
+(VNNI) convolutions take half the time of bfloat16's in int8, a quarter of float32's. Networks on ResNets can be
+computed so; of others the card is left as it is.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Finds, reads and translates every word on photos of signboards, Hindi and English, offline.
 
-    from signboard import Reader
-    print(Reader().read("photo.jpg").text)
+from signboard import Reader
+print(Reader().read("photo.jpg").text)
 """
 
 from __future__ import annotations

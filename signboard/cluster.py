@@ -18,7 +18,7 @@ from dataclasses import replace
 from typing import Any
 
 from signboard.errors import SignboardError
-from signboard.memory import forget_kernels, keep_freed_memory
+from signboard.memory import settle_memory
 from signboard.output.jsonl import dumps, from_dict
 from signboard.reading import Reading
 
@@ -102,10 +102,7 @@ class _Worker:
     """An actor: loads the networks once, then turns batches of photos into rows."""
 
     def __init__(self, reader: str, options: dict[str, Any]) -> None:
-        keep_freed_memory()
-        from signboard.devices import chooses_bytes
-
-        forget_kernels(int8=chooses_bytes(options.get("precision", "auto"), options.get("device", "auto")))
+        settle_memory(options.get("precision", "auto"), options.get("device", "auto"))
         module, _, name = reader.partition(":")
         self._reader = getattr(importlib.import_module(module), name)(**options)
 

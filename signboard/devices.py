@@ -34,7 +34,7 @@ def choose_precision(name: str, device: torch.device, *, measured: bool = False)
 
     "auto" is what is fastest: float16 on CUDA; on processors int8 where they have products of bytes (VNNI) and the
     network is `measured`, else bfloat16 where they multiply it in hardware (AVX512-BF16 or AMX); float32 elsewhere.
-    In int8 a network takes half the time of bfloat16, a quarter of float32's.
+    In int8 convolutions take half the time of bfloat16's, a quarter of float32's.
 
     Args:
         measured: whether the network can be computed in bytes: see `backbones.int8`.

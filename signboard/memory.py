@@ -46,6 +46,18 @@ def forget_kernels(*, int8: bool = False) -> None:
     os.environ.setdefault("LRU_CACHE_CAPACITY", "128")
 
 
+def settle_memory(precision: str = "auto", device: str = "auto") -> None:
+    """Both settings as a program that reads photos wants them; call it before the first network is loaded.
+
+    Args:
+        precision, device: what the networks will be loaded with.
+    """
+    keep_freed_memory()
+    from signboard.devices import chooses_bytes  # imports torch, after the first setting
+
+    forget_kernels(int8=chooses_bytes(precision, device))
+
+
 def give_back_memory() -> None:
     """Gives the system back what lies free between arrays in use; does nothing where there is no glibc.
 

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from signboard import memory
+from signboard import devices, memory
 
 
 def test_other_systems_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -61,6 +61,21 @@ def test_few_kernels_are_kept_unless_the_user_says_otherwise(
         monkeypatch.delenv(name)
     memory.forget_kernels(int8=int8)
     assert memory.os.environ[name] == after
+
+
+@pytest.mark.parametrize(("bytes_chosen", "kernels"), [(True, "2048"), (False, "448")])
+def test_more_kernels_are_kept_where_networks_will_be_computed_in_bytes(
+    bytes_chosen: bool, kernels: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    monkeypatch.setattr(devices, "chooses_bytes", lambda *options: asked.append(options) or bytes_chosen)
+    monkeypatch.setattr(memory, "keep_freed_memory", lambda: asked.append("kept"))
+    for name in ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY"):
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    memory.settle_memory("auto", "cpu")
+    assert asked == ["kept", ("auto", "cpu")]
+    assert memory.os.environ["ONEDNN_PRIMITIVE_CACHE_CAPACITY"] == kernels
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="a matter of glibc")

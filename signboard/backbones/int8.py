@@ -238,12 +238,9 @@ def max_pool(x: Map, layer: nn.MaxPool2d) -> Map:
     """`layer`, of bytes or floats: the grid stays."""
     if x.grid is None:
         return Map(layer(x.values))
-    size, stride, padding = ([n, n] if isinstance(n, int) else list(n) for n in _pooling(layer))
+    pairs = (layer.kernel_size, layer.stride, layer.padding)
+    size, stride, padding = ([n, n] if isinstance(n, int) else list(n) for n in pairs)
     return Map(torch.ops.quantized.max_pool2d(x.values, size, stride, padding, [1, 1], False), x.grid)
-
-
-def _pooling(layer: nn.MaxPool2d) -> tuple[Any, Any, Any]:
-    return layer.kernel_size, layer.stride, layer.padding
 
 
 def nearest(x: Map, size: Sequence[int]) -> Map:

@@ -60,13 +60,11 @@ def _with_address(arguments: Sequence[str]) -> list[str]:
 
 def _make_reader(**options: Any) -> Any:
     """The reader; its own function so that a test can put another in its place. Loads the networks."""
-    from signboard.memory import forget_kernels, keep_freed_memory
+    from signboard.memory import settle_memory
 
-    keep_freed_memory()
-    from signboard.devices import chooses_bytes
+    settle_memory(options["precision"], options["device"])
     from signboard.reader import Reader
 
-    forget_kernels(int8=chooses_bytes(options["precision"], options["device"]))
     return Reader(**options)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from signboard.backbones.folding import folded
 from signboard.backbones.int8 import (
@@ -77,17 +78,20 @@ class ByteDetector:
 def _smooth(neck: PyramidNeck, norm: nn.BatchNorm2d) -> list[nn.Conv2d]:
     """The pyramid's last convolutions with the norm of their joined maps folded in."""
     assert norm.running_mean is not None and norm.running_var is not None
-    gain = norm.weight / torch.sqrt(norm.running_var + norm.eps)
-    shift = norm.bias - norm.running_mean * gain
     result, start = [], 0
     for layer in neck.smooth:
         assert isinstance(layer, nn.Conv2d)
         part = slice(start, start + layer.out_channels)
         conv = nn.Conv2d(layer.in_channels, layer.out_channels, 3, padding=1)
-        with torch.no_grad():
-            conv.weight.copy_(layer.weight * gain[part].view(-1, 1, 1, 1))
-            assert conv.bias is not None
-            conv.bias.copy_(shift[part])
+        conv.weight, conv.bias = fuse_conv_bn_weights(
+            layer.weight,
+            None,
+            norm.running_mean[part],
+            norm.running_var[part],
+            norm.eps,
+            norm.weight[part],
+            norm.bias[part],
+        )
         result.append(conv)
         start = part.stop
     return result

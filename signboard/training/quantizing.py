@@ -15,7 +15,7 @@ from signboard.errors import DataError
 from signboard.geometry import ImageArray
 from signboard.recognition.int8 import ByteRecognizer
 from signboard.recognition.recognizer import Recognizer, crop_width, resize_crop
-from signboard.training.adapters import load_scenes, read_rgb
+from signboard.training.adapters import SceneSample, load_scenes, read_rgb
 from signboard.training.evaluation import scene_crops
 
 
@@ -56,6 +56,11 @@ def _table(ranges: Ranges) -> dict[str, list[float]]:
     return table
 
 
+def _drawn(folder: Path, split: str, number: int, chance: random.Random) -> list[SceneSample]:
+    samples = load_scenes(folder, split)
+    return chance.sample(samples, min(number, len(samples)))
+
+
 def drawn_photos(sets: Sequence[Path], split: str, number: int, seed: int = 0) -> list[ImageArray]:
     """`number` photos of each labelled set, drawn by chance.
 
@@ -64,8 +69,7 @@ def drawn_photos(sets: Sequence[Path], split: str, number: int, seed: int = 0) -
     """
     result = []
     for folder in sets:
-        samples = load_scenes(folder, split)
-        result += [read_rgb(sample) for sample in random.Random(seed).sample(samples, min(number, len(samples)))]
+        result += [read_rgb(sample) for sample in _drawn(folder, split, number, random.Random(seed))]
     return result
 
 
@@ -77,10 +81,9 @@ def drawn_crops(sets: Sequence[Path], split: str, number: int, seed: int = 0) ->
     """
     result = []
     for folder in sets:
-        samples = load_scenes(folder, split)
         chance = random.Random(seed)
         crops: list[ImageArray] = []
-        for sample in chance.sample(samples, min(number, len(samples))):
+        for sample in _drawn(folder, split, number, chance):
             words = [pixels for pixels, _ in scene_crops([sample])]
             crops += chance.sample(words, min(2, len(words)))
             if len(crops) >= number:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import copy
 import json
 import pickle
+import runpy
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -38,8 +40,9 @@ from signboard.recognition.int8 import ByteRecognizer
 from signboard.recognition.int8 import has_bytes as recognizer_has_bytes
 from signboard.recognition.network import RecognizerConfig, RecognizerNetwork
 from signboard.training.quantizing import detector_ranges, recognizer_ranges
-from signboard.weights import WEIGHTS_FOLDER, save_card, save_weights
+from signboard.weights import WEIGHTS_FOLDER, load_card, save_card, save_weights
 
+ROOT = Path(__file__).parents[2]
 needs_bytes = pytest.mark.skipif(not multiplies_bytes(), reason="this processor has no products of bytes (VNNI)")
 
 
@@ -253,6 +256,42 @@ def test_a_network_in_bytes_travels_between_processes_after_use(network: Detecto
     maps = detector.probability_maps(batch)
     for other in (pickle.loads(pickle.dumps(detector)), copy.deepcopy(detector)):
         assert torch.equal(other.probability_maps(batch), maps)
+
+
+def test_the_script_writes_ranges_into_the_cards_that_can_have_them(
+    tmp_path: Path, network: DetectorNetwork, capsys: pytest.CaptureFixture[str]
+) -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (64, 96, 3), np.uint8)
+    (tmp_path / "set").mkdir()
+    Image.fromarray(picture).save(tmp_path / "set" / "photo.png")
+    words = [{"polygon": [[10, 10], [60, 10], [60, 30], [10, 30]], "text": "ab", "ignore": False}]
+    row = {"image": "photo.png", "width": 96, "height": 64, "words": words, "split": "train"}
+    (tmp_path / "set" / "labels.jsonl").write_text(json.dumps(row) + "\n", encoding="utf-8")
+    detector, recognizer = _saved(tmp_path, network), tmp_path / "recognizer.json"
+    config = {"backbone": "vgg16", "width": 0.125, "mixer": 32, "mixer_layers": 1}
+    save_weights(
+        recognizer, RecognizerNetwork(RecognizerConfig(**config)).state_dict(), {"kind": "recognizer", "config": config}
+    )
+    before = [load_card(detector, "detector"), load_card(recognizer, "recognizer")]
+    main = runpy.run_path(str(ROOT / "scripts" / "quantize.py"))["main"]
+    common = [
+        "--weights-detector",
+        str(detector),
+        "--weights-recognizer",
+        str(recognizer),
+        "--set",
+        str(tmp_path / "set"),
+    ]
+    assert main([*common, "--dry-run"]) == 0 and main([*common, "--split", "val"]) == 1
+    assert [load_card(detector, "detector"), load_card(recognizer, "recognizer")] == before
+    capsys.readouterr()
+    assert main(common) == 0
+    printed = capsys.readouterr().out
+    assert "detector.json: 1 photos" in printed and "recognizer.json: not on a ResNet, left as it is" in printed
+    card = load_card(detector, "detector")
+    assert {**card, **before[0]} == card and set(card) - set(before[0]) == {"ranges", "ranges_of"}
+    assert card["ranges"] == detector_ranges(Detector.load(detector), [picture]) and card["ranges_of"] == card["sha256"]
+    assert load_card(recognizer, "recognizer") == before[1]
 
 
 def test_without_pictures_nothing_is_measured(network: DetectorNetwork) -> None:

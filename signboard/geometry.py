@@ -64,6 +64,28 @@ def offset_polygon(polygon: FloatArray, distance: float) -> list[FloatArray]:
     return [np.asarray(p, dtype=np.float32) / _CLIPPER_SCALE for p in clipper.Execute(distance * _CLIPPER_SCALE)]
 
 
+def overlap_share(a: FloatArray, b: FloatArray) -> float:
+    """The area that two polygons (N, 2) have in common, over the smaller one's."""
+    smaller = min(abs(polygon_area(a)), abs(polygon_area(b)))
+    if smaller <= 0:
+        return 0.0
+    clipper = pyclipper.Pyclipper()
+    try:
+        clipper.AddPath(_sixteenths(a), pyclipper.PT_SUBJECT, True)
+        clipper.AddPath(_sixteenths(b), pyclipper.PT_CLIP, True)
+    except pyclipper.ClipperException:  # thinner than can be clipped
+        return 0.0
+    paths = clipper.Execute(pyclipper.CT_INTERSECTION, pyclipper.PFT_NONZERO, pyclipper.PFT_NONZERO)
+    common = 0.0
+    for path in paths:
+        common += abs(polygon_area((np.asarray(path) / 16).astype(np.float32)))
+    return common / smaller
+
+
+def _sixteenths(polygon: FloatArray) -> list[list[int]]:
+    return np.round(np.asarray(polygon, np.float64) * 16).astype(np.int64).tolist()
+
+
 def shrink_distance(polygon: FloatArray, ratio: float) -> float:
     """How far, in pixels, `polygon` is shrunk for a `ratio` r in (0, 1): A (1 - r^2) / L (DB paper, equation 10)."""
     perimeter = polygon_perimeter(polygon)

@@ -16,8 +16,8 @@ import numpy as np
 import torch
 
 from signboard.detection import Detections, Detector
+from signboard.detection.coarse import with_unsure
 from signboard.detection.detector import network_size
-from signboard.detection.overview import with_unsure
 from signboard.devices import choose_device, choose_precision
 from signboard.errors import PhotoError, SignboardError
 from signboard.geometry import (
@@ -31,16 +31,16 @@ from signboard.geometry import (
     rotate_polygon_start,
     text_size,
 )
-from signboard.joining import one_letter_more, one_word, pieces
-from signboard.layout import arrange
 from signboard.memory import give_back_memory
 from signboard.photo import Photo, PhotoSource, load_photo, printable
+from signboard.pipeline.layout import arrange
+from signboard.pipeline.mending.fragments import accepts_merge, merge_candidates, one_letter_more
+from signboard.pipeline.mending.verification import Verifier, from_cards
+from signboard.pipeline.mending.vertical_text import box, side_by_side, vertical_words
+from signboard.pipeline.tiling import Found, Region, merge, regions
 from signboard.reading import Line, Reading, Sign, Word
 from signboard.recognition import Recognizer, script_of
 from signboard.recognition.recognizer import CropReading
-from signboard.sifting import Sifting, from_cards
-from signboard.stacks import box, side_by_side, stacks
-from signboard.tiling import Found, Region, merge, regions
 
 # Crops taller than this many times their width may hold text that runs up or down.
 _TALL = 1.5
@@ -105,15 +105,15 @@ class Reader:
         device: "auto", "cpu", "cuda", "cuda:1", "mps".
         min_confidence: words read with less confidence (0 to 1) are left out; by default the recogniser's card says.
         detection_threshold: least mean probability (0 to 1) of a word's region; by default the detector's card says.
-            One that is given decides alone, unless `sifting` is given, too.
-        sifting: reads the places, too, that the detector is less sure of, and decides by both networks what is a word;
+            One that is given decides alone, unless `verifier` is given, too.
+        verifier: reads the places, too, that the detector is less sure of, and decides by both networks what is a word;
             by default what the recogniser's card says, if it says it for this detector.
         precision: "auto" (the fastest: see `devices.choose_precision`), "fp32", "fp16", "bf16" or "int8".
             Models that are loaded already keep their own.
         detector, recognizer: loaded models, or paths to their cards; the shipped ones by default.
         translate: also say the Hindi lines in Latin letters and in English.
         tile: read photos larger than the detector's side at full resolution, in overlapping regions: finds small text
-            on panoramas and photos of many megapixels, and takes longer by their number (see `signboard.tiling`).
+            on panoramas and photos of many megapixels, and takes longer by their number (see `pipeline.tiling`).
 
     Raises:
         SignboardError: an option that cannot be met, or weights that cannot be loaded.
@@ -125,7 +125,7 @@ class Reader:
         device: str = "auto",
         min_confidence: float | None = None,
         detection_threshold: float | None = None,
-        sifting: Sifting | None = None,
+        verifier: Verifier | None = None,
         precision: str = "auto",
         detector: Detector | str | Path | None = None,
         recognizer: Recognizer | str | Path | None = None,
@@ -148,9 +148,9 @@ class Reader:
         self.min_confidence = (
             min_confidence if min_confidence is not None else float(recognizer.card.get("min_confidence", 0.0))
         )
-        if sifting is None and detection_threshold is None:
-            sifting = from_cards(detector.card, recognizer.card)
-        self.sifting = sifting
+        if verifier is None and detection_threshold is None:
+            verifier = from_cards(detector.card, recognizer.card)
+        self.verifier = verifier
         self._threshold = detector.box_threshold if detection_threshold is None else detection_threshold
         self.translate = translate
         self.tile = tile
@@ -294,7 +294,7 @@ class Reader:
 
     def _detect(self, pictures: Sequence[ImageArray], *, side: int | None = None) -> list[Detections]:
         """The places on each picture (H, W, 3) that are read."""
-        candidates = self.sifting.candidates if self.sifting else None
+        candidates = self.verifier.candidates if self.verifier else None
         return self.detector.detect(pictures, side=side, box_threshold=self._threshold, candidates=candidates)
 
     def read_at(self, pixels: ImageArray, polygons: Sequence[FloatArray]) -> list[Word]:
@@ -380,7 +380,7 @@ class Reader:
                 )
                 for (text, confidence, polygon, rotation), score in self._with_stacks(photo.pixels, whole)
                 if confidence >= self.min_confidence
-                and (self.sifting is None or self.sifting.keeps(text, confidence, score))
+                and (self.verifier is None or self.verifier.accepts(text, confidence, score))
             ]
             sure = [polygon for polygon, _ in detections.words(at_least=self._threshold)]
             signs = arrange(kept)
@@ -403,11 +403,11 @@ class Reader:
     ) -> list[tuple[_ReadWord, float]]:
         """(word, detection score) of one photo, words that were found in pieces put together."""
         language = self.recognizer.language
-        knows = language.knows if language is not None else lambda text: False
+        is_word = language.is_word if language is not None else lambda text: False
         readings: dict[bytes, CropReading] = {}  # of quads: pairs that stay apart come up in each round
         for _ in range(_PIECES):
             level = [i for i, (word, _) in enumerate(words) if word.rotation == 0 and len(word.polygon) == 4]
-            pairs = pieces([(words[i][0].text, words[i][0].polygon) for i in level], knows)
+            pairs = merge_candidates([(words[i][0].text, words[i][0].polygon) for i in level], is_word)
             new = {pair.quad.tobytes(): pair.quad for pair in pairs if pair.quad.tobytes() not in readings}
             crops = [self._crop(pixels, quad) for quad in new.values()]
             readings |= zip(new, self.recognizer.read_lines(crops), strict=True)
@@ -416,7 +416,7 @@ class Reader:
             for i, j, quad, far in pairs:
                 reading = readings[quad.tobytes()]
                 (first, score), (second, other) = words[level[i]], words[level[j]]
-                if one_word(reading.text, reading.confidence, first[:2], second[:2], knows, far=far):
+                if accepts_merge(reading.text, reading.confidence, first[:2], second[:2], is_word, far=far):
                     gone |= {level[i], level[j]}
                     joined.append((_ReadWord(reading.text, reading.confidence, quad, 0), min(score, other)))
             if not joined:
@@ -451,7 +451,7 @@ class Reader:
         result = list(words)
         for (i, first), reading in zip(jobs, self.recognizer.read_lines(crops), strict=True):
             word, score = words[i]
-            if one_letter_more(word.text, reading.text, first) and language.knows(reading.text):
+            if one_letter_more(word.text, reading.text, first) and language.is_word(reading.text):
                 quad = wider(i, first, text_size(word.polygon)[0] / max(len(word.text), 1))
                 result[i] = _ReadWord(reading.text, reading.confidence, quad, 0), score
         return result
@@ -460,7 +460,7 @@ class Reader:
         """(word, detection score) of one photo, letters that stand below one another joined to words."""
         unsure = [word for word in words if word[1] < self._threshold]
         words = [word for word in words if word[1] >= self._threshold]
-        found = stacks([(word.text, word.polygon) for word, _ in words])
+        found = vertical_words([(word.text, word.polygon) for word, _ in words])
         if not found:
             return words + unsure
         polygons = [[words[i][0].polygon for i in column] for column in found]

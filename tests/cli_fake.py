@@ -10,8 +10,8 @@ from typing import Any
 
 from signboard.commands import run as run_command
 from signboard.errors import PhotoError
-from signboard.layout import arrange
 from signboard.photo import load_photo
+from signboard.pipeline.layout import arrange
 from signboard.reading import Reading, Word
 
 

@@ -43,7 +43,7 @@ def test_reading_needs_none_of_the_training_libraries() -> None:
     blocked = ["albumentations", "pydantic", "yaml", "matplotlib", "shapely", "rapidfuzz", "tensorboard", "lmdb"]
     code = (
         f"import sys\nfor name in {blocked!r}: sys.modules[name] = None\n"
-        "import signboard, signboard.reader, signboard.layout, signboard.output, signboard.translation\n"
+        "import signboard, signboard.reader, signboard.pipeline.layout, signboard.output, signboard.translation\n"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert result.returncode == 0, result.stderr

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from signboard.pipeline.mending.verification import from_cards
 from signboard.reader import Reader
-from signboard.sifting import from_cards
 from signboard.weights import WEIGHTS_FOLDER, load_card, sha256
 
 ROOT = Path(__file__).parents[1]
@@ -63,8 +63,8 @@ def test_reading_opens_no_socket(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Reader(device="cpu", translate=True).read(ROOT / "data" / "samples" / "station.jpg").words
 
 
-def test_the_shipped_sifting_is_for_the_shipped_detector() -> None:
+def test_the_shipped_verifier_is_for_the_shipped_detector() -> None:
     detector, recognizer = (load_card(WEIGHTS_FOLDER / f"{kind}.json", kind) for kind in ("detector", "recognizer"))
-    sifting = from_cards(detector, recognizer)
-    assert sifting is not None and sifting.candidates < detector["inference"]["box_threshold"]
-    assert sifting.keeps("station", 0.9, 0.7) and not sifting.keeps("", 0.9, 0.7)
+    verifier = from_cards(detector, recognizer)
+    assert verifier is not None and verifier.candidates < detector["inference"]["box_threshold"]
+    assert verifier.accepts("station", 0.9, 0.7) and not verifier.accepts("", 0.9, 0.7)

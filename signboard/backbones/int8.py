@@ -30,26 +30,26 @@ _SAMPLE = 200_000  # values of a map that are looked at
 
 
 @dataclass(frozen=True, slots=True)
-class Grid:
-    """What the bytes of a map stand for: `scale * (byte - zero)`."""
+class QParams:
+    """Quantisation parameters: what the bytes of a map stand for: `scale * (byte - zero)`."""
 
     scale: float
     zero: int
 
     @classmethod
-    def over(cls, low: float, high: float) -> Grid:
-        """The finest grid that holds `low` to `high`, and 0 exactly (padding is 0)."""
+    def over(cls, low: float, high: float) -> QParams:
+        """The finest scale that holds `low` to `high`, and 0 exactly (padding is 0)."""
         low, high = min(low, 0.0), max(high, 0.0)
         scale = max(high - low, 1e-6) / 255.0
         return cls(scale, min(max(round(-low / scale), 0), 255))
 
 
 @dataclass(frozen=True, slots=True)
-class Map:
-    """Values (N, C, H, W), channels last in memory: bytes on a grid, or float32 where there is none."""
+class QTensor:
+    """Values (N, C, H, W), channels last in memory: bytes with their `qparams`, or float32 where there is none."""
 
     values: Tensor
-    grid: Grid | None = None
+    qparams: QParams | None = None
 
 
 class Ranges:
@@ -65,13 +65,13 @@ class Ranges:
     def __init__(self, table: Mapping[str, Sequence[float]] | None = None) -> None:
         self.measuring = table is None
         self._seen: dict[str, list[tuple[float, float]]] = {}
-        self._grids: dict[str, Grid] = {}
+        self._qparams: dict[str, QParams] = {}
         if table is not None:
             try:
                 for name, (low, high) in table.items():
                     if not -math.inf < low <= high < math.inf:
                         raise WeightsError(f"ranges: {name}: not from low to high: {low}, {high}")
-                    self._grids[name] = Grid.over(float(low), float(high))
+                    self._qparams[name] = QParams.over(float(low), float(high))
             except (AttributeError, TypeError, ValueError):
                 raise WeightsError("ranges: must be an object of [low, high] by map; see scripts/quantize.py") from None
 
@@ -82,15 +82,15 @@ class Ranges:
         ends = torch.quantile(flat[::step], torch.tensor([_BEYOND, 1.0 - _BEYOND]))
         self._seen.setdefault(name, []).append((float(ends[0]), float(ends[1])))
 
-    def grid(self, name: str) -> Grid:
-        """The grid of the map `name`.
+    def qparams(self, name: str) -> QParams:
+        """The quantisation parameters of the map `name`.
 
         Raises:
             WeightsError: its range was not measured.
         """
-        if name not in self._grids:
+        if name not in self._qparams:
             raise WeightsError(f"ranges: {name} is missing; scripts/quantize.py measures them")
-        return self._grids[name]
+        return self._qparams[name]
 
     def table(self) -> dict[str, list[float]]:
         """[low, high] of each map that was seen: the mean over the pictures of what each picture needs."""
@@ -105,7 +105,8 @@ class Conv:
 
     Args:
         layer: a convolution with its batch norm folded in.
-        name: of the map that comes out; convolutions of one name share a grid, so that their maps can be joined.
+        name: of the map that comes out; convolutions of one name share their parameters, so that their
+            maps can be joined.
         ranges: of the maps' values.
         relu: whether negative values become 0.
         floats: whether float32 comes out, not bytes.
@@ -122,33 +123,34 @@ class Conv:
         self.ranges = ranges
         self.relu = relu
         self.floats = floats
-        self.out = Grid(1.0, 0) if floats or ranges.measuring else ranges.grid(name)
-        self._packed: dict[Grid, tuple[Tensor, ...]] = {}
+        self.out = QParams(1.0, 0) if floats or ranges.measuring else ranges.qparams(name)
+        self._packed: dict[QParams, tuple[Tensor, ...]] = {}
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_packed": {}}  # oneDNN's own tensors cannot be copied; they are made again
 
-    def __call__(self, x: Map, add: Map | None = None) -> Map:
+    def __call__(self, x: QTensor, add: QTensor | None = None) -> QTensor:
         """(N, C, H, W) -> (N, channels, H', W'), plus `add` of that shape, which is lost, then the ReLU."""
-        if x.grid is None:
+        if x.qparams is None:
             return self._in_floats(x, add)
-        weight, scales, zeros, bias = self._pack(x.grid)
+        weight, scales, zeros, bias = self._pack(x.qparams)
         layer = self.layer
         out = self.out
         dtype = torch.float32 if self.floats else torch.uint8
         common: tuple[Any, ...] = (bias, layer.stride, layer.padding, layer.dilation, layer.groups)
         after = "relu" if self.relu else "none"
         operator = torch.ops.onednn.qconv2d_pointwise
-        args: tuple[Any, ...] = (x.values, x.grid.scale, x.grid.zero, weight, scales, zeros)
+        args: tuple[Any, ...] = (x.values, x.qparams.scale, x.qparams.zero, weight, scales, zeros)
         if add is None:
             values = operator(*args, *common, out.scale, out.zero, dtype, after, [], "")
         else:
-            assert add.grid is not None
-            adding: tuple[Any, ...] = (add.grid.scale, add.grid.zero, "sum", 1.0, "relu" if self.relu else None, [], "")
+            assert add.qparams is not None
+            then = "relu" if self.relu else None
+            adding: tuple[Any, ...] = (add.qparams.scale, add.qparams.zero, "sum", 1.0, then, [], "")
             values = operator.binary(*args, add.values, *common, out.scale, out.zero, dtype, *adding)
-        return Map(values, None if self.floats else out)
+        return QTensor(values, None if self.floats else out)
 
-    def _in_floats(self, x: Map, add: Map | None) -> Map:
+    def _in_floats(self, x: QTensor, add: QTensor | None) -> QTensor:
         values = self.layer(x.values)
         if add is not None:
             values = values + add.values
@@ -156,11 +158,11 @@ class Conv:
             values = values.relu()
         if not self.floats:
             self.ranges.see(self.name, values)
-        return Map(values)
+        return QTensor(values)
 
-    def _pack(self, grid: Grid) -> tuple[Tensor, ...]:
-        """Weights as oneDNN wants them for maps on `grid`: bytes, their scales and zeros, the bias."""
-        if grid not in self._packed:
+    def _pack(self, qparams: QParams) -> tuple[Tensor, ...]:
+        """Weights as oneDNN wants them for maps with `qparams`: bytes, their scales and zeros, the bias."""
+        if qparams not in self._packed:
             layer = self.layer
             weight = layer.weight.detach()
             scales = weight.abs().amax(dim=(1, 2, 3)).clamp(min=1e-8) / 127.0
@@ -168,10 +170,18 @@ class Conv:
             zeros = torch.zeros(len(scales), dtype=torch.int32)
             bias = torch.zeros(len(scales)) if layer.bias is None else layer.bias.detach().float()
             packed = torch.ops.onednn.qconv_prepack(
-                whole, scales, grid.scale, grid.zero, layer.stride, layer.padding, layer.dilation, layer.groups, None
+                whole,
+                scales,
+                qparams.scale,
+                qparams.zero,
+                layer.stride,
+                layer.padding,
+                layer.dilation,
+                layer.groups,
+                None,
             )
-            self._packed[grid] = (packed, scales, zeros, bias)
-        return self._packed[grid]
+            self._packed[qparams] = (packed, scales, zeros, bias)
+        return self._packed[qparams]
 
 
 def measured_ranges(card: Mapping[str, Any]) -> Any:
@@ -198,13 +208,13 @@ def precision_of(name: str, device: torch.device, card: Mapping[str, Any], where
     return choose_precision(name, device, measured=measured)
 
 
-def pixel_grid(mean: Sequence[float]) -> Grid:
-    """The grid of a picture's own bytes, about `mean` (of each channel, in bytes): what lies beyond its edges."""
-    return Grid(1.0, round(sum(mean) / len(mean)))
+def pixel_qparams(mean: Sequence[float]) -> QParams:
+    """Of a picture's own bytes, about `mean` (of each channel, in bytes): the value of what lies beyond its edges."""
+    return QParams(1.0, round(sum(mean) / len(mean)))
 
 
 def pixel_conv(layer: nn.Conv2d, mean: Sequence[float], std: Sequence[float]) -> nn.Conv2d:
-    """A convolution of normalised pixels as one of bytes less the zero of their `pixel_grid`.
+    """A convolution of normalised pixels as one of bytes less the zero of their `pixel_qparams`.
 
     Beyond the picture's edges there is that zero instead of each channel's mean, which are nearly the same.
 
@@ -221,39 +231,41 @@ def pixel_conv(layer: nn.Conv2d, mean: Sequence[float], std: Sequence[float]) ->
     )
     with torch.no_grad():
         weight = layer.weight / torch.tensor(std).view(1, -1, 1, 1)
-        shift = (pixel_grid(mean).zero - torch.tensor(mean)).view(1, -1, 1, 1)
+        shift = (pixel_qparams(mean).zero - torch.tensor(mean)).view(1, -1, 1, 1)
         result.weight.copy_(weight)
         assert result.bias is not None
         result.bias.copy_((weight * shift).sum(dim=(1, 2, 3)) + (0.0 if layer.bias is None else layer.bias))
     return result
 
 
-def pixels(batch: Tensor, grid: Grid, ranges: Ranges) -> Map:
+def pixels(batch: Tensor, qparams: QParams, ranges: Ranges) -> QTensor:
     """Pictures (N, H, W, 3) uint8 -> a map of their bytes, or of floats on the same scale while ranges are measured."""
     values = batch.permute(0, 3, 1, 2)
-    return Map(values.float() - grid.zero) if ranges.measuring else Map(values, grid)
+    return QTensor(values.float() - qparams.zero) if ranges.measuring else QTensor(values, qparams)
 
 
-def max_pool(x: Map, layer: nn.MaxPool2d) -> Map:
-    """`layer`, of bytes or floats: the grid stays."""
-    if x.grid is None:
-        return Map(layer(x.values))
+def max_pool(x: QTensor, layer: nn.MaxPool2d) -> QTensor:
+    """`layer`, of bytes or floats: the parameters stay."""
+    if x.qparams is None:
+        return QTensor(layer(x.values))
     pairs = (layer.kernel_size, layer.stride, layer.padding)
     size, stride, padding = ([n, n] if isinstance(n, int) else list(n) for n in pairs)
-    return Map(torch.ops.quantized.max_pool2d(x.values, size, stride, padding, [1, 1], False), x.grid)
+    return QTensor(torch.ops.quantized.max_pool2d(x.values, size, stride, padding, [1, 1], False), x.qparams)
 
 
-def nearest(x: Map, size: Sequence[int]) -> Map:
+def nearest(x: QTensor, size: Sequence[int]) -> QTensor:
     """A map enlarged to (height, width) by repeating values."""
     if tuple(x.values.shape[-2:]) == tuple(size):
         return x
-    return Map(F.interpolate(x.values, size=tuple(size), mode="nearest"), x.grid)
+    return QTensor(F.interpolate(x.values, size=tuple(size), mode="nearest"), x.qparams)
 
 
-def joined(maps: Sequence[Map]) -> Map:
-    """Maps of one grid, channels one after the other."""
-    assert len({m.grid for m in maps}) == 1
-    return Map(torch.cat([m.values for m in maps], dim=1).contiguous(memory_format=torch.channels_last), maps[0].grid)
+def joined(maps: Sequence[QTensor]) -> QTensor:
+    """Maps with the same `qparams`, channels one after the other."""
+    assert len({m.qparams for m in maps}) == 1
+    return QTensor(
+        torch.cat([m.values for m in maps], dim=1).contiguous(memory_format=torch.channels_last), maps[0].qparams
+    )
 
 
 def doubling_conv(layer: nn.ConvTranspose2d) -> nn.Conv2d:
@@ -269,11 +281,11 @@ def doubling_conv(layer: nn.ConvTranspose2d) -> nn.Conv2d:
     return result
 
 
-def unfolded_twice(x: Map) -> Map:
+def unfolded_twice(x: QTensor) -> QTensor:
     """(N, 4 * C, H, W) of a `doubling_conv` -> (N, C, 2 * H, 2 * W)."""
     n, c, h, w = x.values.shape
     rows = x.values.permute(0, 2, 3, 1).view(n, h, w, 2, 2, c // 4).permute(0, 1, 3, 2, 4, 5)
-    return Map(rows.reshape(n, 2 * h, 2 * w, c // 4).permute(0, 3, 1, 2), x.grid)
+    return QTensor(rows.reshape(n, 2 * h, 2 * w, c // 4).permute(0, 3, 1, 2), x.qparams)
 
 
 class _Block:
@@ -288,7 +300,7 @@ class _Block:
         shortcut = block.downsample
         self.shortcut = None if shortcut is None else Conv(shortcut[0], f"{name}.shortcut", ranges)  # type: ignore[arg-type]
 
-    def __call__(self, x: Map) -> Map:
+    def __call__(self, x: QTensor) -> QTensor:
         before = x if self.shortcut is None else self.shortcut(x)
         for conv in self.convs[:-1]:
             x = conv(x)
@@ -314,11 +326,11 @@ class ByteResNet:
         ]
 
     @property
-    def last(self) -> Grid:
-        """The grid of the coarsest map; its zero is 0."""
+    def last(self) -> QParams:
+        """The quantisation parameters of the coarsest map; its zero is 0."""
         return self.stages[-1][-1].convs[-1].out
 
-    def __call__(self, x: Map) -> list[Map]:
+    def __call__(self, x: QTensor) -> list[QTensor]:
         """Pixels (N, 3, H, W) to the four maps of the backbone, finest first."""
         x = self.stem(x)
         if isinstance(self.pool, nn.MaxPool2d):

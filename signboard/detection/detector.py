@@ -16,10 +16,10 @@ from torch import Tensor
 from signboard.backbones.folding import folded
 from signboard.backbones.int8 import Ranges, measured_ranges, precision_of
 from signboard.batching import one_ahead, to_device
+from signboard.detection.coarse import LARGE, with_large_words, with_unsure
 from signboard.detection.int8 import ByteDetector, has_bytes
 from signboard.detection.maps import SHRINK_RATIO, polygons_from_map
 from signboard.detection.network import MEAN, STD, DetectorConfig, DetectorNetwork
-from signboard.detection.overview import LARGE, with_large_words, with_unsure
 from signboard.devices import computed
 from signboard.errors import WeightsError
 from signboard.geometry import FloatArray, ImageArray
@@ -32,7 +32,7 @@ LARGE_ENOUGH = 1280  # pixels: nor is any enlarged to a longer side of more
 _FLOAT_SIDE = 1280
 # A small picture that is not at least this much smaller than the large one shows nothing new; of such photos another
 # is made, of this share of the large one's side.
-_OVERVIEW_WORTH, _OVERVIEW_SHARE = 1.5, 1 / 3
+_COARSE_WORTH, _COARSE_SHARE = 1.5, 1 / 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +82,8 @@ class Detector:
     Args:
         network: a trained network; it is put in evaluation mode.
         side: the longer side, in pixels, that photos are resized to.
-        overview: the longer side of a second, small picture of each photo, on which words are found that are too large
-            on the first (see `overview.py`), smaller for small photos; None: only one is looked at.
+        coarse_side: the longer side of a second, small picture of each photo, on which words are found that are too
+            large on the first (see `coarse.py`), smaller for small photos; None: only one is looked at.
         threshold, box_threshold: see `maps.polygons_from_map`.
         device: where the network runs.
         dtype: what the network computes in: float32, a half precision, or int8 (see `backbones.int8`; on a processor,
@@ -96,7 +96,7 @@ class Detector:
         network: DetectorNetwork,
         *,
         side: int = 1280,
-        overview: int | None = None,
+        coarse_side: int | None = None,
         threshold: float = 0.55,
         box_threshold: float = 0.65,
         shrink_ratio: float = SHRINK_RATIO,
@@ -119,7 +119,7 @@ class Detector:
             if self.device.type == "cpu":
                 self._folded = self._folded.to(dtype)
         self.side = side
-        self.overview = overview
+        self.coarse_side = coarse_side
         self.threshold = threshold
         self.box_threshold = box_threshold
         self.shrink_ratio = shrink_ratio
@@ -141,7 +141,10 @@ class Detector:
         """
         path = Path(card_path) if card_path is not None else WEIGHTS_FOLDER / "detector.json"
         network, card = load_network(path, "detector", lambda card: DetectorNetwork(DetectorConfig(**card["config"])))
-        settings = {**card.get("inference", {}), **{k: v for k, v in options.items() if v is not None}}
+        inference = dict(card.get("inference", {}))
+        if "overview" in inference:  # cards before 0.2
+            inference["coarse_side"] = inference.pop("overview")
+        settings = {**inference, **{k: v for k, v in options.items() if v is not None}}
         if precision is not None:
             device = torch.device(settings.get("device", "cpu"))
             settings["dtype"] = precision_of(precision, device, card, str(path), able=has_bytes(network))
@@ -182,10 +185,10 @@ class Detector:
         sure = self.box_threshold if box_threshold is None else box_threshold
         least = sure if candidates is None else min(sure, candidates)
         found = self._look(photos, [side or self.side] * len(photos), least)
-        if self.overview is None or side is not None:
+        if self.coarse_side is None or side is not None:
             return [Detections.of(with_unsure(fine.words(at_least=sure), fine.words(below=sure))) for fine in found]
         large = [max(network_size(*p.shape[:2], side=self.side)) for p in photos]
-        small = [self.overview if n >= _OVERVIEW_WORTH * self.overview else round(n * _OVERVIEW_SHARE) for n in large]
+        small = [self.coarse_side if n >= _COARSE_WORTH * self.coarse_side else round(n * _COARSE_SHARE) for n in large]
         results = []
         for photo, s, fine, coarse in zip(photos, small, found, self._look(photos, small, least), strict=True):
             shape = photo.shape[:2]

@@ -10,13 +10,13 @@ from signboard.backbones.folding import folded
 from signboard.backbones.int8 import (
     ByteResNet,
     Conv,
-    Map,
+    QTensor,
     Ranges,
     doubling_conv,
     joined,
     nearest,
     pixel_conv,
-    pixel_grid,
+    pixel_qparams,
     pixels,
     unfolded_twice,
 )
@@ -42,7 +42,7 @@ class ByteDetector:
         assert isinstance(net.backbone, ResNet)
         self.ranges = ranges
         mean, std = ([255.0 * v for v in values] for values in (MEAN, STD))
-        self.grid = pixel_grid(mean)
+        self.qparams = pixel_qparams(mean)
         self.backbone = ByteResNet(net.backbone, pixel_conv(net.backbone.conv1, mean, std), ranges)
         self.levels = net.levels
         self.lateral = [Conv(c, f"neck.{i}", ranges) for i, c in enumerate(net.neck.lateral)]  # type: ignore[arg-type]
@@ -59,7 +59,7 @@ class ByteDetector:
     @torch.inference_mode()
     def __call__(self, batch: Tensor) -> Tensor:
         """Pictures (N, H, W, 3) uint8, H and W multiples of 32 -> logits (N, H, W) float32."""
-        x = pixels(batch, self.grid, self.ranges)
+        x = pixels(batch, self.qparams, self.ranges)
         features = self.backbone(x)
         maps = [features[i] for i in self.levels]
         level = self.lateral[-1](maps[-1])
@@ -71,7 +71,7 @@ class ByteDetector:
         fused = joined([nearest(conv(m), size) for conv, m in zip(self.smooth, levels, strict=True)])
         up = unfolded_twice(self.up(self.reduce(fused)))
         y = self.detail(self.edges(x), up)
-        y = self.refine(y, Map(y.values.clone(), y.grid))
+        y = self.refine(y, QTensor(y.values.clone(), y.qparams))
         return unfolded_twice(self.last(y)).values[:, 0]
 
 

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from signboard.backbones.folding import folded
-from signboard.backbones.int8 import ByteResNet, Ranges, pixel_conv, pixel_grid, pixels
+from signboard.backbones.int8 import ByteResNet, Ranges, pixel_conv, pixel_qparams, pixels
 from signboard.backbones.resnet import ResNet
 from signboard.recognition.network import RecognizerNetwork
 
@@ -33,7 +33,7 @@ class ByteRecognizer:
         assert isinstance(net.backbone, ResNet)
         self.ranges = ranges
         mean = [MIDDLE] * 3
-        self.grid = pixel_grid(mean)
+        self.qparams = pixel_qparams(mean)
         self.backbone = ByteResNet(net.backbone, pixel_conv(net.backbone.conv1, mean, mean), ranges)
         # Too few bytes a frame: oneDNN's kernels for them are slow at some widths.
         weight, bias = _over_rows(net.collapse[0])  # type: ignore[arg-type]
@@ -46,7 +46,7 @@ class ByteRecognizer:
     @torch.inference_mode()
     def __call__(self, batch: Tensor) -> Tensor:
         """Crops (N, height, W, 3) uint8 -> logits (N, T, classes) of `dtype`."""
-        values = self.backbone(pixels(batch, self.grid, self.ranges))[-1].values
+        values = self.backbone(pixels(batch, self.qparams, self.ranges))[-1].values
         n, c, rows, t = values.shape
         # In memory (N, rows, T, C) -> (N, T, rows * C).
         frames = values.permute(0, 3, 2, 1).reshape(n, t, rows * c).to(self.dtype)

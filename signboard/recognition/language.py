@@ -164,7 +164,7 @@ class LanguageModel:
     that does not know the symbol gives a factor. After a character that is not part of a word the context starts anew.
 
     Args:
-        symbols: what the model knows, in the order of its symbols from 2 on.
+        symbols: what the model is_word, in the order of its symbols from 2 on.
         order: symbols of the longest n-gram.
         unigram: (S,) uint8, -log probability of each symbol in `STEP`s.
         ngrams: codes of n-grams of two and more symbols -> -log probability, -log backoff factor.
@@ -255,7 +255,7 @@ class LanguageModel:
         slot = self.words.find(word_code(symbols))
         return None if slot < 0 else -STEP * self.words.column(0)[slot]
 
-    def knows(self, text: str) -> bool:
+    def is_word(self, text: str) -> bool:
         """Whether the word list has `text`, marks around it and case left aside. Single letters are no words."""
         symbols = self._word_symbols(text)
         return bool(symbols) and self.word(symbols) is not None

@@ -139,8 +139,9 @@ class RecognizerTrainConfig(TrainConfig):
         foreign: weight of words in scripts that are not read, half of it cut from `scenes` (words whose `script` is one
             of `recognizer_task.FOREIGN`), the rest made up, which needs `fonts`; all of it where no photo has such
             words. Their label is empty, so that they are left out instead of being read as something.
-        remix: share of the real words, among those whose letters the weights of `start_from` find, of which parts are
-            shown alone or in another order (see `training.remixing`). A run that is resumed needs the same weights.
+        recombine: share of the real words, among those whose letters the weights of `start_from` find, of which parts
+            are shown alone or in another order (see `training.recombination`). A run that is resumed needs the same
+            weights.
         phrases: share of synthetic crops that hold two or three words.
         synthetic_words: make so many different words, keep them in memory (about 25 kB each and worker) and draw from
             them; 0 makes every word anew, which needs more processor time than a narrow network's own training.
@@ -162,7 +163,7 @@ class RecognizerTrainConfig(TrainConfig):
     live_synthesis: float = Field(0.0, ge=0)
     pairs: float = Field(0.0, ge=0)
     foreign: float = Field(0.0, ge=0)
-    remix: float = Field(0.0, ge=0, le=1)
+    recombine: float = Field(0.0, ge=0, le=1)
     phrases: float = Field(0.03, ge=0, le=1)
     synthetic_words: int = Field(0, ge=0)
     flat_start_steps: int = Field(0, ge=0)

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from signboard.geometry import FloatArray, ImageArray, text_quad, text_size
-from signboard.joining import around, next_on_line
+from signboard.pipeline.mending.fragments import around, next_on_line
 from signboard.script import script_of
 
 # Crops are kept in memory with at most so many rows of text, and this share of their size around it.
@@ -27,7 +27,7 @@ class Crop:
         quad: (4, 2) of the word in it.
         text: what it says, as `charset.normalize` spells it; empty: nothing that is read.
         script: of the text.
-        cuts: where its letters part (see `remixing.letter_cuts`), empty: not known.
+        cuts: where its letters part (see `recombination.letter_cuts`), empty: not known.
     """
 
     image: ImageArray

@@ -28,7 +28,7 @@ def detector_ranges(detector: Detector, photos: Iterable[ImageArray]) -> dict[st
     ranges = Ranges()
     network = ByteDetector(detector.network, ranges)
     for photo in photos:
-        for side in {detector.side, detector.overview or detector.side}:
+        for side in {detector.side, detector.coarse_side or detector.side}:
             size = network_size(*photo.shape[:2], side=side)
             network(torch.from_numpy(resize_for_network(photo, size))[None])
     return _table(ranges)

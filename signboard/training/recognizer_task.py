@@ -25,8 +25,8 @@ from signboard.training.config import CutData, RecognizerTrainConfig
 from signboard.training.crops import MARGIN, Crop, cut_with_margin, leaning_box, neighbours, stretched, whole_crop
 from signboard.training.detector_task import make_synthesizer
 from signboard.training.engine import Batch, pick_device, pick_precision
-from signboard.training.growing import start_network
-from signboard.training.remixing import remix, with_cuts
+from signboard.training.net2net import start_network
+from signboard.training.recombination import recombine, with_cuts
 
 # Shares of the crops that are cut out by the box around a leaning word, or with much room around it.
 _LEANING, _ROOMY = 0.12, 0.1
@@ -70,7 +70,7 @@ class WordBatches:
         self.weights = weights / weights.sum()
         self.synthesizer = synthesizer
         self.repeat_after = config.synthetic_words
-        self.remix = config.remix
+        self.recombine = config.recombine
         self._made: dict[int, tuple[ImageArray, str]] = {}
         self.seed = config.seed
         self.batch_size = config.batch_size
@@ -120,8 +120,8 @@ class WordBatches:
         which = int(rng.choice(len(self.weights), p=self.weights))
         if which < len(self.sources):
             crop = self.sources[which][rng.integers(len(self.sources[which]))]
-            if self.remix and rng.random() < self.remix and crop.cuts:
-                crop = remix(crop, rng)
+            if self.recombine and rng.random() < self.recombine and crop.cuts:
+                crop = recombine(crop, rng)
             return crop.image, self._boxed(crop.quad, rng), crop.text, True
         if which > len(self.sources):
             whole = whole_crop(self.synthesizer.foreign_crop(index).image, "")
@@ -313,9 +313,9 @@ class RecognizerTask:
         if others:
             self._add(sources, "words in other scripts (cut from photos)", others, config.foreign / 2)
             foreign_made /= 2
-        if config.remix:
+        if config.recombine:
             if config.start_from is None:
-                raise ConfigError("remix: needs start_from, the weights that tell where letters stand")
+                raise ConfigError("recombine: needs start_from, the weights that tell where letters stand")
             if config.threads:
                 torch.set_num_threads(config.threads)
             device = pick_device(config.device)

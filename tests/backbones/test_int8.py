@@ -18,14 +18,14 @@ from torch.nn import functional as F
 
 from signboard.backbones.int8 import (
     Conv,
-    Grid,
-    Map,
+    QParams,
+    QTensor,
     Ranges,
     doubling_conv,
     joined,
     max_pool,
     pixel_conv,
-    pixel_grid,
+    pixel_qparams,
     pixels,
     unfolded_twice,
 )
@@ -46,13 +46,13 @@ ROOT = Path(__file__).parents[2]
 needs_bytes = pytest.mark.skipif(not multiplies_bytes(), reason="this processor has no products of bytes (VNNI)")
 
 
-def _map(values: Tensor, grid: Grid) -> Map:
-    whole = (values / grid.scale + grid.zero).round().clamp(0, 255).to(torch.uint8)
-    return Map(whole.contiguous(memory_format=torch.channels_last), grid)
+def _map(values: Tensor, qparams: QParams) -> QTensor:
+    whole = (values / qparams.scale + qparams.zero).round().clamp(0, 255).to(torch.uint8)
+    return QTensor(whole.contiguous(memory_format=torch.channels_last), qparams)
 
 
-def _floats(x: Map) -> Tensor:
-    return x.values.float() if x.grid is None else (x.values.float() - x.grid.zero) * x.grid.scale
+def _floats(x: QTensor) -> Tensor:
+    return x.values.float() if x.qparams is None else (x.values.float() - x.qparams.zero) * x.qparams.scale
 
 
 def _random(*shape: int) -> Tensor:
@@ -78,12 +78,12 @@ def _lively(net: nn.Module) -> nn.Module:
     return net.eval()
 
 
-def test_a_grid_holds_its_range_and_zero() -> None:
-    assert Grid.over(0.0, 25.5) == Grid(pytest.approx(0.1), 0)  # type: ignore[arg-type]
-    grid = Grid.over(-1.0, 3.0)
-    assert grid.scale == pytest.approx(4 / 255) and grid.zero == 64
-    assert (255 - grid.zero) * grid.scale == pytest.approx(3.0, abs=grid.scale)
-    assert Grid.over(2.0, 5.0).zero == 0 and Grid.over(-5.0, -2.0).zero == 255
+def test_parameters_hold_its_range_and_zero() -> None:
+    assert QParams.over(0.0, 25.5) == QParams(pytest.approx(0.1), 0)  # type: ignore[arg-type]
+    qparams = QParams.over(-1.0, 3.0)
+    assert qparams.scale == pytest.approx(4 / 255) and qparams.zero == 64
+    assert (255 - qparams.zero) * qparams.scale == pytest.approx(3.0, abs=qparams.scale)
+    assert QParams.over(2.0, 5.0).zero == 0 and QParams.over(-5.0, -2.0).zero == 255
 
 
 def test_ranges_leave_out_the_few_and_name_what_is_missing() -> None:
@@ -94,7 +94,7 @@ def test_ranges_leave_out_the_few_and_name_what_is_missing() -> None:
     low, high = ranges.table()["map"]
     assert low == pytest.approx(-2.0, abs=0.02) and high == pytest.approx(4.0, abs=0.02)
     with pytest.raises(WeightsError, match="other is missing"):
-        Ranges(ranges.table()).grid("other")
+        Ranges(ranges.table()).qparams("other")
 
 
 @pytest.mark.parametrize(
@@ -110,57 +110,57 @@ def test_a_table_of_no_ranges_is_refused(table: Any) -> None:
 @pytest.mark.parametrize("added", [False, True])
 def test_a_convolution_in_bytes_is_that_of_floats(relu: bool, added: bool) -> None:
     layer = nn.Conv2d(8, 16, 3, 2, 1)
-    x = _map(_random(2, 8, 12, 20), Grid.over(-3.0, 3.0))
-    add = _map(_random(2, 16, 6, 10), Grid.over(-4.0, 3.0)) if added else None
+    x = _map(_random(2, 8, 12, 20), QParams.over(-3.0, 3.0))
+    add = _map(_random(2, 16, 6, 10), QParams.over(-4.0, 3.0)) if added else None
     conv = Conv(layer, "out", Ranges({"out": [0.0 if relu else -4.0, 4.0]}), relu=relu)
     with torch.inference_mode():
         expected = layer(_floats(x)) + (0.0 if add is None else _floats(add))
         result = conv(x, add)  # may overwrite what is added
     expected = expected.relu() if relu else expected
-    assert result.values.dtype == torch.uint8 and result.grid is not None
-    # Half a step of the result's grid, and the weights' rounding.
-    assert (_floats(result) - expected.clamp(-4.0, 4.0)).abs().max() < 1.5 * result.grid.scale + 0.02
+    assert result.values.dtype == torch.uint8 and result.qparams is not None
+    # Half a step of the result's qparams, and the weights' rounding.
+    assert (_floats(result) - expected.clamp(-4.0, 4.0)).abs().max() < 1.5 * result.qparams.scale + 0.02
 
 
 @needs_bytes
 def test_floats_come_out_where_they_are_asked_for() -> None:
     layer = nn.Conv2d(8, 4, 1)
-    x = _map(_random(1, 8, 6, 6), Grid.over(-3.0, 3.0))
+    x = _map(_random(1, 8, 6, 6), QParams.over(-3.0, 3.0))
     with torch.inference_mode():
         result = Conv(layer, "out", Ranges({}), floats=True)(x)
-        assert result.grid is None and torch.allclose(result.values, layer(_floats(x)), atol=0.03)
+        assert result.qparams is None and torch.allclose(result.values, layer(_floats(x)), atol=0.03)
 
 
 def test_pixels_are_taken_as_they_are() -> None:
     layer, mean, std = nn.Conv2d(3, 4, 3), [124.0, 116.0, 104.0], [58.0, 57.0, 57.5]
     batch = torch.randint(0, 256, (1, 9, 9, 3), dtype=torch.uint8)
     ranges = Ranges()
-    grid = pixel_grid(mean)
+    qparams = pixel_qparams(mean)
     with torch.inference_mode():
-        own = pixel_conv(layer, mean, std)(pixels(batch, grid, ranges).values)
+        own = pixel_conv(layer, mean, std)(pixels(batch, qparams, ranges).values)
         normalised = (batch.permute(0, 3, 1, 2).float() - torch.tensor(mean).view(3, 1, 1)) / torch.tensor(std).view(
             3, 1, 1
         )
         assert torch.allclose(own, layer(normalised), atol=1e-4)
-    assert pixels(batch, grid, Ranges({})).values.dtype == torch.uint8
+    assert pixels(batch, qparams, Ranges({})).values.dtype == torch.uint8
 
 
 def test_a_doubling_convolution_is_the_transposed_one() -> None:
     layer = nn.ConvTranspose2d(5, 3, 2, 2)
     x = _random(2, 5, 4, 6)
     with torch.inference_mode():
-        assert torch.allclose(unfolded_twice(Map(doubling_conv(layer)(x))).values, layer(x), atol=1e-6)
+        assert torch.allclose(unfolded_twice(QTensor(doubling_conv(layer)(x))).values, layer(x), atol=1e-6)
 
 
 @needs_bytes
 def test_bytes_are_pooled_as_floats_are() -> None:
     layer = nn.MaxPool2d(3, 2, 1)
-    x = _map(_random(1, 8, 40, 60).relu(), Grid.over(0.0, 3.0))
+    x = _map(_random(1, 8, 40, 60).relu(), QParams.over(0.0, 3.0))
     assert torch.equal(_floats(max_pool(x, layer)), layer(_floats(x)))
 
 
-def test_maps_are_joined_on_one_grid_only() -> None:
-    one, other = (Map(torch.zeros(1, 2, 3, 3, dtype=torch.uint8), Grid(scale, 0)) for scale in (0.1, 0.2))
+def test_maps_are_joined_with_the_same_parameters_only() -> None:
+    one, other = (QTensor(torch.zeros(1, 2, 3, 3, dtype=torch.uint8), QParams(scale, 0)) for scale in (0.1, 0.2))
     assert joined([one, one]).values.shape == (1, 4, 3, 3)
     with pytest.raises(AssertionError):
         joined([one, other])
@@ -168,7 +168,7 @@ def test_maps_are_joined_on_one_grid_only() -> None:
 
 @needs_bytes
 def test_a_detector_in_bytes_finds_what_the_float_one_finds(network: DetectorNetwork) -> None:
-    floats = Detector(network, side=160, overview=96)
+    floats = Detector(network, side=160, coarse_side=96)
     generator = torch.Generator().manual_seed(3)
     coarse = torch.rand(2, 3, 12, 20, generator=generator)
     batch = (

@@ -101,7 +101,7 @@ def letter_cuts(strip: ImageArray, best: NDArray[np.int64], text: str, charset: 
     return tuple(cuts)
 
 
-def remix(crop: Crop, rng: np.random.Generator) -> Crop:
+def recombine(crop: Crop, rng: np.random.Generator) -> Crop:
     """A part of a word with cuts (`with_cuts`), or several parts of it side by side in any order, as a crop of its own.
 
     Raises:

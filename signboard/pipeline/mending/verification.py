@@ -15,7 +15,7 @@ from signboard.errors import WeightsError
 
 
 @dataclass(frozen=True, slots=True)
-class Sifting:
+class Verifier:
     """A logistic model of "this is a word, and its box fits".
 
     Attributes:
@@ -38,7 +38,7 @@ class Sifting:
         logit = self.bias + self.score * score + self.confidence * confidence + self.single * one + self.double * two
         return 1.0 / (1.0 + math.exp(min(-logit, 700.0)))
 
-    def keeps(self, text: str, confidence: float, score: float) -> bool:
+    def accepts(self, text: str, confidence: float, score: float) -> bool:
         """Whether the place is more probably a word than not."""
         return self.probability(text, confidence, score) >= 0.5
 
@@ -47,25 +47,26 @@ class Sifting:
         return {**asdict(self), "detector": detector["sha256"]}
 
 
-def from_cards(detector: dict[str, Any], recognizer: dict[str, Any]) -> Sifting | None:
-    """The recogniser's `sifting`, if its card has one, and for this detector's weights; else None.
+def from_cards(detector: dict[str, Any], recognizer: dict[str, Any]) -> Verifier | None:
+    """The recogniser's `verifier`, if its card has one, and for this detector's weights; else None.
 
     Raises:
         WeightsError: the section is damaged or not complete.
     """
-    if not recognizer.get("sifting"):
+    table = recognizer.get("verifier", recognizer.get("sifting"))  # cards before 0.2 say "sifting"
+    if not table:
         return None
     try:
-        section = dict(recognizer["sifting"])
+        section = dict(table)
         made_with = section.pop("detector")
-        sifting = Sifting(**{name: float(value) for name, value in section.items()})
-        if not all(math.isfinite(value) for value in asdict(sifting).values()):
+        verifier = Verifier(**{name: float(value) for name, value in section.items()})
+        if not all(math.isfinite(value) for value in asdict(verifier).values()):
             raise ValueError("a number is not finite")
     except KeyError as error:
-        raise WeightsError(f"the recogniser's card: sifting: {error} is missing") from None
+        raise WeightsError(f"the recogniser's card: verifier: {error} is missing") from None
     except (TypeError, ValueError) as error:
-        raise WeightsError(f"the recogniser's card: sifting: {error}") from None
-    return sifting if made_with == detector.get("sha256") else None
+        raise WeightsError(f"the recogniser's card: verifier: {error}") from None
+    return verifier if made_with == detector.get("sha256") else None
 
 
 def length_terms(text: str) -> tuple[float, float]:
@@ -74,4 +75,4 @@ def length_terms(text: str) -> tuple[float, float]:
     return float(length <= 1), float(length == 2)
 
 
-__all__ = ["Sifting", "from_cards", "length_terms"]
+__all__ = ["Verifier", "from_cards", "length_terms"]

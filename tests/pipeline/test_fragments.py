@@ -9,7 +9,7 @@ import pytest
 
 from signboard import Reader
 from signboard.detection import Detections, Detector
-from signboard.joining import next_on_line, one_letter_more, one_word, pieces
+from signboard.pipeline.mending.fragments import accepts_merge, merge_candidates, next_on_line, one_letter_more
 from signboard.recognition import LanguageModel, Recognizer
 from signboard.recognition.recognizer import CropReading
 
@@ -31,69 +31,71 @@ def test_the_nearest_word_to_the_right_on_the_line() -> None:
 
 def test_pieces_touch_or_are_single_letters() -> None:
     touching = [("Manch", _box(0, 0, 90, 30)), ("ester", _box(86, 0, 80, 30))]
-    ((i, j, quad, far),) = pieces(touching)
+    ((i, j, quad, far),) = merge_candidates(touching)
     assert (i, j, far) == (0, 1, False) and quad.tolist() == _box(0, 0, 166, 30).tolist()
-    assert pieces([("BUT", _box(0, 0, 60, 30)), ("IT'S", _box(62, 0, 60, 30))]) == []
-    ((i, j, *_),) = pieces([("TASTE", _box(0, 0, 90, 30)), ("R", _box(98, 0, 20, 30))])
+    assert merge_candidates([("BUT", _box(0, 0, 60, 30)), ("IT'S", _box(62, 0, 60, 30))]) == []
+    ((i, j, *_),) = merge_candidates([("TASTE", _box(0, 0, 90, 30)), ("R", _box(98, 0, 20, 30))])
     assert (i, j) == (0, 1)
-    assert pieces([("PLATFORM", _box(0, 0, 120, 30)), ("4", _box(140, 0, 15, 30))]) == []
+    assert merge_candidates([("PLATFORM", _box(0, 0, 120, 30)), ("4", _box(140, 0, 15, 30))]) == []
     # A word in three pieces: the closest two come first.
-    ((i, j, *_),) = pieces([("s", _box(0, 0, 20, 30)), ("t", _box(26, 0, 15, 30)), ("reet", _box(39, 0, 60, 30))])
+    ((i, j, *_),) = merge_candidates(
+        [("s", _box(0, 0, 20, 30)), ("t", _box(26, 0, 15, 30)), ("reet", _box(39, 0, 60, 30))]
+    )
     assert (i, j) == (1, 2)
 
 
 def test_what_is_believed() -> None:
     pieces_of = {"Manchester": (("Manch", 0.81), ("ester", 0.49)), "BUTIT'S": (("BUT", 0.99), ("IT'S", 0.98))}
-    assert one_word("Manchester", 0.99, *pieces_of["Manchester"])
-    assert not one_word("Man chester", 0.99, *pieces_of["Manchester"])  # the recogniser sees a space
-    assert not one_word("61tol", 0.59, ("61", 0.97), ("tol", 0.37))
-    assert not one_word("", 0.0, ("", 0.0), ("", 0.0))
+    assert accepts_merge("Manchester", 0.99, *pieces_of["Manchester"])
+    assert not accepts_merge("Man chester", 0.99, *pieces_of["Manchester"])  # the recogniser sees a space
+    assert not accepts_merge("61tol", 0.59, ("61", 0.97), ("tol", 0.37))
+    assert not accepts_merge("", 0.0, ("", 0.0), ("", 0.0))
     # Two known words must be read together with more certainty than a word whose pieces are none.
-    knows = {"but", "it's", "forum", "um", "for"}.__contains__
-    assert one_word("BUTIT'S", 0.9, *pieces_of["BUTIT'S"])
-    assert not one_word("but it's".replace(" ", ""), 0.9, ("but", 0.99), ("it's", 0.98), knows)
-    assert one_word("forum", 0.62, ("foru", 0.99), ("m", 0.99), knows)
-    assert not one_word("forum", 0.62, ("for", 0.99), ("um", 0.99), knows)
-    assert not one_word("forux", 0.78, ("foru", 0.99), ("x", 0.99), knows)
+    is_word = {"but", "it's", "forum", "um", "for"}.__contains__
+    assert accepts_merge("BUTIT'S", 0.9, *pieces_of["BUTIT'S"])
+    assert not accepts_merge("but it's".replace(" ", ""), 0.9, ("but", 0.99), ("it's", 0.98), is_word)
+    assert accepts_merge("forum", 0.62, ("foru", 0.99), ("m", 0.99), is_word)
+    assert not accepts_merge("forum", 0.62, ("for", 0.99), ("um", 0.99), is_word)
+    assert not accepts_merge("forux", 0.78, ("foru", 0.99), ("x", 0.99), is_word)
 
 
 def test_pieces_that_make_a_word_together_may_stand_apart() -> None:
     forum = [("FORU", _box(0, 0, 90, 30)), ("M", _box(103, 0, 26, 30)), ("4", _box(135, 0, 12, 30))]
-    assert [(i, j) for i, j, *_ in pieces(forum)] == [(1, 2)]  # the closest
-    assert [(i, j) for i, j, *_ in pieces(forum, {"FORUM"}.__contains__)] == [(0, 1)]
+    assert [(i, j) for i, j, *_ in merge_candidates(forum)] == [(1, 2)]  # the closest
+    assert [(i, j) for i, j, *_ in merge_candidates(forum, {"FORUM"}.__contains__)] == [(0, 1)]
     star = [("STAR", _box(0, 0, 90, 30)), ("WARS", _box(95, 0, 90, 30))]
-    assert [(i, j) for i, j, *_ in pieces(star, {"STARWARS", "STAR"}.__contains__)] == [(0, 1)]
-    assert pieces(star, {"STARWARS", "STAR", "WARS"}.__contains__) == []
+    assert [(i, j) for i, j, *_ in merge_candidates(star, {"STARWARS", "STAR"}.__contains__)] == [(0, 1)]
+    assert merge_candidates(star, {"STARWARS", "STAR", "WARS"}.__contains__) == []
 
 
 def test_a_single_letter_may_stand_where_its_neighbour_was_lost() -> None:
     debenhams = [("DEBENH", _box(0, 0, 150, 30)), ("M", _box(176, 6, 24, 18))]
-    assert [(i, j, far) for i, j, _, far in pieces(debenhams)] == [(0, 1, True)]
-    assert pieces(debenhams, {"DEBENH", "M"}.__contains__) == []
-    assert pieces([("DEBENH", _box(0, 0, 150, 30)), ("4", _box(176, 0, 24, 30))]) == []
-    assert pieces([("DEBENH", _box(0, 0, 150, 30)), ("M", _box(190, 0, 24, 30))]) == []  # too far
+    assert [(i, j, far) for i, j, _, far in merge_candidates(debenhams)] == [(0, 1, True)]
+    assert merge_candidates(debenhams, {"DEBENH", "M"}.__contains__) == []
+    assert merge_candidates([("DEBENH", _box(0, 0, 150, 30)), ("4", _box(176, 0, 24, 30))]) == []
+    assert merge_candidates([("DEBENH", _box(0, 0, 150, 30)), ("M", _box(190, 0, 24, 30))]) == []  # too far
     both = ("DEBENH", 0.99), ("M", 0.98)
-    assert one_word("DEBENHAM", 0.97, *both, far=True)
-    assert one_word("DEBENH'M", 0.97, *both, far=True)
-    assert not one_word("DEBENHAM", 0.94, *both, far=True)
-    assert not one_word("DEBENH M", 0.99, *both, far=True)
+    assert accepts_merge("DEBENHAM", 0.97, *both, far=True)
+    assert accepts_merge("DEBENH'M", 0.97, *both, far=True)
+    assert not accepts_merge("DEBENHAM", 0.94, *both, far=True)
+    assert not accepts_merge("DEBENH M", 0.99, *both, far=True)
     # None between, one lost, one behind the last, more than fit between.
     for text in ("DEBENHM", "DEBENAM", "DEBENHAMS", "DEBENHOUSEM"):
-        assert not one_word(text, 0.99, *both, far=True)
+        assert not accepts_merge(text, 0.99, *both, far=True)
 
 
 def test_a_small_mark_between_pieces_does_not_part_them() -> None:
     words = [("FORU", _box(0, 0, 90, 30)), ("-", _box(92, 7, 8, 17)), ("M", _box(103, 0, 26, 30))]
-    (pair,) = pieces(words, {"FORUM"}.__contains__)
+    (pair,) = merge_candidates(words, {"FORUM"}.__contains__)
     assert pair[:2] == (0, 2) and not pair.far
 
 
 def test_what_the_language_model_knows() -> None:
     language = LanguageModel.load()
     known = ["FORUM", "forum", "Police,", "(exit)", "station", "हिन्दी", "दिल्ली", "it's"]
-    assert [word for word in known if not language.knows(word)] == []
+    assert [word for word in known if not language.is_word(word)] == []
     unknown = ["", "A", "42", "COMMONWE", "EALTH", "qzxv", "B4", "क", "!?", "main road"]
-    assert [word for word in unknown if language.knows(word)] == []
+    assert [word for word in unknown if language.is_word(word)] == []
 
 
 def test_words_that_lack_a_letter() -> None:

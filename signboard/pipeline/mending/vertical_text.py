@@ -29,7 +29,7 @@ def letter(text: str) -> bool:
     return len(bases) == 1 and len(bases) + len(marks) == len(text)
 
 
-def stacks(words: Sequence[tuple[str, FloatArray]]) -> list[list[int]]:
+def vertical_words(words: Sequence[tuple[str, FloatArray]]) -> list[list[int]]:
     """Which of a photo's words are letters of words written downwards: indices from top to bottom, a list a word.
 
     Letters of a stack stand below one another, are about equally large, follow closely, and have nothing beside them:
@@ -95,4 +95,4 @@ def side_by_side(pixels: ImageArray, polygons: Sequence[FloatArray], height: int
     return np.concatenate([rectify(pixels, box([polygon]), height) for polygon in polygons], axis=1)
 
 
-__all__ = ["box", "letter", "side_by_side", "stacks"]
+__all__ = ["box", "letter", "side_by_side", "vertical_words"]

@@ -15,12 +15,12 @@ from PIL import Image, ImageDraw, ImageFont
 from signboard import Reader
 from signboard.detection import Detections, Detector
 from signboard.detection.detector import network_size, resize_for_network
-from signboard.geometry import ImageArray
+from signboard.geometry import ImageArray, overlap_share
 from signboard.output.annotate import FONT_PATH
+from signboard.pipeline.mending.verification import Verifier
+from signboard.pipeline.tiling import Found, Region, merge, regions
 from signboard.recognition import Recognizer
 from signboard.recognition.recognizer import CropReading
-from signboard.sifting import Sifting
-from signboard.tiling import Found, Region, merge, regions, shared
 
 SIDE = 256
 LEAST = 5  # rows of the network's picture that the fake detector must see of a word
@@ -207,12 +207,12 @@ def test_crumbs_inside_a_large_word_are_dropped_but_small_text_beside_it_stays()
 
 def test_shared_area() -> None:
     square = np.array([[0, 0], [10, 0], [10, 10], [0, 10]], np.float32)
-    assert shared(square, square + 5) == pytest.approx(0.25, abs=0.01)
-    assert shared(square, square + 20) == 0
-    assert shared(square, square * 0.5) == pytest.approx(1.0, abs=0.01)
-    assert shared(square, np.zeros((4, 2), np.float32)) == 0
+    assert overlap_share(square, square + 5) == pytest.approx(0.25, abs=0.01)
+    assert overlap_share(square, square + 20) == 0
+    assert overlap_share(square, square * 0.5) == pytest.approx(1.0, abs=0.01)
+    assert overlap_share(square, np.zeros((4, 2), np.float32)) == 0
     bent = np.array([[0, 0], [30, 0], [30, 30], [20, 30], [20, 10], [0, 10]], np.float32)
-    assert shared(bent, np.array([[0, 15], [15, 15], [15, 30], [0, 30]], np.float32)) == 0  # in its hollow
+    assert overlap_share(bent, np.array([[0, 15], [15, 15], [15, 30], [0, 30]], np.float32)) == 0  # in its hollow
 
 
 def test_many_photos_are_tiled_too(tmp_path: Path) -> None:
@@ -246,7 +246,7 @@ def test_places_that_may_be_words_are_looked_for_in_regions_too() -> None:
     bars = [(x, y, x + 60, y + 22) for y in (20, 70, 120, 170) for x in range(10, 1900, 100)]
     reader = Reader(
         device="cpu", detector=Doubting(), recognizer=ColourReader(), tile=True,
-        sifting=Sifting(0.3, 100.0, 0.0, 0.0, 0.0, 0.0),
+        verifier=Verifier(0.3, 100.0, 0.0, 0.0, 0.0, 0.0),
     )  # fmt: skip
     words = reader.read(board(bars, 2000, 220)).words
     sure = [word for word in words if word.detection_score == 0.9]
@@ -291,4 +291,4 @@ def test_a_wide_board_with_the_shipped_weights() -> None:
     right = [word for word in tiled.words if word.text.upper() in texts]
     assert len(right) >= 20 and len(right) >= sum(word.text.upper() in texts for word in plain.words)
     polygons = [np.array(word.polygon, np.float32) for word in tiled.words]
-    assert all(shared(a, b) < 0.5 for i, a in enumerate(polygons) for b in polygons[:i])
+    assert all(overlap_share(a, b) < 0.5 for i, a in enumerate(polygons) for b in polygons[:i])

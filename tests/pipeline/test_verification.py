@@ -17,22 +17,22 @@ from PIL import Image
 from signboard import Reader
 from signboard.detection import Detector, DetectorConfig, DetectorNetwork
 from signboard.errors import DataError, WeightsError
+from signboard.pipeline.mending.verification import Verifier, from_cards, length_terms
 from signboard.recognition import Recognizer, RecognizerConfig, RecognizerNetwork
-from signboard.sifting import Sifting, from_cards, length_terms
 from signboard.training.adapters import load_scenes
-from signboard.training.sifting import Place, everything, fit_sifting, places
+from signboard.training.verification import Place, accept_all, fit_verifier, places
 from signboard.weights import WEIGHTS_FOLDER, load_card
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 SAMPLE = ROOT / "data" / "samples" / "road.jpg"
-MODEL = Sifting(candidates=0.6, bias=-10.0, score=12.0, confidence=4.0, single=-3.0, double=-1.0)
+MODEL = Verifier(candidates=0.6, bias=-10.0, score=12.0, confidence=4.0, single=-3.0, double=-1.0)
 
 
 def test_both_networks_and_the_length_count() -> None:
     assert MODEL.probability("road", 0.5, 0.7) == pytest.approx(1 / (1 + math.exp(-0.4)))
     assert MODEL.probability("ro", 0.5, 0.7) == pytest.approx(1 / (1 + math.exp(0.6)))
-    assert MODEL.keeps("road", 0.5, 0.7) and not MODEL.keeps("ro", 0.5, 0.7) and not MODEL.keeps("r", 0.5, 0.7)
-    assert MODEL.keeps("r", 0.9, 0.8)  # letters that stand alone are words where both are sure
+    assert MODEL.accepts("road", 0.5, 0.7) and not MODEL.accepts("ro", 0.5, 0.7) and not MODEL.accepts("r", 0.5, 0.7)
+    assert MODEL.accepts("r", 0.9, 0.8)  # letters that stand alone are words where both are sure
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_letters_digits_and_their_signs_are_counted(text: str, terms: tuple[int,
 
 
 def test_a_card_names_the_detector_it_is_for() -> None:
-    recognizer = {"sifting": MODEL.to_card({"sha256": "abc"})}
+    recognizer = {"verifier": MODEL.to_card({"sha256": "abc"})}
     assert from_cards({"sha256": "abc"}, recognizer) == MODEL
     assert from_cards({"sha256": "other"}, recognizer) is None
     assert from_cards({}, recognizer) is None
@@ -62,13 +62,13 @@ def test_a_card_names_the_detector_it_is_for() -> None:
 
 @pytest.mark.parametrize(
     ("damage", "named"),
-    [({"double": None}, "double"), ({"detector": None}, "detector"), ({"score": "nan"}, "finite"), (None, "sifting")],
+    [({"double": None}, "double"), ({"detector": None}, "detector"), ({"score": "nan"}, "finite"), (None, "verifier")],
 )
 def test_a_damaged_section_is_an_error(damage: dict[str, str | None] | None, named: str) -> None:
     section: Any = {**MODEL.to_card({"sha256": "abc"}), **(damage or {})}
     section = {name: value for name, value in section.items() if value is not None} if damage else [1]
     with pytest.raises(WeightsError, match=named):
-        from_cards({"sha256": "abc"}, {"sifting": section})
+        from_cards({"sha256": "abc"}, {"verifier": section})
 
 
 def test_a_reader_keeps_what_the_model_keeps() -> None:
@@ -76,22 +76,22 @@ def test_a_reader_keeps_what_the_model_keeps() -> None:
     network = DetectorNetwork(DetectorConfig(width=0.125, neck=16))
     recognizer_network = RecognizerNetwork(RecognizerConfig(width=0.125, mixer=32, mixer_layers=1))
 
-    def reader(model: Sifting | None, **options: Any) -> Reader:
-        section = {} if model is None else {"sifting": model.to_card({"sha256": "abc"})}
+    def reader(model: Verifier | None, **options: Any) -> Reader:
+        section = {} if model is None else {"verifier": model.to_card({"sha256": "abc"})}
         detector = Detector(network, side=160, threshold=0.12, box_threshold=0.9, card={"sha256": "abc"})
         return Reader(detector=detector, recognizer=Recognizer(recognizer_network, card=section), **options)
 
     rng = np.random.default_rng(0)
     photo = rng.integers(0, 256, (120, 160, 3), dtype=np.uint8)
-    words = reader(everything(0.0)).read(photo).words
+    words = reader(accept_all(0.0)).read(photo).words
     assert words and not reader(None).read(photo).words  # by the detector's own threshold there are none
     # Whoever says a threshold gets it.
-    assert not reader(everything(0.0), detection_threshold=0.95).read(photo).words
+    assert not reader(accept_all(0.0), detection_threshold=0.95).read(photo).words
     assert len(reader(None, detection_threshold=0.0).read(photo).words) == len(words)
-    assert not reader(Sifting(0.0, -10.0, 0.0, 0.0, 0.0, 0.0)).read(photo).words
+    assert not reader(Verifier(0.0, -10.0, 0.0, 0.0, 0.0, 0.0)).read(photo).words
     scores = sorted({word.detection_score for word in words})
     middle = (scores[len(scores) // 2 - 1] + scores[len(scores) // 2]) / 2
-    surer = reader(Sifting(0.0, -1e5 * middle, 1e5, 0.0, 0.0, 0.0)).read(photo).words
+    surer = reader(Verifier(0.0, -1e5 * middle, 1e5, 0.0, 0.0, 0.0)).read(photo).words
     assert {w.polygon for w in surer} == {w.polygon for w in words if w.detection_score >= middle}
 
 
@@ -105,7 +105,7 @@ def _places(count: int, seed: int) -> list[Place]:
 
 
 def test_a_fit_finds_the_model_that_made_the_places() -> None:
-    found = fit_sifting([_places(30000, 0)], 0.6)
+    found = fit_verifier([_places(30000, 0)], 0.6)
     assert found.candidates == 0.6
     for name in ("bias", "score", "confidence", "single", "double"):
         assert getattr(found, name) == pytest.approx(getattr(MODEL, name), rel=0.1, abs=0.1), name
@@ -113,14 +113,14 @@ def test_a_fit_finds_the_model_that_made_the_places() -> None:
 
 def test_every_set_counts_the_same() -> None:
     few, many = _places(2000, 1), [Place(p.text, p.confidence, p.score, False) for p in _places(20000, 2)]
-    both = fit_sifting([few, many], 0.5)
+    both = fit_verifier([few, many], 0.5)
     mean = np.mean([both.probability(p.text, p.confidence, p.score) for p in few])
     assert 0.25 * np.mean([p.word for p in few]) < mean < 0.75 * np.mean([p.word for p in few])
 
 
 def test_nothing_to_tell_apart_is_an_error() -> None:
     with pytest.raises(DataError, match="both"):
-        fit_sifting([[Place("road", 0.9, 0.9, True)] * 5, []], 0.5)
+        fit_verifier([[Place("road", 0.9, 0.9, True)] * 5, []], 0.5)
 
 
 @pytest.mark.parametrize(("level", "width"), [("line", None), ("word", 999)])
@@ -130,11 +130,11 @@ def test_labels_that_say_nothing_of_words_are_an_error(tmp_path: Path, level: st
     row = {"image": str(SAMPLE), "width": width or size[0], "height": size[1], "level": level, "words": [word]}
     (tmp_path / "labels.jsonl").write_text(json.dumps(row) + "\n", encoding="utf-8")
     with pytest.raises(DataError, match=SAMPLE.name):
-        places(Reader(sifting=everything(0.6)), load_scenes(tmp_path))
+        places(Reader(verifier=accept_all(0.6)), load_scenes(tmp_path))
 
 
 def test_the_script_writes_the_recognisers_card(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    words = Reader(sifting=everything(0.6)).read(SAMPLE).words
+    words = Reader(verifier=accept_all(0.6)).read(SAMPLE).words
     rows = [{"polygon": word.polygon, "text": word.text, "ignore": False} for word in words[::2]]
     width, height = Image.open(SAMPLE).size
     row = {"image": str(SAMPLE), "width": width, "height": height, "split": "train", "words": rows}
@@ -142,7 +142,7 @@ def test_the_script_writes_the_recognisers_card(tmp_path: Path, capsys: pytest.C
     (tmp_path / "set" / "labels.jsonl").write_text(json.dumps(row) + "\n", encoding="utf-8")
     for name in ("recognizer.json", "recognizer.safetensors"):
         shutil.copy(WEIGHTS_FOLDER / name, tmp_path / name)
-    main = runpy.run_path(str(ROOT / "scripts" / "tune_sifting.py"))["main"]
+    main = runpy.run_path(str(ROOT / "scripts" / "fit_verifier.py"))["main"]
     card = tmp_path / "recognizer.json"
     common = ["--set", str(tmp_path / "set"), "--weights-recognizer", str(card)]
     assert main([*common, "--candidates", "0.6"]) == 0
@@ -151,6 +151,6 @@ def test_the_script_writes_the_recognisers_card(tmp_path: Path, capsys: pytest.C
     assert after["sha256"] == before["sha256"]
     made = from_cards(load_card(WEIGHTS_FOLDER / "detector.json", "detector"), after)
     assert made is not None and made.candidates == 0.6
-    assert {k: v for k, v in after.items() if k != "sifting"} == {k: v for k, v in before.items() if k != "sifting"}
+    assert {k: v for k, v in after.items() if k != "verifier"} == {k: v for k, v in before.items() if k != "verifier"}
     assert main([*common, "--split", "val"]) == 1
     assert "error: " in capsys.readouterr().err

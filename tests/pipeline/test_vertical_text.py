@@ -9,10 +9,10 @@ import pytest
 
 from signboard import Reader
 from signboard.detection import Detections, Detector
+from signboard.pipeline.mending.verification import Verifier
+from signboard.pipeline.mending.vertical_text import letter, side_by_side, vertical_words
 from signboard.recognition import Recognizer
 from signboard.recognition.recognizer import CropReading
-from signboard.sifting import Sifting
-from signboard.stacks import letter, side_by_side, stacks
 
 
 def _at(text: str, x: float, y: float, width: float = 30, height: float = 40) -> tuple[str, np.ndarray]:
@@ -30,9 +30,9 @@ def test_letters(text: str, single: bool) -> None:
 
 
 def test_a_column_of_letters_is_one_word_whatever_the_order() -> None:
-    assert stacks(HOTEL) == [[0, 1, 2, 3, 4]]
+    assert vertical_words(HOTEL) == [[0, 1, 2, 3, 4]]
     mixed = [HOTEL[i] for i in (3, 0, 4, 2, 1)]
-    assert [[mixed[i][0] for i in column] for column in stacks(mixed)] == [list("HOTEL")]
+    assert [[mixed[i][0] for i in column] for column in vertical_words(mixed)] == [list("HOTEL")]
 
 
 def test_narrow_letters_digits_among_letters_and_other_words_elsewhere() -> None:
@@ -43,7 +43,7 @@ def test_narrow_letters_digits_among_letters_and_other_words_elsewhere() -> None
         _at("E", 100, 200),
         _at("SHOP", 300, 60, 200),
     ]
-    assert stacks(words) == [[0, 1, 2, 3]]
+    assert vertical_words(words) == [[0, 1, 2, 3]]
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_narrow_letters_digits_among_letters_and_other_words_elsewhere() -> None
     ],
 )
 def test_what_is_no_word_written_downwards(words: list[tuple[str, np.ndarray]]) -> None:
-    assert stacks(words) == []
+    assert vertical_words(words) == []
 
 
 def test_letters_stand_side_by_side_in_the_crop() -> None:
@@ -125,8 +125,8 @@ def test_a_place_that_may_be_no_word_is_no_letter_of_a_column() -> None:
     for i, polygon in enumerate([*(polygon for _, polygon in HOTEL), HOTEL[-1][1] + np.array([0, 50], np.float32)]):
         (left, top), (right, bottom) = polygon[0].astype(int), polygon[2].astype(int)
         pixels[top:bottom, left:right] = 40 * min(i + 1, 5)
-    keep_all = Sifting(0.3, 100.0, 0.0, 0.0, 0.0, 0.0)
-    reader = Reader(device="cpu", detector=Unsure(), recognizer=_Letters("HOTEL", 0.97), sifting=keep_all)
+    keep_all = Verifier(0.3, 100.0, 0.0, 0.0, 0.0, 0.0)
+    reader = Reader(device="cpu", detector=Unsure(), recognizer=_Letters("HOTEL", 0.97), verifier=keep_all)
     words = sorted((word.text, word.detection_score) for word in reader.read(pixels).words)
     assert words == [("HOTEL", 0.8), ("L", 0.4)]
 

@@ -9,7 +9,7 @@ import torch
 
 from signboard.errors import WeightsError
 from signboard.recognition.network import RecognizerConfig, RecognizerNetwork
-from signboard.training.growing import grown, start_network
+from signboard.training.net2net import start_network, widened
 from signboard.weights import save_weights
 
 
@@ -25,7 +25,7 @@ def _network(seed: int, **changes: float | int | str) -> RecognizerNetwork:
 
 def test_the_wider_network_reads_as_the_narrower_one_did_and_can_learn() -> None:
     small, large = _network(0), _network(1, width=0.25)
-    large.load_state_dict(grown(small.state_dict(), large.state_dict()))
+    large.load_state_dict(widened(small.state_dict(), large.state_dict()))
     crops = torch.randn(2, 3, 32, 64)
     with torch.no_grad():
         expected = small.eval()(crops)[0]
@@ -55,7 +55,7 @@ def test_more_mixer_layers_change_nothing_at_first_and_can_learn(tmp_path: Path)
 
 def test_a_taller_crop_gets_the_kernel_stretched_over_its_rows() -> None:
     small, large = _network(0), _network(1, height=48)
-    state = grown(small.state_dict(), large.state_dict())
+    state = widened(small.state_dict(), large.state_dict())
     before, after = small.state_dict()["collapse.0.weight"], state["collapse.0.weight"]
     assert before.shape[2] == 2 and after.shape[2] == 3
     torch.testing.assert_close(after.sum(dim=2), before.sum(dim=2))
@@ -64,9 +64,9 @@ def test_a_taller_crop_gets_the_kernel_stretched_over_its_rows() -> None:
 def test_what_does_not_fit_is_named(tmp_path: Path) -> None:
     small, large = _network(0), _network(1, width=0.25)
     with pytest.raises(WeightsError, match=r"backbone\.\S+: has shape"):
-        grown(large.state_dict(), small.state_dict())
+        widened(large.state_dict(), small.state_dict())
     with pytest.raises(WeightsError, match=r"of another architecture: mixer\.1"):
-        grown(small.state_dict(), _network(1, mixer_layers=2).state_dict())
+        widened(small.state_dict(), _network(1, mixer_layers=2).state_dict())
     card = tmp_path / "small.json"
     save_weights(card, large.state_dict(), {"kind": "recognizer"})
     with pytest.raises(WeightsError, match=r"small\.json: backbone"):

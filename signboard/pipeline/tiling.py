@@ -11,9 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pyclipper
 
-from signboard.geometry import FloatArray, polygon_area, text_quad, text_size
+from signboard.geometry import FloatArray, overlap_share, polygon_area, text_quad, text_size
 
 # Of a region's side: neighbours share this much, so that a word up to this long is whole in one of them.
 OVERLAP = 0.25
@@ -153,7 +152,7 @@ class _Kept:
         crumbs = []
         for index in self._near(polygon):
             other = self.words[index][0]
-            if shared(polygon, other) <= _SAME:
+            if overlap_share(polygon, other) <= _SAME:
                 continue
             tall, small = min(text_size(polygon)), min(text_size(other))
             if not (tall > 2 * small and tall * scale >= _SURE_HEIGHT):
@@ -170,35 +169,13 @@ class _Kept:
 
     def has(self, polygon: FloatArray) -> bool:
         """Whether a word is at this piece's place already."""
-        return any(shared(polygon, self.words[index][0]) > _SAME_PIECE for index in self._near(polygon))
+        return any(overlap_share(polygon, self.words[index][0]) > _SAME_PIECE for index in self._near(polygon))
 
     def _near(self, polygon: FloatArray) -> list[int]:
         boxes = self._boxes[: len(self.words)]
         low, high = polygon.min(axis=0), polygon.max(axis=0)
         touching = (boxes[:, :2] < high).all(axis=1) & (boxes[:, 2:] > low).all(axis=1)
         return np.flatnonzero(touching).tolist()
-
-
-def shared(a: FloatArray, b: FloatArray) -> float:
-    """The area that two polygons (N, 2) have in common, over the smaller one's."""
-    smaller = min(abs(polygon_area(a)), abs(polygon_area(b)))
-    if smaller <= 0:
-        return 0.0
-    clipper = pyclipper.Pyclipper()
-    try:
-        clipper.AddPath(_whole_numbers(a), pyclipper.PT_SUBJECT, True)
-        clipper.AddPath(_whole_numbers(b), pyclipper.PT_CLIP, True)
-    except pyclipper.ClipperException:  # thinner than can be clipped
-        return 0.0
-    paths = clipper.Execute(pyclipper.CT_INTERSECTION, pyclipper.PFT_NONZERO, pyclipper.PFT_NONZERO)
-    common = 0.0
-    for path in paths:
-        common += abs(polygon_area((np.asarray(path) / 16).astype(np.float32)))
-    return common / smaller
-
-
-def _whole_numbers(polygon: FloatArray) -> list[list[int]]:
-    return np.round(np.asarray(polygon, np.float64) * 16).astype(np.int64).tolist()
 
 
 def _join(pieces: Sequence[Found]) -> list[Found]:
@@ -248,4 +225,4 @@ def _joined(a: Found, b: Found) -> Found | None:
     return Found(polygon, max(a.score, b.score), a.region, a.scale)
 
 
-__all__ = ["Found", "Region", "merge", "regions", "shared"]
+__all__ = ["Found", "Region", "merge", "regions"]

@@ -76,7 +76,9 @@ class Pair(NamedTuple):
     far: bool = False
 
 
-def pieces(words: Sequence[tuple[str, FloatArray]], knows: Callable[[str], bool] = lambda text: False) -> list[Pair]:
+def merge_candidates(
+    words: Sequence[tuple[str, FloatArray]], is_word: Callable[[str], bool] = lambda text: False
+) -> list[Pair]:
     """Neighbours that may be pieces of one word; each word once at most.
 
     Boxes of different words seldom touch, so those that do are asked about; of others, those with a single letter on
@@ -84,21 +86,21 @@ def pieces(words: Sequence[tuple[str, FloatArray]], knows: Callable[[str], bool]
 
     Args:
         words: (text, polygon (4, 2) in pixels, clockwise from the text's top-left) each.
-        knows: whether a text is a known word (`LanguageModel.knows`).
+        is_word: whether a text is a known word (`LanguageModel.is_word`).
     """
     quads = [text_quad(polygon).astype(np.float32) for _, polygon in words]
     single = [sum(unicodedata.category(c)[0] in "LN" for c in text) <= 1 for text, _ in words]
     near = []
     for i, j, gap in next_on_line(quads, least=_OVERLAP, most=_FAR_APART, alike=_ALIKE):
         first, second = words[i][0], words[j][0]
-        makes_one = knows(first + second) and not (knows(first) and knows(second))
+        makes_one = is_word(first + second) and not (is_word(first) and is_word(second))
         if makes_one or gap <= 0 or (gap < _APART and (single[i] or single[j])):
             near.append((0 if makes_one else 1, gap, i, j))
     asked = {(i, j) for _, _, i, j in near}
     for i, j, gap in next_on_line(quads, least=_OVERLAP, most=_LOST_BETWEEN, alike=_ALIKE_SINGLE):
         first, second = words[i][0], words[j][0]
         letter = (single[i] or single[j]) and not (first.isdecimal() or second.isdecimal())
-        if letter and (i, j) not in asked and not (knows(first) and knows(second)):
+        if letter and (i, j) not in asked and not (is_word(first) and is_word(second)):
             near.append((2, gap, i, j))
     taken: set[int] = set()
     found = []
@@ -109,12 +111,12 @@ def pieces(words: Sequence[tuple[str, FloatArray]], knows: Callable[[str], bool]
     return found
 
 
-def one_word(
+def accepts_merge(
     text: str,
     confidence: float,
     first: tuple[str, float],
     second: tuple[str, float],
-    knows: Callable[[str], bool] = lambda text: False,
+    is_word: Callable[[str], bool] = lambda text: False,
     *,
     far: bool = False,
 ) -> bool:
@@ -122,7 +124,7 @@ def one_word(
 
     Args:
         first, second: text and confidence of each piece.
-        knows, far: as for `pieces` and `Pair`.
+        is_word, far: as for `pieces` and `Pair`.
     """
     if not text or " " in text:
         return False
@@ -136,9 +138,9 @@ def one_word(
             and len(whole) - len(before) - len(behind) <= _MORE
         )
     least = min(first[1], second[1])
-    if knows(first[0]) and knows(second[0]):
+    if is_word(first[0]) and is_word(second[0]):
         return confidence >= max(_LEAST, least)
-    return confidence >= (_LEAST_KNOWN if knows(text) else max(_LEAST_UNKNOWN, least - _LESS))
+    return confidence >= (_LEAST_KNOWN if is_word(text) else max(_LEAST_UNKNOWN, least - _LESS))
 
 
 def one_letter_more(text: str, longer: str, before: bool) -> bool:

@@ -12,7 +12,7 @@ from signboard.recognition.network import MixerLayer
 from signboard.weights import load_card, load_state
 
 
-def grown(state: dict[str, Tensor], fresh: dict[str, Tensor]) -> dict[str, Tensor]:
+def widened(state: dict[str, Tensor], fresh: dict[str, Tensor]) -> dict[str, Tensor]:
     """Weights for a wider network that computes, at first, what the narrower one does.
 
     What is there already keeps its weights and hears nothing of the new channels (weights of zero); the new channels
@@ -61,8 +61,8 @@ def with_layers(state: dict[str, Tensor], network: nn.Module) -> dict[str, Tenso
 
 
 def start_network(network: nn.Module, card_path: Path, kind: str) -> None:
-    """Give `network` the weights of the card at `card_path`, grown where it is wider (see `grown`), taller or has more
-    mixer layers (see `with_layers`).
+    """Give `network` the weights of the card at `card_path`, widened where it is wider (see `widened`), taller or has
+    more mixer layers (see `with_layers`).
 
     Args:
         kind: of the card, such as "recognizer".
@@ -72,6 +72,6 @@ def start_network(network: nn.Module, card_path: Path, kind: str) -> None:
     """
     state = load_state(card_path, load_card(card_path, kind))
     try:
-        network.load_state_dict(grown(with_layers(state, network), network.state_dict()))
+        network.load_state_dict(widened(with_layers(state, network), network.state_dict()))
     except WeightsError as error:
         raise WeightsError(f"{card_path}: {error}") from None

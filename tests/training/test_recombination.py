@@ -16,7 +16,7 @@ from signboard.recognition.charset import Charset
 from signboard.training.config import RecognizerTrainConfig
 from signboard.training.crops import Crop, stretched, whole_crop
 from signboard.training.recognizer_task import RecognizerTask
-from signboard.training.remixing import letter_cuts, remix, with_cuts
+from signboard.training.recombination import letter_cuts, recombine, with_cuts
 
 FONTS = Path(signboard.output.__file__).parent / "fonts"
 
@@ -79,7 +79,7 @@ def test_what_is_put_together_reads_as_its_label_says(recognizer: Recognizer) ->
     crops = with_cuts([drawn(word) for word in ("HOTELS", "Garden", "2486", "किताब")], recognizer)
     assert [len(crop.cuts) for crop in crops] == [5, 5, 3, 2]
     rng = np.random.default_rng(0)
-    made = [remix(crop, rng) for crop in crops for _ in range(20)]
+    made = [recombine(crop, rng) for crop in crops for _ in range(20)]
     read = [text for text, _ in recognizer.read_crops([crop.image for crop in made])]
     right = sum(text == crop.text for text, crop in zip(read, made, strict=True))
     assert right >= 0.85 * len(made), [(t, c.text) for t, c in zip(read, made, strict=True) if t != c.text]
@@ -97,7 +97,7 @@ def test_only_the_ends_of_a_made_word_have_room_beside_them(recognizer: Recogniz
     (crop,) = with_cuts([drawn("HOTELS")], recognizer)
     rng = np.random.default_rng(1)
     for _ in range(200):
-        text = remix(crop, rng).text
+        text = recombine(crop, rng).text
         assert "H" not in text[1:] and "S" not in text[:-1]
 
 
@@ -107,7 +107,7 @@ def test_words_that_cannot_be_taken_apart_stay_whole(recognizer: Recognizer) -> 
     made = with_cuts([short, phrase, wrong], recognizer)
     assert [crop.cuts for crop in made] == [(), (), ()]
     with pytest.raises(ValueError, match="cuts"):
-        remix(made[0], np.random.default_rng(0))
+        recombine(made[0], np.random.default_rng(0))
 
 
 def test_remix_needs_weights_that_find_the_letters(tmp_path: Path) -> None:
@@ -115,8 +115,8 @@ def test_remix_needs_weights_that_find_the_letters(tmp_path: Path) -> None:
     (folder / "images").mkdir(parents=True)
     Image.fromarray(drawn("HOTELS").image).save(folder / "images" / "0.png")
     (folder / "labels.jsonl").write_text('{"image": "images/0.png", "text": "HOTELS", "split": "train"}\n')
-    options = {"output": tmp_path, "steps": 1, "batch_size": 16, "data": [{"path": folder}], "remix": 1}
-    with pytest.raises(ConfigError, match=r"remix.*start_from"):
+    options = {"output": tmp_path, "steps": 1, "batch_size": 16, "data": [{"path": folder}], "recombine": 1}
+    with pytest.raises(ConfigError, match=r"recombine.*start_from"):
         RecognizerTask(RecognizerTrainConfig.model_validate(options))
     card = Path(signboard.output.__file__).parents[1] / "weights" / "recognizer.json"
     shape = {"width": 0.5, "mixer": 192, "mixer_layers": 4, "height": 48, "start_from": card}

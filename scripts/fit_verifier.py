@@ -1,6 +1,6 @@
 """Fit how the detector and the recogniser decide together what is a word, and write it into the recogniser's card.
 
-    python scripts/tune_sifting.py --set DIR [DIR ...] [--split train] [--limit N] [--candidates 0.69]
+    python scripts/fit_verifier.py --set DIR [DIR ...] [--split train] [--limit N] [--candidates 0.69]
 
 Run it after either network was trained (--weights-detector, --weights-recognizer), on photos on which every word is
 labelled. Photos that neither network was trained on are best, where there are enough that nothing else is measured on.
@@ -16,10 +16,10 @@ import time
 from pathlib import Path
 
 from signboard.errors import SignboardError
+from signboard.pipeline.mending.verification import Verifier
 from signboard.reader import Reader
-from signboard.sifting import Sifting
 from signboard.training.adapters import load_scenes
-from signboard.training.sifting import Place, everything, fit_sifting, places
+from signboard.training.verification import Place, accept_all, fit_verifier, places
 from signboard.weights import WEIGHTS_FOLDER, load_card, save_card
 
 
@@ -36,10 +36,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--dry-run", action="store_true", help="print the section, write nothing")
     options = parser.parse_args(arguments)
     try:
-        sifting = _fit(options)
+        verifier = _fit(options)
         card = load_card(options.weights_recognizer, "recognizer")
-        card["sifting"] = sifting.to_card(load_card(options.weights_detector, "detector"))
-        print(json.dumps(card["sifting"], indent=2))
+        card["verifier"] = verifier.to_card(load_card(options.weights_detector, "detector"))
+        print(json.dumps(card["verifier"], indent=2))
         if not options.dry_run:
             save_card(options.weights_recognizer, card)
     except SignboardError as error:
@@ -48,13 +48,13 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _fit(options: argparse.Namespace) -> Sifting:
+def _fit(options: argparse.Namespace) -> Verifier:
     reader = Reader(
         device=options.device,
         precision=options.precision,
         detector=options.weights_detector,
         recognizer=options.weights_recognizer,
-        sifting=everything(options.candidates),
+        verifier=accept_all(options.candidates),
     )
     found: list[list[Place]] = []
     for folder in options.set:
@@ -66,7 +66,7 @@ def _fit(options: argparse.Namespace) -> Sifting:
             f"{folder}: {len(found[-1])} places, {sum(place.word for place in found[-1])} of them words, "
             f"{time.perf_counter() - started:.0f} s"
         )
-    return fit_sifting(found, options.candidates)
+    return fit_verifier(found, options.candidates)
 
 
 if __name__ == "__main__":

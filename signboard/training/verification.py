@@ -1,4 +1,4 @@
-"""Fitting `signboard.sifting` to labelled photos: which places that a reader found and read are words."""
+"""Fitting the verifier to labelled photos: which places that a reader found and read are words."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import torch
 from torch.nn import functional as F
 
 from signboard.errors import DataError
+from signboard.pipeline.mending.verification import Verifier, length_terms
 from signboard.reader import Reader
-from signboard.sifting import Sifting, length_terms
 from signboard.training.adapters import SceneSample
 from signboard.training.evaluation import read_labelled
 from signboard.training.metrics import match_polygons
@@ -31,7 +31,7 @@ def places(reader: Reader, samples: Iterable[SceneSample]) -> list[Place]:
     """All places that `reader` finds on labelled photos, but for those in don't-care regions.
 
     Args:
-        reader: made with `everything(candidates)` for its sifting, so that it reads as it will, and leaves nothing out.
+        reader: made with `accept_all(candidates)` for its verifier: it reads as it will, and leaves nothing out.
 
     Raises:
         PhotoError: a photo cannot be opened.
@@ -55,12 +55,12 @@ def places(reader: Reader, samples: Iterable[SceneSample]) -> list[Place]:
     return found
 
 
-def everything(candidates: float) -> Sifting:
-    """A sifting that keeps every place from the score `candidates` on."""
-    return Sifting(candidates, bias=100.0, score=0.0, confidence=0.0, single=0.0, double=0.0)
+def accept_all(candidates: float) -> Verifier:
+    """A verifier that keeps every place from the score `candidates` on."""
+    return Verifier(candidates, bias=100.0, score=0.0, confidence=0.0, single=0.0, double=0.0)
 
 
-def fit_sifting(sets: Sequence[Sequence[Place]], candidates: float, *, decay: float = 1e-5) -> Sifting:
+def fit_verifier(sets: Sequence[Sequence[Place]], candidates: float, *, decay: float = 1e-5) -> Verifier:
     """The logistic model that fits best, every set counting the same.
 
     Args:
@@ -78,7 +78,7 @@ def fit_sifting(sets: Sequence[Sequence[Place]], candidates: float, *, decay: fl
         labels += [float(p.word) for p in kept]
         weights += [1.0 / len(kept) for _ in kept]
     if not 0 < sum(labels) < len(labels):
-        raise DataError("sifting can be fitted only to photos on which both words and other places are found")
+        raise DataError("verifier can be fitted only to photos on which both words and other places are found")
     x, y = torch.tensor(rows, dtype=torch.float64), torch.tensor(labels, dtype=torch.float64)
     weight = torch.tensor(weights, dtype=torch.float64) / sum(weights)
     parameters = torch.zeros(x.shape[1], dtype=torch.float64, requires_grad=True)
@@ -93,7 +93,7 @@ def fit_sifting(sets: Sequence[Sequence[Place]], candidates: float, *, decay: fl
 
     optimizer.step(loss)  # type: ignore[no-untyped-call]
     bias, score, confidence, single, double = (round(float(value), 3) for value in parameters.detach())
-    return Sifting(candidates, bias, score, confidence, single, double)
+    return Verifier(candidates, bias, score, confidence, single, double)
 
 
-__all__ = ["Place", "everything", "fit_sifting", "places"]
+__all__ = ["Place", "accept_all", "fit_verifier", "places"]

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from signboard.layout import arrange
+from signboard.pipeline.layout import arrange
 from signboard.reading import Sign, Word
 
 

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from signboard.detection import Detector, DetectorConfig, DetectorNetwork
-from signboard.detection.overview import with_large_words
-from signboard.tiling import shared
+from signboard.detection.coarse import with_large_words
+from signboard.geometry import overlap_share
 
 
 def _box(left: float, top: float, right: float, bottom: float) -> np.ndarray:
@@ -64,9 +64,9 @@ class _ShortSighted(Detector):
         return torch.from_numpy(np.stack(maps))
 
 
-def _detector(overview: int | None) -> _ShortSighted:
+def _detector(coarse_side: int | None) -> _ShortSighted:
     network = DetectorNetwork(DetectorConfig("resnet18", 0.125, 8))
-    return _ShortSighted(network, side=960, overview=overview, threshold=0.5, box_threshold=0.7)
+    return _ShortSighted(network, side=960, coarse_side=coarse_side, threshold=0.5, box_threshold=0.7)
 
 
 def _photo(height: int, width: int) -> np.ndarray:
@@ -76,7 +76,7 @@ def _photo(height: int, width: int) -> np.ndarray:
     return photo
 
 
-def test_the_detector_finds_large_words_with_an_overview_only() -> None:
+def test_the_detector_finds_large_words_with_a_coarse_pass_only() -> None:
     photo = _photo(720, 960)
     assert len(_detector(None).detect([photo])[0]) == 1
     found = _detector(320).detect([photo])[0]
@@ -107,12 +107,12 @@ def test_of_a_small_photo_the_small_picture_is_smaller() -> None:
     assert len(_detector(480).detect([photo])[0]) == 2
 
 
-@pytest.mark.parametrize("overview", [None, 320])
-def test_places_that_may_be_words_take_no_words_place(overview: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("coarse_side", [None, 320])
+def test_places_that_may_be_words_take_no_words_place(coarse_side: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(0)
     noise = [cv2.GaussianBlur(rng.random((240, 320)).astype(np.float32), (0, 0), sigmaX=9, sigmaY=4) for _ in "ab"]
     spread = [(one - one.min()) / (one.max() - one.min()) for one in noise]
-    detector = _detector(overview)
+    detector = _detector(coarse_side)
 
     def maps(batch: torch.Tensor) -> torch.Tensor:
         size = (batch.shape[2], batch.shape[1])
@@ -127,6 +127,6 @@ def test_places_that_may_be_words_take_no_words_place(overview: int | None, monk
     assert all(np.array_equal(a, b) for a, b in zip(words.polygons, both.polygons, strict=False))
     assert all(0.52 <= score < 0.6 for score in both.scores[len(words) :])
     unsure = both.polygons[len(words) :]
-    assert all(shared(a, b) <= 0.5 for a in unsure for b in words.polygons)
+    assert all(overlap_share(a, b) <= 0.5 for a in unsure for b in words.polygons)
     (alone,) = detector.detect([photo], box_threshold=0.6, candidates=0.9)  # not lower: words alone
     assert alone.scores == words.scores

@@ -10,8 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from signboard.geometry import FloatArray, polygon_area, text_size
-from signboard.tiling import shared
+from signboard.geometry import FloatArray, overlap_share, polygon_area, text_size
 
 # Lower than this, in pixels of the small picture, words are seen better on the large one.
 LARGE = 32.0
@@ -42,7 +41,7 @@ def with_large_words(
         touching = _touching(polygon, [other for other, _ in kept])
         for index in touching:
             other = kept[index][0]
-            common = shared(polygon, other)
+            common = overlap_share(polygon, other)
             filled += common * min(area, abs(polygon_area(other)))
             if common > _CRUMB:
                 crumbs.add(index)
@@ -64,7 +63,7 @@ def with_unsure(
     free = [
         (polygon, score)
         for polygon, score in unsure
-        if all(shared(polygon, polygons[index]) <= _CRUMB for index in _touching(polygon, polygons))
+        if all(overlap_share(polygon, polygons[index]) <= _CRUMB for index in _touching(polygon, polygons))
     ]
     return [*words, *free]
 

@@ -11,6 +11,10 @@ class PhotoError(SignboardError):
     """A photo that cannot be opened: missing, empty, truncated, not an image, too large."""
 
 
+class ReadingError(SignboardError):
+    """A photo that was opened and could not be read. What went wrong is its `__cause__`."""
+
+
 class ConfigError(SignboardError):
     """A configuration that cannot work: unknown key, value out of range, names that do not exist."""
 

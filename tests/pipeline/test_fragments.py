@@ -9,7 +9,7 @@ import pytest
 
 from signboard import Reader
 from signboard.detection import Detections, Detector
-from signboard.pipeline.mending.fragments import accepts_merge, merge_candidates, next_on_line, one_letter_more
+from signboard.pipeline.mending.fragments import accepts_merge, merge_candidates, next_on_line
 from signboard.recognition import LanguageModel, Recognizer
 from signboard.recognition.recognizer import CropReading
 
@@ -98,23 +98,6 @@ def test_what_the_language_model_knows() -> None:
     assert [word for word in unknown if language.is_word(word)] == []
 
 
-def test_words_that_lack_a_letter() -> None:
-    language = LanguageModel.load()
-    assert language.lacks_letter("BUILDE")[1] and language.lacks_letter("ASUAL")[0]
-    assert language.lacks_letter("स्टेश")[1]
-    for text in ("station", "qzxvj", "KE", "4x", "", "हिन्दी", "12"):
-        assert language.lacks_letter(text) == (False, False), text
-
-
-def test_one_letter_more() -> None:
-    assert one_letter_more("BUILDE", "builder", before=False) and one_letter_more("asual", "CASUAL,", before=True)
-    assert not one_letter_more("BUILDE", "builder", before=True)
-    assert not one_letter_more("BUILDE", "builders", before=False)
-    assert not one_letter_more("BUILDE", "BUILDE", before=False)
-    assert not one_letter_more("BUILDE", "BUILDE R", before=False)
-    assert one_letter_more("हिन्द", "हिन्दी", before=False)
-
-
 class _Pieces(Detector):
     def __init__(self, boxes: Sequence[np.ndarray]) -> None:
         self.side, self.boxes = 400, boxes
@@ -146,15 +129,3 @@ def test_the_reader_puts_a_word_of_three_pieces_together(confidence: float, expe
     if len(found) == 1:
         assert found[0].polygon == ((20.0, 40.0), (166.0, 40.0), (166.0, 70.0), (20.0, 70.0))
         assert found[0].confidence == confidence and found[0].detection_score == pytest.approx(0.7)
-
-
-@pytest.mark.parametrize(
-    ("wider", "expected"), [(("BUILDER", 0.9), "BUILDER"), (("BUILDEA", 0.9), "BUILDE"), (("BUILDE", 0.9), "BUILDE")]
-)
-def test_the_reader_finds_a_lost_last_letter(wider: tuple[str, float], expected: str) -> None:
-    recognizer = _Widths({120: ("BUILDE", 0.9), 144: wider})
-    recognizer.language = LanguageModel.load()
-    reader = Reader(device="cpu", detector=_Pieces([_box(20, 40, 120, 30)]), recognizer=recognizer)
-    (word,) = reader.read(np.full((120, 200, 3), 90, np.uint8)).words
-    assert word.text == expected
-    assert max(x for x, _ in word.polygon) == pytest.approx(160 if expected == "BUILDER" else 140, abs=1)

@@ -1,1 +1,52 @@
-"""Putting right what the networks read: words in fragments, vertical words, and places that are no words at all."""
+"""Putting right what the networks read. One contract for every step: words and a way to read again in, words out.
+
+`STEPS` names the steps in their order, and `mending_steps` makes them. A new step is a class with a `name` and a method
+`mend` (see `step.MendingStep`) in a file of its own, and an entry here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from signboard.pipeline.mending.fragments import MergeFragments
+from signboard.pipeline.mending.lost_letters import RestoreLostLetters
+from signboard.pipeline.mending.step import Mending, MendingStep, mend_words
+from signboard.pipeline.mending.verification import RejectNonWords, Verifier
+from signboard.pipeline.mending.vertical_text import JoinVerticalText
+from signboard.recognition import Recognizer
+
+# Names, in the order in which the steps are taken, with what each puts right.
+STEPS = {
+    MergeFragments.name: "words that were found in pieces are put together",
+    RestoreLostLetters.name: "first and last letters that were cut off are looked for",
+    JoinVerticalText.name: "letters below one another are joined to words",
+    RejectNonWords.name: "places that are no words are left out",
+}
+
+
+def mending_steps(
+    *,
+    recognizer: Recognizer,
+    threshold: float,
+    min_confidence: float,
+    verifier: Verifier | None,
+    without: Collection[str] = (),
+) -> list[MendingStep]:
+    """The steps in their order, for a reader with these parts.
+
+    Args:
+        recognizer: its height of crops, and its language model, which says what is a word.
+        threshold: the detection score from which on a place counts as a word.
+        min_confidence, verifier: see `RejectNonWords`.
+        without: names of steps to leave out.
+    """
+    language, height = recognizer.language, recognizer.height
+    steps: list[MendingStep] = [MergeFragments(language.is_word if language else lambda text: False, height)]
+    if language is not None:
+        steps.append(RestoreLostLetters(language, height))
+    steps.append(JoinVerticalText(threshold, height))
+    steps.append(RejectNonWords(min_confidence, verifier))
+    return [step for step in steps if step.name not in without]
+
+
+__all__ = ["STEPS", "Mending", "MendingStep", "mend_words", "mending_steps"]

@@ -1,4 +1,4 @@
-"""Words that were found in pieces: which neighbours may be one word, and whether reading them as one says so."""
+"""Merging fragments: which neighbours may be one word, and whether reading them as one says so."""
 
 from __future__ import annotations
 
@@ -8,8 +8,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from signboard.geometry import FloatArray, text_quad, text_size
+from signboard.geometry import FloatArray, ImageArray, text_quad, text_size
+from signboard.pipeline.mending.step import Mending
+from signboard.pipeline.words import ReadWord, cut_out
+from signboard.recognition.recognizer import CropReading
 
+# Words are merged in so many rounds: two pieces, then up to four, then eight.
+_ROUNDS = 3
 # In heights of the text: how far pieces of a word may run into each other, how far single letters may stand apart from
 # the rest, how far any pieces may that are no words but make one.
 _OVERLAP, _APART, _FAR_APART = -0.6, 0.35, 0.5
@@ -129,7 +134,7 @@ def accepts_merge(
     if not text or " " in text:
         return False
     if far:
-        before, behind, whole = _letters(first[0]), _letters(second[0]), _letters(text)
+        before, behind, whole = letters_of(first[0]), letters_of(second[0]), letters_of(text)
         return (
             confidence >= _LEAST_FAR
             and whole.startswith(before)
@@ -143,13 +148,51 @@ def accepts_merge(
     return confidence >= (_LEAST_KNOWN if is_word(text) else max(_LEAST_UNKNOWN, least - _LESS))
 
 
-def one_letter_more(text: str, longer: str, before: bool) -> bool:
-    """Whether `longer` is `text` with one letter more `before` it, or behind it; case and marks do not count."""
-    old, new = _letters(text), _letters(longer)
-    if " " in longer or len(new) != len(old) + 1:
-        return False
-    return new.endswith(old) if before else new.startswith(old)
-
-
-def _letters(text: str) -> str:
+def letters_of(text: str) -> str:
+    """The letters, marks and digits of `text`, case folded."""
     return "".join(c for c in text.casefold() if unicodedata.category(c)[0] in "LMN")
+
+
+class MergeFragments:
+    """Words that were found in pieces, put together.
+
+    Args:
+        is_word: whether a text is a known word (`LanguageModel.is_word`).
+        height: rows of a crop, pixels.
+    """
+
+    name = "fragments"
+
+    def __init__(self, is_word: Callable[[str], bool], height: int) -> None:
+        self.is_word = is_word
+        self.height = height
+
+    def mend(self, picture: ImageArray, words: list[ReadWord]) -> Mending:
+        """See `MendingStep`. A merged word has the lower one of its pieces' detection scores."""
+        readings: dict[bytes, CropReading] = {}  # of quads: pairs that stay apart come up in each round
+        for _ in range(_ROUNDS):
+            level = [word for word in words if word.rotation == 0 and len(word.polygon) == 4]
+            pairs = merge_candidates([(word.text, word.polygon) for word in level], self.is_word)
+            new = {pair.quad.tobytes(): pair.quad for pair in pairs if pair.quad.tobytes() not in readings}
+            if new:
+                crops = [cut_out(picture, quad, self.height) for quad in new.values()]
+                readings |= zip(new, (yield crops), strict=True)
+            merged: list[ReadWord] = []
+            gone: set[int] = set()
+            for i, j, quad, far in pairs:
+                reading = readings[quad.tobytes()]
+                first, second = level[i], level[j]
+                before, behind = (first.text, first.confidence), (second.text, second.confidence)
+                if accepts_merge(reading.text, reading.confidence, before, behind, self.is_word, far=far):
+                    gone |= {id(first), id(second)}
+                    score = min(first.score, second.score)
+                    merged.append(ReadWord(reading.text, reading.confidence, quad, score=score))
+            if not merged:
+                break
+            words = [word for word in words if id(word) not in gone] + merged
+        return words
+
+
+__all__ = [
+    "MergeFragments", "Pair", "accepts_merge", "around", "letters_of", "merge_candidates", "next_on_line",
+]  # fmt: skip

@@ -12,6 +12,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from signboard.errors import WeightsError
+from signboard.geometry import ImageArray
+from signboard.pipeline.mending.step import Mending
+from signboard.pipeline.words import ReadWord
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,4 +78,29 @@ def length_terms(text: str) -> tuple[float, float]:
     return float(length <= 1), float(length == 2)
 
 
-__all__ = ["Verifier", "from_cards", "length_terms"]
+class RejectNonWords:
+    """Leaves out the places that are no words. Always the last step.
+
+    Args:
+        min_confidence: words read with less are left out.
+        verifier: what both networks say together; None: the confidence alone decides.
+    """
+
+    name = "verification"
+
+    def __init__(self, min_confidence: float, verifier: Verifier | None) -> None:
+        self.min_confidence = min_confidence
+        self.verifier = verifier
+
+    def mend(self, picture: ImageArray, words: list[ReadWord]) -> Mending:
+        """See `MendingStep`."""
+        yield from ()  # nothing is read again
+        return [
+            word
+            for word in words
+            if word.confidence >= self.min_confidence
+            and (self.verifier is None or self.verifier.accepts(word.text, word.confidence, word.score))
+        ]
+
+
+__all__ = ["RejectNonWords", "Verifier", "from_cards", "length_terms"]

@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from signboard.geometry import FloatArray, ImageArray, rectify
+from signboard.pipeline.mending.step import Mending
+from signboard.pipeline.words import ReadWord
 
 # Fewer letters in a column are more often no word.
 _LEAST = 3
@@ -95,4 +97,39 @@ def side_by_side(pixels: ImageArray, polygons: Sequence[FloatArray], height: int
     return np.concatenate([rectify(pixels, box([polygon]), height) for polygon in polygons], axis=1)
 
 
-__all__ = ["box", "letter", "side_by_side", "vertical_words"]
+class JoinVerticalText:
+    """Letters that stand below one another, joined to words.
+
+    Args:
+        threshold: places with a lower detection score are no letters of a column.
+        height: rows of a crop, pixels.
+    """
+
+    name = "vertical-text"
+
+    def __init__(self, threshold: float, height: int) -> None:
+        self.threshold = threshold
+        self.height = height
+
+    def mend(self, picture: ImageArray, words: list[ReadWord]) -> Mending:
+        """See `MendingStep`. A joined word has the lowest of its letters' detection scores."""
+        sure = [word for word in words if word.score >= self.threshold]
+        unsure = [word for word in words if word.score < self.threshold]
+        columns = [[sure[i] for i in column] for column in vertical_words([(w.text, w.polygon) for w in sure])]
+        if not columns:
+            return sure + unsure
+        joined = []
+        crops = [side_by_side(picture, [word.polygon for word in column], self.height) for column in columns]
+        for column, reading in zip(columns, (yield crops), strict=True):
+            apart = "".join(word.text for word in column)
+            least = min(word.confidence for word in column)
+            text, confidence = reading.text.replace(" ", ""), reading.confidence
+            if confidence < least and len(text) != len(apart):
+                text, confidence = apart, least
+            place = box([word.polygon for word in column])
+            joined.append(ReadWord(text, confidence, place, score=min(word.score for word in column)))
+        members = {id(word) for column in columns for word in column}
+        return [word for word in sure if id(word) not in members] + joined + unsure
+
+
+__all__ = ["JoinVerticalText", "box", "letter", "side_by_side", "vertical_words"]

@@ -39,7 +39,8 @@ def balanced_cross_entropy(
     positive = target * mask
     negative = (1.0 - target) * mask
     positives = positive.sum()
-    keep = int(min(float(negative.sum()), max(float(positives) * negatives, 1000.0)))
+    found, others = torch.stack([positives, negative.sum()]).tolist()  # one wait for the device, not two
+    keep = int(min(others, max(found * negatives, 1000.0)))
     hard = torch.topk((loss * negative).flatten(), keep).values.sum() if keep > 0 else loss.sum() * 0.0
     return ((loss * positive).sum() + hard) / (positives + keep + 1e-6)
 

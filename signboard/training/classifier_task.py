@@ -23,8 +23,8 @@ from signboard.backbones.heads import (
 from signboard.detection.detector import MEAN, STD
 from signboard.errors import ConfigError, DataError, WeightsError
 from signboard.geometry import FloatArray, ImageArray
+from signboard.training.batches import Batch, BatchSource
 from signboard.training.config import AugmentConfig, ClassifierTrainConfig
-from signboard.training.engine import Batch, BatchSource
 from signboard.training.pictures import LabelledPicture, Pictures, fit, open_pictures
 from signboard.weights import load_card, load_state
 

@@ -61,7 +61,8 @@ class CutData(DataConfig):
 
 
 class TrainConfig(StrictModel):
-    """What every run has. `threads` 0 leaves torch's default; `workers` are processes that make data.
+    """What every run has. `threads` 0 leaves torch's default; `workers` are processes that make data. Each step sees
+    `accumulate` batches on each rank.
 
     `precision` is that of convolutions and products, the weights are float32 always; "auto" is bf16 where the device
     multiplies it in hardware (a recent GPU, processors with AVX512-BF16 or AMX), fp32 elsewhere.
@@ -74,6 +75,7 @@ class TrainConfig(StrictModel):
     device: str = "auto"
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "fp32"
     compile: bool = False
+    accumulate: int = Field(1, gt=0)
     threads: int = Field(0, ge=0)
     workers: int = Field(1, ge=0)
     prefetch: int = Field(2, gt=0)

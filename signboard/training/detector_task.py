@@ -21,12 +21,14 @@ from signboard.errors import ConfigError, DataError, WeightsError
 from signboard.geometry import FloatArray, ImageArray
 from signboard.synthesis import degrade
 from signboard.training.adapters import SceneSample, load_scenes, read_rgb
+from signboard.training.batches import Batch
 from signboard.training.config import DetectorTrainConfig
-from signboard.training.engine import Batch
 from signboard.weights import load_card, load_state
 
 # What suits networks trained with this loss, chosen on validation photos (docs/training-log.md, section 6).
 _INFERENCE: dict[str, Any] = {"threshold": 0.4, "box_threshold": 0.74, "shrink_ratio": 0.5}
+# Brings the small weights of pixels into the range of half precision. The loss does not depend on it.
+_WEIGHT_SCALE = 1024.0
 _FADED = 0.12  # share of the pictures whose letters hardly stand out
 MIN_SIZE = 6.0  # pixels; thinner words are don't-care: nobody reads them, and no map keeps them apart
 
@@ -76,13 +78,14 @@ class SceneBatches:
                 polygons, ignore = polygons + more, ignore + [False] * len(more)
         image = self._colours(image, rng)
         t = make_targets(polygons, ignore, self.size, self.size, min_size=MIN_SIZE, balance=self.word_balance)
+        # Ten bytes a pixel: float32 maps of large batches fill the memory that processes share.
         return {
             "image": image,
-            "kernel": t.kernel,
-            "kernel_mask": t.kernel_mask,
-            "threshold": t.threshold,
-            "threshold_mask": t.threshold_mask,
-            "weight": t.weight,
+            "kernel": t.kernel.astype(np.uint8),
+            "kernel_mask": t.kernel_mask.astype(np.uint8),
+            "threshold": t.threshold.astype(np.float16),
+            "threshold_mask": t.threshold_mask.astype(np.uint8),
+            "weight": (t.weight * _WEIGHT_SCALE).astype(np.float16),
         }
 
     def _add_signs(
@@ -218,6 +221,8 @@ class DetectorTask:
 
     def __init__(self, config: DetectorTrainConfig) -> None:
         self.config = config
+        self._mean = torch.tensor(MEAN).view(1, 3, 1, 1) * 255
+        self._std = torch.tensor(STD).view(1, 3, 1, 1) * 255
         self.sources = load_sources(config)
         self.source = SceneBatches(
             self.sources,
@@ -254,12 +259,13 @@ class DetectorTask:
     def loss(self, model: nn.Module, batch: Batch, device: torch.device) -> dict[str, Tensor]:
         """The losses of one batch (see `detection.loss.detection_loss`)."""
         image = batch["image"].to(device, non_blocking=True).permute(0, 3, 1, 2).float()
-        mean = torch.tensor(MEAN, device=device).view(1, 3, 1, 1) * 255
-        std = torch.tensor(STD, device=device).view(1, 3, 1, 1) * 255
-        image = ((image - mean) / std).contiguous(memory_format=torch.channels_last)
+        if self._mean.device != device:
+            self._mean, self._std = self._mean.to(device), self._std.to(device)
+        image = ((image - self._mean) / self._std).contiguous(memory_format=torch.channels_last)
         probability, threshold = model(image)
         names = ("kernel", "kernel_mask", "threshold", "threshold_mask", "weight")
-        return detection_loss(probability, threshold, *(batch[n].to(device, non_blocking=True) for n in names))
+        maps = (batch[name].to(device, non_blocking=True).float() for name in names)
+        return detection_loss(probability, threshold, *maps)
 
     def validate(self, model: nn.Module, device: torch.device) -> dict[str, float]:
         """Detection H-mean of every validation set; their mean is the score."""

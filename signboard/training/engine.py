@@ -1,47 +1,34 @@
-"""The training loop that both stages share: schedule, EMA, mixed precision, several GPUs, exact resume, logging.
-
-A run is a sequence of batches that depends on nothing but the seed: batch t is made from random numbers seeded by
-(seed, pool of t), so a run that is stopped and resumed sees the same data in the same order as one that never stopped.
-"""
+"""The training loop that both stages share: schedule, mean of weights, exact resume, logging, any number of ranks."""
 
 from __future__ import annotations
 
 import json
 import math
-import os
 import random
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 from typing import Any, Protocol
 
-import cv2
 import numpy as np
 import torch
-import torch.distributed as dist
+from lightning_fabric import Fabric
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset, Sampler
 
 from signboard.backbones.heads import TrainingForm
-from signboard.devices import choose_device, choose_precision
 from signboard.errors import SignboardError, WeightsError
+from signboard.training.batches import Batch, Batches, BatchSource
 from signboard.training.config import TrainConfig
+from signboard.training.launch import launch, leave, pick_precision, spread_out
 from signboard.training.muon import Muon, parameter_groups
 from signboard.weights import save_weights
 
-Batch = dict[str, Any]
 BETAS = (0.9, 0.99)
-
-
-class BatchSource(Protocol):
-    """Where batches come from. Must be picklable: worker processes hold copies of it."""
-
-    def pool(self, index: int) -> list[Batch]:
-        """The `batches_per_pool` batches of pool `index`, made from random numbers that depend on `index` alone."""
-        ...
+# Ranks ask each other whether to stop once in so many steps: a question takes a moment in which none computes.
+_ASK_EVERY = 10
 
 
 class Task(Protocol):
@@ -67,28 +54,6 @@ class Task(Protocol):
     def save_pictures(self, folder: Path, batch: Batch) -> None:
         """Pictures of what the network is fed, for a person to look at before the run."""
         ...
-
-
-class _Pools(Dataset[list[Batch]]):
-    def __init__(self, source: BatchSource) -> None:
-        self.source = source
-
-    def __getitem__(self, index: int) -> list[Batch]:
-        return self.source.pool(index)
-
-    def __len__(self) -> int:
-        return sys.maxsize
-
-
-class _Counting(Sampler[int]):
-    def __init__(self, start: int, step: int) -> None:
-        self.start, self.step = start, step
-
-    def __iter__(self) -> Iterator[int]:
-        index = self.start
-        while True:
-            yield index
-            index += self.step
 
 
 class Ema:
@@ -122,27 +87,6 @@ def learning_rate(step: int, config: TrainConfig) -> float:
     return o.learning_rate * warm * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * fall)))
 
 
-def pick_device(name: str) -> torch.device:
-    """`choose_device`; where several processes share a machine, "auto" gives each its own GPU.
-
-    Raises:
-        ConfigError: the device is not there.
-    """
-    device = choose_device(name)
-    if name == "auto" and device.type == "cuda":
-        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
-    return device
-
-
-def pick_precision(name: str, device: torch.device) -> torch.dtype:
-    """What a run computes its products in: `name` of `TrainConfig.precision` on `device`."""
-    if name != "auto":
-        return choose_precision(name, device)
-    if device.type == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float32
-    return choose_precision("auto", device)
-
-
 def make_optimizer(
     model: nn.Module, config: TrainConfig, precision: torch.dtype = torch.float32
 ) -> torch.optim.Optimizer:
@@ -161,9 +105,204 @@ class _Stop:
 
     def __init__(self) -> None:
         self.asked = False
+        self._previous = {s: signal.signal(s, self._ask) for s in (signal.SIGINT, signal.SIGTERM)}
 
-    def __call__(self, number: int, frame: FrameType | None) -> None:
+    def _ask(self, number: int, frame: FrameType | None) -> None:
         self.asked = True
+
+    def restore(self) -> None:
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+
+
+class _Sums:
+    """Sums of what is logged, kept on the device: a number is fetched when a row is due, not at every step."""
+
+    def __init__(self) -> None:
+        self.steps = 0
+        self._sums: dict[str, Tensor] = {}
+        self._bad: Tensor | None = None  # the first step whose loss was not finite
+
+    def add(self, values: dict[str, Tensor], step: int) -> None:
+        """Takes the scalars of `step` into account."""
+        for key, value in values.items():
+            value = value.detach().float()
+            self._sums[key] = self._sums[key] + value if key in self._sums else value.clone()
+        bad = torch.where(torch.isfinite(values["loss"].detach()), torch.inf, float(step))
+        self._bad = bad if self._bad is None else torch.minimum(self._bad, bad)
+        self.steps += 1
+
+    def check(self, fabric: Fabric) -> None:
+        """Looks at the losses of all ranks since the last means.
+
+        Raises:
+            SignboardError: one was not finite.
+        """
+        if self._bad is None:
+            return
+        step = -float(_of_all(fabric, -self._bad, "max"))
+        if math.isfinite(step):
+            raise SignboardError(
+                f"the loss is not finite at step {step:.0f}; lower optimizer.learning_rate or look at the data"
+            )
+
+    def means(self, fabric: Fabric) -> dict[str, float]:
+        """The mean over steps and ranks of each scalar; begins anew.
+
+        Raises:
+            SignboardError: as `check`.
+        """
+        self.check(fabric)
+        sums = _of_all(fabric, torch.stack(list(self._sums.values())), "mean").tolist()
+        result = {key: number / self.steps for key, number in zip(self._sums, sums, strict=True)}
+        self.steps, self._sums, self._bad = 0, {}, None
+        return result
+
+
+def _of_all(fabric: Fabric, value: Tensor, operation: str) -> Tensor:
+    """`value` of all ranks together; of one rank, as it is."""
+    if fabric.world_size == 1:
+        return value
+    result = fabric.all_reduce(value, reduce_op=operation)
+    assert isinstance(result, Tensor)
+    return result
+
+
+class _Run:
+    """A run's state: network, optimizer, mean of weights, where it stands, and the files that it writes."""
+
+    def __init__(self, task: Task, config: TrainConfig, fabric: Fabric) -> None:
+        self.task, self.config, self.fabric = task, config, fabric
+        self.output = Path(config.output)
+        self.precision = pick_precision(config.precision, fabric.device)
+        model = task.model.to(fabric.device).to(memory_format=torch.channels_last)
+        self.model = spread_out(model, fabric.world_size, fabric.device)
+        self.optimizer = make_optimizer(self.model, config, self.precision)
+        compiled: Any = self.model
+        if config.compile and fabric.device.type == "cuda" and fabric.world_size == 1:
+            compiled = torch.compile(self.model, dynamic=True)
+        self.wrapped, self.stepper = fabric.setup(compiled, self.optimizer)
+        self.ema = Ema(self.model, config.ema)
+        self.step, self.seen, self.spent, self.best = 0, 0, 0.0, -math.inf
+        self.architecture = json.dumps(getattr(task, "architecture", {}))
+        self.checkpoint = self.output / "last.pt"
+
+    @property
+    def _scaler(self) -> Any:
+        return getattr(self.fabric._precision, "scaler", None)  # Fabric keeps it to itself
+
+    def save_checkpoint(self) -> None:
+        """Writes everything needed to resume; on the first rank alone."""
+        if self.fabric.is_global_zero:
+            device = self.fabric.device
+            temporary = self.checkpoint.with_suffix(".tmp")
+            torch.save(
+                {
+                    "model": self.model.state_dict(), "optimizer": self.optimizer.state_dict(),
+                    "scaler": self._scaler.state_dict() if self._scaler else {},
+                    "ema": self.ema.state, "step": self.step, "seen": self.seen, "spent": self.spent,
+                    "best": self.best, "architecture": self.architecture,
+                    "rng": torch.get_rng_state(),
+                    "cuda_rng": torch.cuda.get_rng_state(device) if device.type == "cuda" else None,
+                },
+                temporary,
+            )  # fmt: skip
+            temporary.replace(self.checkpoint)
+
+    def resume(self) -> None:
+        """Goes on from the checkpoint. Another precision than before is allowed.
+
+        Raises:
+            SignboardError: there is none.
+            WeightsError: it is of another architecture.
+        """
+        if not self.checkpoint.is_file():
+            raise SignboardError(f"{self.checkpoint}: nothing to resume from; leave --resume out to start a new run")
+        device = self.fabric.device
+        # Our own file of tensors and numbers; weights_only keeps anything else from being unpickled.
+        state = torch.load(self.checkpoint, map_location=device, weights_only=True)
+        # Networks may differ without a weight that tells them apart: a plain and a residual one, for example.
+        if state.get("architecture", self.architecture) != self.architecture:
+            theirs = state["architecture"]
+            raise WeightsError(f"{self.checkpoint}: is of another architecture ({theirs}, not {self.architecture})")
+        try:
+            self.model.load_state_dict(state["model"])
+        except RuntimeError:
+            raise WeightsError(
+                f"{self.checkpoint}: is of another architecture; name its config, or another output folder"
+            ) from None
+        self.optimizer.load_state_dict(state["optimizer"])
+        if self._scaler and state["scaler"]:
+            self._scaler.load_state_dict(state["scaler"])
+        self.ema.state = state["ema"]
+        self.step, self.seen, self.spent, self.best = (state[k] for k in ("step", "seen", "spent", "best"))
+        torch.set_rng_state(state["rng"].cpu())
+        if device.type == "cuda" and state.get("cuda_rng") is not None:
+            torch.cuda.set_rng_state(state["cuda_rng"].cpu(), device)
+
+    def save_weights(self, figures: dict[str, Any], name: str) -> None:
+        """Writes the mean of the weights with its card; on the first rank alone."""
+        if self.fabric.is_global_zero:
+            keep = self._with_mean()
+            training = {
+                "steps": self.step,
+                "samples": self.seen,
+                "seconds": round(self.spent),
+                "config": self.config.model_dump(mode="json"),
+            }
+            bare = self.model.model if isinstance(self.model, TrainingForm) else self.model
+            card = {**self.task.card(self.model, figures), "training": training}
+            save_weights(self.output / f"{name}.json", bare.state_dict(), card)
+            self.model.load_state_dict(keep)
+
+    def validate(self) -> dict[str, float]:
+        """The task's figures for the mean of the weights; on the first rank, while the others wait; {} on them."""
+        figures: dict[str, float] = {}
+        if self.fabric.is_global_zero:
+            keep = self._with_mean()
+            self.model.eval()
+            with torch.inference_mode():
+                figures = self.task.validate(self.model, self.fabric.device)
+            self.model.train()
+            self.model.load_state_dict(keep)
+        self.fabric.barrier()
+        return figures
+
+    def _with_mean(self) -> dict[str, Tensor]:
+        """Gives the network the mean of its weights; returns those it had."""
+        keep = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
+        self.model.load_state_dict(self.ema.state)
+        return keep
+
+    def make_step(self, batches: Batches) -> tuple[dict[str, Tensor], int]:
+        """One step of the optimizer: (scalars to log, samples on this rank)."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate(self.step, self.config)
+        count = self.config.accumulate
+        sums: dict[str, Tensor] = {}
+        samples = 0
+        for part in range(count):
+            batch = next(batches)
+            batch["step"] = self.step
+            if self.step == 0 and part == 0 and self.fabric.is_global_zero:
+                self.task.save_pictures(self.output / "samples", batch)
+            samples += int(batch["size"])
+            with self.fabric.no_backward_sync(self.wrapped, enabled=part < count - 1):
+                with self.fabric.autocast():
+                    losses = self.task.loss(self.wrapped, batch, self.fabric.device)
+                self.fabric.backward(losses["loss"] / count)
+            for key, value in losses.items():
+                sums[key] = sums.get(key, 0.0) + value.detach() / count
+        norm = self.fabric.clip_gradients(
+            self.wrapped, self.stepper, max_norm=self.config.optimizer.clip_norm, error_if_nonfinite=False
+        )
+        self.stepper.step()
+        self.stepper.zero_grad(set_to_none=True)
+        self.step += 1
+        self.seen += samples * self.fabric.world_size
+        self.ema.update(self.model, self.step)
+        assert norm is not None
+        return {**sums, "norm": norm.clamp(max=1e6)}, samples
 
 
 def train(
@@ -192,239 +331,126 @@ def train(
         SignboardError: the loss is not finite, or there is nothing to resume from.
         WeightsError: the checkpoint to resume from is of another architecture.
     """
-    world = int(os.environ.get("WORLD_SIZE", "1"))
-    rank = int(os.environ.get("RANK", "0"))
-    device = pick_device(config.device)
-    if world > 1 and not dist.is_initialized():
-        dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
-    say = log or (lambda line: print(line, file=sys.stderr, flush=True))
-    if rank != 0:
-        say = lambda line: None  # noqa: E731
     if config.threads:
         torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
     random.seed(config.seed)
     np.random.seed(config.seed % 2**32)  # noqa: NPY002  albumentations and others may fall back on the global state
+    fabric = launch(config)
+    try:
+        return _train(_Run(task, config, fabric), resume, log, watch)
+    finally:
+        leave()
 
-    output = Path(config.output)
-    output.mkdir(parents=True, exist_ok=True)
-    model = task.model.to(device).to(memory_format=torch.channels_last)
-    wrapped: nn.Module = model
-    if world > 1:
-        if device.type == "cuda":
-            model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
-        wrapped = nn.parallel.DistributedDataParallel(
-            model, device_ids=[device.index] if device.type == "cuda" else None
-        )
-    elif config.compile and device.type == "cuda":
-        wrapped = torch.compile(model, dynamic=True)  # type: ignore[assignment]
-    precision = pick_precision(config.precision, device)
-    optimizer = make_optimizer(model, config, precision)
-    scaler = torch.amp.GradScaler(device.type, enabled=precision == torch.float16 and device.type == "cuda")
-    ema = Ema(model, config.ema)
-    step, seen, spent, best = 0, 0, 0.0, -math.inf
-    checkpoint = output / "last.pt"
-    architecture = json.dumps(getattr(task, "architecture", {}))
+
+def _train(
+    run: _Run,
+    resume: bool,
+    log: Callable[[str], None] | None,
+    watch: Callable[[dict[str, Any]], None] | None,
+) -> dict[str, Any]:
+    config, fabric, task = run.config, run.fabric, run.task
+    first = fabric.is_global_zero
+    run.output.mkdir(parents=True, exist_ok=True)
+
+    def say(line: str) -> None:
+        if first:
+            (log or (lambda text: print(text, file=sys.stderr, flush=True)))(line)
+
     if resume:
-        if not checkpoint.is_file():
-            raise SignboardError(f"{checkpoint}: nothing to resume from; leave --resume out to start a new run")
-        # Our own file of tensors and numbers; weights_only keeps anything else from being unpickled.
-        state = torch.load(checkpoint, map_location=device, weights_only=True)
-        # Networks may differ without a weight that tells them apart: a plain and a residual one, for example.
-        if state.get("architecture", architecture) != architecture:
-            theirs = state["architecture"]
-            raise WeightsError(f"{checkpoint}: is of another architecture ({theirs}, not {architecture})")
-        try:
-            model.load_state_dict(state["model"])
-        except RuntimeError:
-            raise WeightsError(
-                f"{checkpoint}: is of another architecture; name its config, or another output folder"
-            ) from None
-        optimizer.load_state_dict(state["optimizer"])
-        scaler.load_state_dict(state["scaler"])
-        ema.state = state["ema"]
-        step, seen, spent, best = state["step"], state["seen"], state["spent"], state["best"]
-        torch.set_rng_state(state["rng"].cpu())
-        if device.type == "cuda" and state.get("cuda_rng") is not None:
-            torch.cuda.set_rng_state(state["cuda_rng"].cpu(), device)
-        say(f"resumed at step {step} of {config.steps}")
-    (output / "config.json").write_text(config.model_dump_json(indent=2) + "\n", encoding="utf-8")
-
-    parameters = sum(p.numel() for p in model.parameters())
+        run.resume()
+        say(f"resumed at step {run.step} of {config.steps}")
+    if first:
+        (run.output / "config.json").write_text(config.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    parameters = sum(p.numel() for p in run.model.parameters())
     say(
-        f"{task.name}: {parameters / 1e6:.2f} M parameters, {config.steps} steps of {config.batch_size} x {world}, "
-        f"{device}, {str(precision).removeprefix('torch.')}, {torch.get_num_threads()} threads, output {output}"
+        f"{task.name}: {parameters / 1e6:.2f} M parameters, {config.steps} steps of {config.batch_size} x "
+        f"{fabric.world_size * config.accumulate}, {fabric.device}, {str(run.precision).removeprefix('torch.')}, "
+        f"{torch.get_num_threads()} threads, output {run.output}"
     )
-    rows = (output / "log.jsonl").open("a", encoding="utf-8")
+    rows = (run.output / "log.jsonl").open("a", encoding="utf-8") if first else None
 
     def write(row: dict[str, Any]) -> None:
-        if rank == 0:
+        if rows is not None:
             rows.write(json.dumps(row, ensure_ascii=False) + "\n")
             rows.flush()
             if watch is not None:
                 watch(row)
 
-    def save(figures: dict[str, Any], *, name: str) -> None:
-        if rank == 0:
-            keep = {k: v.detach().clone() for k, v in model.state_dict().items()}
-            model.load_state_dict(ema.state)
-            training = {
-                "steps": step,
-                "samples": seen,
-                "seconds": round(spent),
-                "config": config.model_dump(mode="json"),
-            }
-            bare = model.model if isinstance(model, TrainingForm) else model
-            save_weights(
-                output / f"{name}.json", bare.state_dict(), {**task.card(model, figures), "training": training}
-            )
-            model.load_state_dict(keep)
-
-    def save_checkpoint() -> None:
-        if rank == 0:
-            temporary = checkpoint.with_suffix(".tmp")
-            torch.save(
-                {
-                    "model": model.state_dict(), "optimizer": optimizer.state_dict(), "scaler": scaler.state_dict(),
-                    "ema": ema.state, "step": step, "seen": seen, "spent": spent, "best": best,
-                    "architecture": architecture,
-                    "rng": torch.get_rng_state(),
-                    "cuda_rng": torch.cuda.get_rng_state(device) if device.type == "cuda" else None,
-                },
-                temporary,
-            )  # fmt: skip
-            temporary.replace(checkpoint)
-
-    def validate() -> dict[str, float]:
-        keep = {k: v.detach().clone() for k, v in model.state_dict().items()}
-        model.load_state_dict(ema.state)
-        model.eval()
-        with torch.inference_mode():
-            figures = task.validate(model, device)
-        model.train()
-        model.load_state_dict(keep)
-        return figures
-
     stop = _Stop()
-    previous = {s: signal.signal(s, stop) for s in (signal.SIGINT, signal.SIGTERM)}
-    first_pool, skip = divmod(step, task.batches_per_pool)
-    loader = DataLoader(
-        _Pools(task.source),
-        batch_size=None,
-        sampler=_Counting(first_pool * world + rank, world),
-        num_workers=config.workers,
-        prefetch_factor=config.prefetch if config.workers else None,
-        pin_memory=device.type == "cuda",
-        worker_init_fn=_quiet_worker,
-        # Its own random numbers: starting an iterator draws one, and must not shift the run's own.
-        generator=torch.Generator().manual_seed(config.seed),
-    )
     figures: dict[str, Any] = {}
-    totals: dict[str, float] = {}
-    counted, began, window_seen = 0, time.monotonic(), 0
-    waited = 0.0
-    model.train()
     try:
-        pools = _start_workers(loader)
-        batches: list[Batch] = []
-        while step < config.steps and not stop.asked:
-            if not batches:
-                t0 = time.monotonic()
-                try:
-                    batches = list(next(pools))[skip:]
-                except RuntimeError:
-                    if stop.asked:  # whoever asked us to stop stopped the worker processes too
-                        break
-                    raise
-                waited += time.monotonic() - t0
-                skip = 0
-            batch = batches.pop(0)
-            batch["step"] = step
-            if step == 0 and rank == 0:
-                task.save_pictures(output / "samples", batch)
-            rate = learning_rate(step, config)
-            for group in optimizer.param_groups:
-                group["lr"] = rate
-            with torch.autocast(device.type, dtype=precision, enabled=precision != torch.float32):
-                losses = task.loss(wrapped, batch, device)
-            loss = losses["loss"]
-            optimizer.zero_grad(set_to_none=True)
-            scaler.scale(loss).backward()
-            scaler.unscale_(optimizer)
-            norm = nn.utils.clip_grad_norm_(model.parameters(), config.optimizer.clip_norm)
-            scaler.step(optimizer)
-            scaler.update()
-            step += 1
-            size = int(batch["size"])
-            seen += size * world
-            window_seen += size * world
-            ema.update(model, step)
-            for key, value in losses.items():
-                totals[key] = totals.get(key, 0.0) + float(value.detach())
-            totals["norm"] = totals.get("norm", 0.0) + min(float(norm), 1e6)
-            counted += 1
-            if not math.isfinite(totals["loss"]):
-                raise SignboardError(
-                    f"the loss is not finite at step {step}; lower optimizer.learning_rate or look at the data"
-                )
-            if step % config.log_every == 0:
+        batches = Batches(
+            task.source,
+            task.batches_per_pool,
+            first=run.step * config.accumulate,
+            rank=fabric.global_rank,
+            world=fabric.world_size,
+            workers=config.workers,
+            prefetch=config.prefetch,
+            pinned=fabric.device.type == "cuda",
+            seed=config.seed,
+        )
+        sums, began, samples = _Sums(), time.monotonic(), 0
+        run.model.train()
+        while run.step < config.steps and not _all_stop(stop, run):
+            try:
+                losses, count = run.make_step(batches)
+            except RuntimeError:
+                if stop.asked and fabric.world_size == 1:  # who asked us to stop stopped the worker processes, too
+                    break
+                raise
+            sums.add(losses, run.step)
+            samples += count * fabric.world_size
+            if run.step % config.log_every == 0:
+                steps, means = sums.steps, sums.means(fabric)
                 seconds = time.monotonic() - began
-                spent += seconds
-                speed = window_seen / seconds
-                left = (config.steps - step) * seconds / counted
-                means = {k: round(v / counted, 4) for k, v in totals.items()}
-                write(
-                    {
-                        "step": step,
-                        "samples": seen,
-                        "lr": rate,
-                        "per_second": round(speed, 1),
-                        "waiting": round(waited / seconds, 3),
-                        **means,
-                    }
-                )
+                run.spent += seconds
+                rate, speed, waiting = learning_rate(run.step - 1, config), samples / seconds, batches.waited / seconds
+                row = {"step": run.step, "samples": run.seen, "lr": rate, "per_second": round(speed, 1)}
+                write({**row, "waiting": round(waiting, 3), **{k: round(v, 4) for k, v in means.items()}})
                 text = " ".join(f"{k} {v:.3f}" for k, v in means.items())
-                pace = f"{speed:.1f}/s waiting {waited / seconds:.0%} left {left / 60:.0f} min"
-                say(f"step {step}/{config.steps} {text} lr {rate:.2e} {pace}")
-                totals, counted, began, window_seen, waited = {}, 0, time.monotonic(), 0, 0.0
-            if step % config.save_every == 0:
-                save_checkpoint()
-            if step % config.validate_every == 0 or step == config.steps:
-                t0 = time.monotonic()
-                figures = validate() if rank == 0 else {}
-                write({"step": step, "samples": seen, "validation": figures})
-                say(f"validation at step {step}: " + " ".join(f"{k} {v:.4g}" for k, v in figures.items()))
+                left = (config.steps - run.step) * seconds / steps / 60
+                say(
+                    f"step {run.step}/{config.steps} {text} lr {rate:.2e} {speed:.1f}/s waiting {waiting:.0%} "
+                    f"left {left:.0f} min"
+                )
+                began, samples, batches.waited = time.monotonic(), 0, 0.0
+            due = run.step % config.validate_every == 0 or run.step == config.steps
+            if due or run.step % config.save_every == 0:
+                sums.check(fabric)  # what is not finite must not reach a file
+            if run.step % config.save_every == 0:
+                run.save_checkpoint()
+            if due:
+                begin = time.monotonic()
+                figures = run.validate()
+                write({"step": run.step, "samples": run.seen, "validation": figures})
+                say(f"validation at step {run.step}: " + " ".join(f"{k} {v:.4g}" for k, v in figures.items()))
                 score = float(figures.get("score", 0.0))
-                save(figures, name="last")
-                if score > best:
-                    best = score
-                    save(figures, name="best")
-                if world > 1:
-                    dist.barrier()
-                began += time.monotonic() - t0
-        save_checkpoint()
-        if stop.asked:
-            save(figures, name="last")
-            say(f"stopped at step {step}; go on with --resume")
+                run.save_weights(figures, "last")
+                if score > run.best:
+                    run.best = score
+                    run.save_weights(figures, "best")
+                began += time.monotonic() - begin
+        sums.check(fabric)
+        run.save_checkpoint()
+        if run.step < config.steps:
+            run.save_weights(figures, "last")
+            say(f"stopped at step {run.step}; go on with --resume")
     finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
-        rows.close()
+        stop.restore()
+        if rows is not None:
+            rows.close()
     return figures
 
 
-def _start_workers(loader: DataLoader[Any]) -> Iterator[Any]:
-    """Start the loader's processes while OpenCV has one thread: a forked process would wait for threads it has not."""
-    before = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    try:
-        return iter(loader)
-    finally:
-        cv2.setNumThreads(before)
+def _all_stop(stop: _Stop, run: _Run) -> bool:
+    """Whether the run ends here, on all ranks alike: one that was asked to stop tells the others."""
+    if run.fabric.world_size == 1:
+        return stop.asked
+    if run.step % _ASK_EVERY:
+        return False
+    return bool(_of_all(run.fabric, torch.tensor(float(stop.asked), device=run.fabric.device), "max") > 0)
 
 
-def _quiet_worker(_: int) -> None:
-    """Worker processes make data on one thread each and leave signals to the parent."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)
+__all__ = ["Batch", "BatchSource", "Ema", "Task", "learning_rate", "make_optimizer", "train"]

@@ -26,8 +26,9 @@ from signboard.errors import ConfigError
 from signboard.training.classifier_task import ClassifierTask
 from signboard.training.config import ClassifierTrainConfig, StrictModel, TrainConfig, validated
 from signboard.training.curves import pyplot, read_log, save_figure, smooth
-from signboard.training.engine import Task, pick_device, train
+from signboard.training.engine import Task, train
 from signboard.training.evaluation import markdown_table, percent
+from signboard.training.launch import pick_device
 
 Say = Callable[[str], None]
 _TRIAL_STEPS = 5

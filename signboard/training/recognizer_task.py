@@ -21,10 +21,11 @@ from signboard.recognition.network import RecognizerConfig, RecognizerNetwork
 from signboard.recognition.recognizer import Recognizer, crop_width, normalize_crops
 from signboard.synthesis import degrade
 from signboard.training.adapters import SceneWord, WordSample, load_scenes, load_words, read_rgb
+from signboard.training.batches import Batch
 from signboard.training.config import CutData, RecognizerTrainConfig
 from signboard.training.crops import MARGIN, Crop, cut_with_margin, leaning_box, neighbours, stretched, whole_crop
 from signboard.training.detector_task import make_synthesizer
-from signboard.training.engine import Batch, pick_device, pick_precision
+from signboard.training.launch import pick_device, pick_precision
 from signboard.training.net2net import start_network
 from signboard.training.recombination import recombine, with_cuts
 

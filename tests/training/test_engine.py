@@ -21,7 +21,8 @@ from signboard.recognition import Recognizer
 from signboard.training.config import DetectorTrainConfig, RecognizerTrainConfig, TrainConfig, load_config
 from signboard.training.crops import cut_with_margin
 from signboard.training.detector_task import DetectorTask
-from signboard.training.engine import learning_rate, make_optimizer, pick_precision, train
+from signboard.training.engine import learning_rate, make_optimizer, train
+from signboard.training.launch import pick_precision
 from signboard.training.muon import Muon
 from signboard.training.recognizer_task import RecognizerTask
 
@@ -105,6 +106,56 @@ def test_a_resumed_run_ends_where_an_unbroken_one_does(tmp_path: Path, workers: 
     train(again, configs[1], resume=True, log=_quiet)
     for a, b in zip(whole.model.parameters(), again.model.parameters(), strict=True):
         torch.testing.assert_close(a, b, rtol=0, atol=0)
+
+
+def test_a_run_can_be_resumed_in_another_precision(tmp_path: Path) -> None:
+    _resumed_in(tmp_path, "cpu", ["bf16", "fp32", "bf16"])
+    with pytest.raises(ConfigError, match="fp16"):
+        train(_Toy(), _config(tmp_path, 9).model_copy(update={"precision": "fp16"}), log=_quiet)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_a_run_can_be_resumed_in_another_precision_on_cuda(tmp_path: Path) -> None:
+    _resumed_in(tmp_path, "cuda", ["bf16", "fp16", "fp32", "fp16"])
+
+
+def _resumed_in(folder: Path, device: str, precisions: list[str]) -> None:
+    for number, precision in enumerate(precisions):
+        lines: list[str] = []
+        config = _config(folder, 4 + 2 * number).model_copy(update={"precision": precision, "device": device})
+        train(_Toy(), config, resume=number > 0, log=lines.append)
+        assert number == 0 or lines[0] == f"resumed at step {2 + 2 * number} of {4 + 2 * number}"
+
+
+def test_two_batches_a_step_are_one_of_twice_the_size(tmp_path: Path) -> None:
+    class Even(_Toy):
+        """Without dropout, in pools of two batches; `whole` puts both into one."""
+
+        batches_per_pool = 2
+
+        def __init__(self, whole: bool) -> None:
+            super().__init__()
+            self.model = nn.Linear(4, 1)
+            nn.init.constant_(self.model.weight, 0.3)
+            nn.init.zeros_(self.model.bias)
+            self.source = self  # type: ignore[assignment]
+            self.whole = whole
+            self.batches_per_pool = 1 if whole else 2
+
+        def pool(self, index: int) -> list[dict[str, Any]]:
+            one, two, _ = _Numbers().pool(index)
+            both = {"x": torch.cat([one["x"], two["x"]]), "size": 16}
+            return [both] if self.whole else [one, two]
+
+        def loss(self, model: nn.Module, batch: dict[str, Any], device: torch.device) -> dict[str, torch.Tensor]:
+            return {"loss": ((model(batch["x"])[:, 0] - batch["x"].sum(dim=1)) ** 2).mean()}
+
+    apart, together = Even(False), Even(True)
+    train(apart, _config(tmp_path / "a", 5).model_copy(update={"accumulate": 2}), log=_quiet)
+    train(together, _config(tmp_path / "b", 5), log=_quiet)
+    for a, b in zip(apart.model.parameters(), together.model.parameters(), strict=True):
+        torch.testing.assert_close(a, b)
 
 
 def test_workers_start_after_opencv_has_used_its_threads(tmp_path: Path) -> None:

@@ -13,13 +13,15 @@ import json
 import os
 import signal
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
 from signboard.errors import SignboardError
+from signboard.image_files import HEAD, kind_of
 from signboard.memory import settle_memory
 from signboard.output.jsonl import dumps, from_dict
+from signboard.photo import Page
 from signboard.reading import Reading
 
 HELP = "--ray needs an extra package: pip install 'signboard[ray]'"
@@ -32,7 +34,7 @@ class ClusterError(SignboardError):
 
 
 def read_on_cluster(
-    photos: Iterable[str],
+    photos: Iterable[str | Page],
     *,
     reader_options: dict[str, Any],
     address: str | None = None,
@@ -43,7 +45,7 @@ def read_on_cluster(
     """Readings of photos in their order, read by the actors of a Ray cluster.
 
     Args:
-        photos: paths that every worker can open, or URLs for fsspec.
+        photos: paths (or pages of them) that every worker can open, or URLs for fsspec.
         reader_options: for the workers' `Reader`.
         address: of a running cluster ("auto", "ray://host:10001", "host:6379"); None starts one on this machine.
         workers: actors that read. By default one at first, and more while there is work for them, up to the number of
@@ -55,7 +57,10 @@ def read_on_cluster(
         ClusterError: see there.
     """
     ray = _ray()
-    items = [{"number": number, "photo": os.fsencode(photo)} for number, photo in enumerate(photos)]
+    items = [
+        {"number": number, "photo": os.fsencode(photo), "page": photo.number if isinstance(photo, Page) else 0}
+        for number, photo in enumerate(photos)
+    ]
     if not items:
         return
     ours = not ray.is_initialized()
@@ -74,8 +79,13 @@ def is_remote(name: str) -> bool:
     return bool(found) and scheme.isalnum()
 
 
-def list_remote(url: str, suffixes: frozenset[str]) -> Iterator[str]:
-    """URLs of the photos that a URL names: one file, everything below a folder (by ending, sorted), or a pattern.
+def list_remote(
+    url: str, suffixes: frozenset[str], left_out: Callable[[str], None] = lambda url: None
+) -> Iterator[str]:
+    """URLs of the photos that a URL names: one file, everything below a folder, sorted, or a pattern.
+
+    What a folder holds is a photo by its ending or, with another ending or none, by its first bytes; `left_out` is told
+    what is none.
 
     Raises:
         ClusterError: the store cannot be reached, its fsspec package is missing, or nothing is there.
@@ -87,7 +97,13 @@ def list_remote(url: str, suffixes: frozenset[str]) -> Iterator[str]:
         if any(char in path for char in "*?["):
             found = sorted(store.glob(path))
         elif store.isdir(path):
-            found = [name for name in sorted(store.find(path)) if os.path.splitext(name)[1].lower() in suffixes]  # noqa: PTH122
+            found = []
+            for name in sorted(store.find(path)):
+                known = os.path.splitext(name)[1].lower() in suffixes  # noqa: PTH122
+                if known or kind_of(store.cat_file(name, start=0, end=HEAD)) is not None:
+                    found.append(name)
+                else:
+                    left_out(store.unstrip_protocol(name))
         else:
             found = [path] if store.exists(path) else []
         names = [store.unstrip_protocol(name) for name in found]
@@ -108,22 +124,36 @@ class _Worker:
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
         photos = [os.fsdecode(photo) for photo in batch["photo"]]
-        opened = [_fetch(photo) for photo in photos]
-        readings = self._reader.read_many(source for source in opened if not isinstance(source, Reading))
+        opened = [_fetch(photo, int(page)) for photo, page in zip(photos, batch["page"], strict=True)]
+        readings = iter(self._read([source for source in opened if not isinstance(source, Reading)]))
         rows = []
         for photo, source in zip(photos, opened, strict=True):
             reading = source if isinstance(source, Reading) else next(readings)
-            if isinstance(source, bytes) and reading.error is not None:
-                # Bytes have no name of their own; the message begins with "photo: ".
-                reading = replace(reading, error=f"{photo}: {reading.error.removeprefix('photo: ')}")
+            if reading.error is not None:
+                # Bytes have no name of their own: their messages begin with "photo: ".
+                reading = replace(reading, error=_named(reading.error, photo))
             rows.append(dumps(replace(reading, source=photo), position=True))
         return {"number": batch["number"], "row": rows}
 
+    def _read(self, sources: list[str | bytes | Page]) -> list[Reading]:
+        """A reading of each; when that fails as a whole, of each on its own, so that only the photo at fault fails."""
+        try:
+            return list(self._reader.read_many(sources))
+        except Exception as error:
+            if len(sources) > 1:
+                return [reading for source in sources for reading in self._read([source])]
+            what = " ".join(f"{type(error).__name__}: {error}".split())
+            return [Reading("", 0, 0, error=f"photo: could not be read, {what}")]
 
-def _fetch(photo: str) -> str | bytes | Reading:
-    """A local photo's path, a remote one's bytes, or the reading that says why there are none."""
+
+def _named(error: str, photo: str) -> str:
+    return f"{photo}: {error.removeprefix('photo: ')}" if error.startswith("photo: ") else error
+
+
+def _fetch(photo: str, page: int) -> str | bytes | Page | Reading:
+    """What a worker opens: a local photo's path or a page of it, a remote one's bytes; a reading that says why not."""
     if not is_remote(photo):
-        return photo
+        return Page(photo, page) if page else photo
     try:
         import fsspec
 

@@ -7,18 +7,23 @@ import datetime
 import functools
 import importlib
 import io
+import logging
 import math
 import os
 import stat
-import struct
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
-from PIL import ExifTags, Image, ImageOps
+from PIL import ExifTags, Image
 
 from signboard.errors import PhotoError
+from signboard.image_files import HEAD, exif_block, kind_of, tiff_pages, without_metadata
+
+_log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 # 150 megapixels holds every phone and survey camera in use short of the 200-megapixel ones, and is 450 MB of pixels:
 # past that a "photo" is more likely a bomb. Checked on the header, before anything is decoded.
@@ -26,13 +31,48 @@ MAX_PIXELS = 150_000_000
 # No text can be read on less than this, and a 1x1 picture (a tracking pixel, a placeholder) is not a photo.
 MIN_SIDE = 8
 
-# Only picture formats: Pillow would also run Ghostscript on EPS or open video and font files.
-_FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "PPM")
+# Only picture formats: Pillow would also run Ghostscript on EPS or open video and font files. By Pillow's names, with
+# the modules that know them.
+_FORMATS = {
+    "JPEG": "Jpeg",
+    "MPO": "Mpo",
+    "PNG": "Png",
+    "WEBP": "WebP",
+    "TIFF": "Tiff",
+    "BMP": "Bmp",
+    "GIF": "Gif",
+    "AVIF": "Avif",
+    "PPM": "Ppm",
+    "JPEG2000": "Jpeg2K",
+    "ICO": "Ico",
+    "PCX": "Pcx",
+    "QOI": "Qoi",
+    "SGI": "Sgi",
+}
+# Nothing at their beginning says what they are: only their names do.
+_BY_NAME = {".tga": "TGA", ".icb": "TGA", ".vda": "TGA", ".vst": "TGA"}
 
-_HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
 HEIC_HELP = "HEIC photos need an extra package: pip install 'signboard[heic]'"
 
-PhotoSource = str | os.PathLike[str] | bytes | bytearray | memoryview | np.ndarray | Image.Image
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a file that holds several (TIFF). A path to everything that asks for one.
+
+    Attributes:
+        path: of the file.
+        number: of the page, from 1.
+    """
+
+    path: str
+    number: int
+
+    def __fspath__(self) -> str:
+        return self.path
+
+
+PhotoSource = str | os.PathLike[str] | bytes | bytearray | memoryview | np.ndarray | Image.Image | Page
+"""What can be opened: a path, one page of a path, the bytes of a file, an array or a Pillow image."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,6 +86,8 @@ class Photo:
         scale: size of `pixels` over the original's, 1, 1/2, 1/4 or 1/8; original coordinate = coordinate / scale.
         metadata: plain JSON values. "gps": {"latitude", "longitude", "altitude"?, "bearing"?, "bearing_reference"?}
             in degrees (WGS 84 as the camera wrote it) and metres; "time": ISO 8601, with a zone when it is known.
+        page: which page of its file this is, from 1.
+        warnings: what a person should know about the file, such as that it holds more than this.
     """
 
     pixels: np.ndarray
@@ -54,6 +96,8 @@ class Photo:
     height: int
     scale: float = 1.0
     metadata: dict[str, Any] = field(default_factory=dict)
+    page: int = 1
+    warnings: tuple[str, ...] = ()
 
 
 def printable(name: str) -> str:
@@ -67,11 +111,13 @@ def load_photo(
 ) -> Photo:
     """Open a photo, turn it upright by its EXIF orientation and make it 8-bit RGB.
 
-    Transparency is laid on white, 16-bit grey is scaled to 8 bits, CMYK is converted, an animation gives its first
-    frame. Arrays are (H, W), (H, W, 1), (H, W, 3) RGB or (H, W, 4) RGBA; uint8, uint16 (scaled) or float in 0 to 1.
+    Transparency is laid on white, or on black or grey where what is visible would be lost on white. 16-bit grey is
+    scaled to 8 bits, CMYK is converted. An animation gives its first frame and a TIFF its first page, unless `source`
+    is another `Page`. Damaged metadata cost the metadata, never the photo. Arrays are (H, W), (H, W, 1), (H, W, 3) RGB
+    or (H, W, 4) RGBA; uint8, uint16 (scaled) or float in 0 to 1.
 
     Args:
-        source: a path, the bytes of a file, an array or a Pillow image.
+        source: a path, a `Page` of one, the bytes of a file, an array or a Pillow image.
         name: what to call the photo in errors and `Photo.source`; the path by default.
         max_pixels: larger pictures are refused before they are decoded.
         decode_side: a JPEG whose longer side is at least twice this is decoded at 1/2, 1/4 or 1/8 of its size, which
@@ -87,11 +133,12 @@ def load_photo(
         shown = name if name is not None else (os.fsdecode(path) if path else "")
         return _from_image(source, shown, max_pixels, decode_side=None)
     if isinstance(source, bytes | bytearray | memoryview):
-        return _from_bytes(bytes(source), name or "", max_pixels, decode_side)
+        return _from_bytes(bytes(source), name or "", max_pixels, decode_side, None)
     if isinstance(source, str | os.PathLike):
         path = os.fspath(source)
         shown = name if name is not None else path
-        return _from_bytes(_read_file(path, shown), shown, max_pixels, decode_side)
+        page = source.number if isinstance(source, Page) else None
+        return _from_bytes(_read_file(path, shown), shown, max_pixels, decode_side, page)
     raise PhotoError(f"a photo is a path, bytes, an array or a Pillow image, not {type(source).__name__}")
 
 
@@ -121,70 +168,214 @@ def _read_file(path: str, name: str) -> bytes:
         raise PhotoError(f"{label}: the file does not fit into memory") from None
 
 
-def _from_bytes(data: bytes, name: str, max_pixels: int, decode_side: int | None) -> Photo:
+def _from_bytes(data: bytes, name: str, max_pixels: int, decode_side: int | None, page: int | None) -> Photo:
     label = _label(name)
     if not data:
         raise PhotoError(f"{label}: empty file")
+    if page is not None and page > 1:
+        label += f", page {page}"
+    kind = kind_of(data[:HEAD])
+    formats = _formats(data, name, label)
+    frame = 0
+    warnings: tuple[str, ...] = ()
+    if kind == "TIFF":
+        pages = tiff_pages(io.BytesIO(data))
+        if page is not None and not 1 <= page <= len(pages):
+            raise PhotoError(f"{_label(name)}: there is no page {page}, the file has {len(pages)}")
+        frame = pages[(page or 1) - 1]
+        if page is None and len(pages) > 1:
+            warnings = (f"only the first page was read: the file has {len(pages)}",)
+    elif page is not None and page != 1:
+        raise PhotoError(f"{_label(name)}: there is no page {page}, the file has one")
     try:
-        image = Image.open(io.BytesIO(data), formats=_formats(data, label))
+        photo = _decode(data, formats, frame, label, max_pixels, decode_side)
+    except _UndecodableError as error:
+        # The pixels may be whole and only what stands beside them damaged.
+        plain = without_metadata(data, kind)
+        try:
+            if plain is None or plain == data:
+                raise error from None
+            exif = _loaded_exif(exif_block(data, kind))
+            photo = _decode(plain, formats, frame, label, max_pixels, decode_side, exif)
+        except _UndecodableError:
+            raise PhotoError(str(error)) from None
+    return replace(photo, source=name, page=page or 1, warnings=(*warnings, *photo.warnings))
+
+
+class _UndecodableError(PhotoError):
+    """A decoder gave up, perhaps because of something that is no part of the picture."""
+
+
+def _decode(
+    data: bytes,
+    formats: list[str],
+    frame: int,
+    label: str,
+    max_pixels: int,
+    decode_side: int | None,
+    exif: Image.Exif | None = None,
+) -> Photo:
+    try:
+        image = Image.open(io.BytesIO(data), formats=formats)
     except Image.DecompressionBombError:
         raise PhotoError(f"{label}: more than {max_pixels / 1e6:g} megapixels, too large to open") from None
     except Image.UnidentifiedImageError:
-        raise PhotoError(f"{label}: not an image that can be opened") from None
-    except (OSError, SyntaxError, ValueError, struct.error, EOFError) as error:
-        raise PhotoError(f"{label}: damaged image, {_one_line(error)}") from None
+        # Also where a decoder recognised its format and then failed: its error is not passed on.
+        raise _UndecodableError(f"{label}: not an image that can be opened") from None
+    except MemoryError:
+        raise PhotoError(f"{label}: does not fit into memory") from None
+    except Exception as error:  # decoders raise whatever comes up in damaged files
+        raise _undecodable(error, label) from None
     with image:
-        return _from_image(image, name, max_pixels, decode_side)
+        return _from_image(image, label, max_pixels, decode_side, frame=frame, exif=exif, owned=True)
 
 
-def _formats(data: bytes, label: str) -> list[str]:
+def _undecodable(error: Exception, label: str) -> _UndecodableError:
+    _log.debug("%s: the decoder failed", label, exc_info=error)
+    message = _one_line(error)
+    word = "truncated" if "truncated" in message.lower() else "damaged"
+    return _UndecodableError(f"{label}: {word} image, {message}")
+
+
+def _formats(data: bytes, name: str, label: str) -> list[str]:
     """The formats to try, with HEIC when its package is there; without it a HEIC file is an error of its own."""
     _load_plugins()
-    formats = [name for name in _FORMATS if name in Image.OPEN]
-    if data[4:8] == b"ftyp" and data[8:12] in _HEIF_BRANDS:
+    formats = [known for known in _FORMATS if known in Image.OPEN]
+    if kind_of(data[:HEAD]) == "HEIF":
         try:
             import pillow_heif
         except ImportError:
             raise PhotoError(f"{label}: {HEIC_HELP}") from None
         pillow_heif.register_heif_opener()
         formats.append("HEIF")
+    by_name = _BY_NAME.get(os.path.splitext(name)[1].lower())  # noqa: PTH122 - the name may be no path
+    if by_name is None and data[-18:] == b"TRUEVISION-XFILE.\0":
+        by_name = "TGA"
+    if by_name is not None and kind_of(data[:HEAD]) is None and by_name in Image.OPEN:
+        formats = [by_name]
     return formats
 
 
 @functools.cache
 def _load_plugins() -> None:
     """Makes Pillow know `_FORMATS`. `Image.init` would import three times as many modules, at every start."""
-    for name in _FORMATS:
+    for module in (*_FORMATS.values(), "Tga"):
         # A Pillow built without a library has no such format.
         with contextlib.suppress(ImportError):
-            importlib.import_module(f"PIL.{'WebP' if name == 'WEBP' else name.capitalize()}ImagePlugin")
+            importlib.import_module(f"PIL.{module}ImagePlugin")
 
 
-def _from_image(image: Image.Image, name: str, max_pixels: int, decode_side: int | None) -> Photo:
+def _from_image(
+    image: Image.Image,
+    name: str,
+    max_pixels: int,
+    decode_side: int | None,
+    *,
+    frame: int = 0,
+    exif: Image.Exif | None = None,
+    owned: bool = False,
+) -> Photo:
+    """The photo of a Pillow image.
+
+    Args:
+        frame: which of its frames.
+        exif: in place of the image's own.
+        owned: the image is nobody else's, so it may be changed.
+    """
     label = _label(name)
-    width, height = image.size
-    _check_size(width, height, label, max_pixels)
     try:
-        exif = _exif(image)
+        if frame:
+            image.seek(frame)
+        width, height = image.size
+    except Exception as error:
+        raise _undecodable(error, label) from None
+    _check_size(width, height, label, max_pixels)
+    warnings = _frame_warning(image)
+    exif = _exif(image) if exif is None else exif
+    orientation = _orientation(exif)
+    # Pillow turns a TIFF itself while it loads it, and writes all of its EXIF anew to do so.
+    turns_itself = hasattr(image, "tag_v2")
+    metadata = _metadata(exif)
+    try:
         divisor = 1
         if decode_side is not None and image.format in {"JPEG", "MPO"}:
             divisor = _draft(image, decode_side)
-        image.load()
-        upright = ImageOps.exif_transpose(image) if exif.get(ExifTags.Base.Orientation, 1) in range(2, 9) else image
+        if turns_itself:
+            with _only_orientation(image, orientation, restore=not owned):
+                image.load()
+        else:
+            image.load()
+        upright = image
+        if orientation in _TURNS and not turns_itself:
+            upright = image.transpose(_TURNS[orientation])
         pixels = _rgb(upright)
-    except PhotoError:
-        raise
-    except (OSError, SyntaxError, ValueError, struct.error, EOFError, IndexError, TypeError) as error:
-        message = _one_line(error)
-        word = "truncated" if "truncated" in message or "Truncated" in message else "damaged"
-        raise PhotoError(f"{label}: {word} image, {message}") from None
     except MemoryError:
         raise PhotoError(f"{label}: the picture of {width} x {height} does not fit into memory") from None
+    except Exception as error:
+        raise _undecodable(error, label) from None
     if pixels.shape[:2] != upright.size[::-1]:
-        raise PhotoError(f"{label}: damaged image, its pixels do not match its size")
-    if exif.get(ExifTags.Base.Orientation, 1) in range(5, 9):
+        raise _UndecodableError(f"{label}: damaged image, its pixels do not match its size")
+    if divisor == 1:
+        height, width = pixels.shape[:2]
+    elif orientation >= 5:
         width, height = height, width
-    return Photo(pixels, name, width, height, 1 / divisor, _metadata(exif))
+    return Photo(pixels, name, width, height, 1 / divisor, metadata, warnings=warnings)
+
+
+def _frame_warning(image: Image.Image) -> tuple[str, ...]:
+    """What to say of an animation."""
+    if image.format not in {"GIF", "PNG", "WEBP", "AVIF"}:
+        return ()
+    try:
+        frames = int(getattr(image, "n_frames", 1))
+    except Exception:  # damaged behind the first frame, which is all that is needed
+        return ()
+    return (f"only the first frame was read: the animation has {frames}",) if frames > 1 else ()
+
+
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What makes a photo upright, by its EXIF orientation (CIPA DC-008, Orientation)."""
+
+
+def _orientation(exif: Image.Exif) -> int:
+    """The EXIF orientation, 1 to 8; 1 where there is none that makes sense. Some programs write it in odd types."""
+    try:
+        value = exif.get(ExifTags.Base.Orientation, 1)
+        if isinstance(value, tuple | list):
+            value = value[0]
+        if isinstance(value, bytes):
+            # A byte or a short number in a field of bytes; or a digit.
+            value = int(value) if value.isdigit() else int.from_bytes(value.strip(b"\0")[:1], "little")
+        number = float(value)
+    except Exception:
+        return 1
+    return int(number) if number in range(1, 9) else 1
+
+
+@contextlib.contextmanager
+def _only_orientation(image: Image.Image, orientation: int, *, restore: bool) -> Iterator[None]:
+    """Takes from an image's EXIF all that Pillow could stumble over when it writes it anew."""
+    info, exif = dict(image.info), _exif(image)
+    tags = dict(exif) if restore else {}
+    for key in ("exif", "xmp", "XML:com.adobe.xmp"):
+        image.info.pop(key, None)
+    for tag in list(exif):
+        del exif[tag]
+    if orientation != 1:
+        exif[ExifTags.Base.Orientation] = orientation
+    yield
+    if restore:
+        image.info.update(info)
+        tags.pop(ExifTags.Base.Orientation, None)
+        exif.update(tags)
 
 
 def _check_size(width: int, height: int, label: str, max_pixels: int) -> None:
@@ -216,12 +407,45 @@ def _rgb(image: Image.Image) -> np.ndarray:
     if mode == "RGB" and "transparency" not in image.info:
         return np.array(image)
     if mode.startswith("I") or mode == "F":
-        return np.repeat(_to_8_bit(np.asarray(image), mode)[:, :, None], 3, axis=2)
+        values = np.asarray(image)
+        grey = _to_8_bit(values, mode)
+        clear = image.info.get("transparency")
+        if not isinstance(clear, int | float):
+            return np.repeat(grey[:, :, None], 3, axis=2)
+        return _on_ground(np.dstack([grey, grey, grey, np.where(values == clear, 0, 255).astype(np.uint8)]))
     if mode in {"RGBA", "LA", "PA", "RGBa", "La"} or "transparency" in image.info:
-        rgba = image.convert("RGBA")
-        white = Image.new("RGBA", rgba.size, (255, 255, 255, 255))
-        return np.array(Image.alpha_composite(white, rgba).convert("RGB"))
+        try:
+            rgba = (image.convert("LA") if mode == "La" else image).convert("RGBA")
+        except (ValueError, TypeError, OSError):  # a transparent colour that makes no sense for this picture
+            return np.array(image.convert("RGB"))
+        return _on_ground(np.asarray(rgba))
     return np.array(image.convert("RGB"))
+
+
+# Colours that transparency is laid on, the first where nothing speaks against it.
+_GROUNDS = (255, 0, 128)
+# Letters whose brightness differs by less than this from what is behind them are hard to read.
+_CONTRAST = 64
+
+
+def _on_ground(rgba: np.ndarray) -> np.ndarray:
+    """(H, W, 4) uint8 laid on white, or on black or grey where more of what borders on transparency stands out."""
+    import cv2
+
+    alpha = rgba[:, :, 3]
+    ground = _GROUNDS[0]
+    clear = (alpha < 128).astype(np.uint8)
+    if clear.any():
+        # Of letters the outlines count; what lies inside a board has its own ground.
+        edge = (cv2.dilate(clear, np.ones((7, 7), np.uint8)) > 0) & (alpha > 0)
+        brightness = rgba[:, :, :3][edge] @ np.array([0.299, 0.587, 0.114], np.float32)
+        weights = alpha[edge].astype(np.float32)
+        lost = [float(weights[np.abs(brightness - g) < _CONTRAST].sum()) for g in _GROUNDS]
+        # The first of those about as good as the best.
+        ground = next(g for g, part in zip(_GROUNDS, lost, strict=True) if part <= min(lost) + 0.05 * weights.sum())
+    share = alpha[:, :, None].astype(np.uint16)
+    mixed = rgba[:, :, :3] * share + np.uint16(ground) * (255 - share)
+    return ((mixed + 127) // 255).astype(np.uint8)
 
 
 def _to_8_bit(values: np.ndarray, mode: str) -> np.ndarray:
@@ -263,7 +487,7 @@ def _from_array(array: np.ndarray, name: str, max_pixels: int) -> Photo:
     if array.shape[2] == 1:
         array = np.repeat(array, 3, axis=2)
     elif array.shape[2] == 4:
-        array = _rgb(Image.fromarray(np.ascontiguousarray(array)))
+        array = _on_ground(array)
     return Photo(np.ascontiguousarray(array), name, width, height)
 
 
@@ -272,49 +496,95 @@ def _one_line(error: BaseException) -> str:
 
 
 def _exif(image: Image.Image) -> Image.Exif:
-    """The photo's EXIF, empty when there is none or it is broken: a bad tag must not cost the photo."""
-    try:
-        exif = image.getexif()
-        exif.get_ifd(ExifTags.IFD.GPSInfo)
-        exif.get_ifd(ExifTags.IFD.Exif)
-    except Exception:  # Pillow raises SyntaxError, struct.error, KeyError, ... on damaged EXIF
-        return Image.Exif()
+    """The photo's EXIF, as much as can be read of it: a bad tag must not cost the photo."""
+    for _ in range(2):  # a second look gives what was read before the first one failed
+        with contextlib.suppress(Exception):  # Pillow raises SyntaxError, struct.error, KeyError, ... on damaged EXIF
+            return image.getexif()
+    return Image.Exif()
+
+
+def _loaded_exif(block: bytes | None) -> Image.Exif:
+    exif = Image.Exif()
+    with contextlib.suppress(Exception):
+        exif.load(block or b"")
     return exif
 
 
-def _metadata(exif: Image.Exif) -> dict[str, Any]:
-    """GPS position, compass bearing and time from EXIF, those that make sense (CIPA DC-008, the GPS and Exif IFDs)."""
-    metadata: dict[str, Any] = {}
+def _directory(exif: Image.Exif, number: int) -> dict[int, Any]:
+    """One of the tables inside the EXIF; empty when it is missing or damaged."""
     try:
-        gps = exif.get_ifd(ExifTags.IFD.GPSInfo)
-        details = exif.get_ifd(ExifTags.IFD.Exif)
+        return dict(exif.get_ifd(number))
     except Exception:
-        return metadata
-    latitude = _degrees(gps.get(ExifTags.GPS.GPSLatitude), gps.get(ExifTags.GPS.GPSLatitudeRef), "S", 90)
-    longitude = _degrees(gps.get(ExifTags.GPS.GPSLongitude), gps.get(ExifTags.GPS.GPSLongitudeRef), "W", 180)
-    if latitude is not None and longitude is not None:
-        position: dict[str, Any] = {"latitude": latitude, "longitude": longitude}
-        altitude = _number(gps.get(ExifTags.GPS.GPSAltitude))
-        if altitude is not None:
-            below = gps.get(ExifTags.GPS.GPSAltitudeRef) in (1, b"\x01")
-            position["altitude"] = -altitude if below else altitude
-        bearing = _number(gps.get(ExifTags.GPS.GPSImgDirection))
-        if bearing is not None and 0 <= bearing <= 360:
-            position["bearing"] = bearing % 360
-            magnetic = _text(gps.get(ExifTags.GPS.GPSImgDirectionRef)).upper().startswith("M")
-            position["bearing_reference"] = "magnetic" if magnetic else "true"
+        return {}
+
+
+def _metadata(exif: Image.Exif) -> dict[str, Any]:
+    """GPS position, compass bearing and time from EXIF, those that make sense (CIPA DC-008, the GPS and Exif IFDs).
+
+    Each is read on its own: what is wrong with one costs none of the others.
+    """
+    gps = _directory(exif, ExifTags.IFD.GPSInfo)
+    details = _directory(exif, ExifTags.IFD.Exif)
+    metadata: dict[str, Any] = {}
+    position = _sound(_position, gps)
+    if position is not None:
         metadata["gps"] = position
-    time = _gps_time(gps) or _camera_time(details, exif)
+    time = _sound(_gps_time, gps) or _sound(_camera_time, details, exif)
     if time is not None:
         metadata["time"] = time
     return metadata
 
 
+def _sound(read: Callable[..., T | None], *tables: Any) -> T | None:
+    """What `read` finds; None where it stumbles: cameras and editors write every type into every tag."""
+    try:
+        return read(*tables)
+    except Exception as error:
+        _log.debug("EXIF: %s", read.__name__, exc_info=error)
+        return None
+
+
+def _position(gps: dict[int, Any]) -> dict[str, Any] | None:
+    latitude = _degrees(gps.get(ExifTags.GPS.GPSLatitude), gps.get(ExifTags.GPS.GPSLatitudeRef), "S", 90)
+    longitude = _degrees(gps.get(ExifTags.GPS.GPSLongitude), gps.get(ExifTags.GPS.GPSLongitudeRef), "W", 180)
+    if latitude is None or longitude is None:
+        return None
+    position: dict[str, Any] = {"latitude": latitude, "longitude": longitude}
+    altitude = _number(gps.get(ExifTags.GPS.GPSAltitude))
+    if altitude is not None and abs(altitude) < _HIGHEST:
+        below = gps.get(ExifTags.GPS.GPSAltitudeRef) in (1, b"\x01")
+        position["altitude"] = -altitude if below else altitude
+    if latitude == 0 and longitude == 0 and not position.get("altitude") and not _has_fix(gps):
+        return None  # what programs write that know no position; the place itself is open sea
+    bearing = _number(gps.get(ExifTags.GPS.GPSImgDirection))
+    if bearing is not None and 0 <= bearing <= 360:
+        position["bearing"] = bearing % 360
+        magnetic = _text(gps.get(ExifTags.GPS.GPSImgDirectionRef)).upper().startswith("M")
+        position["bearing_reference"] = "magnetic" if magnetic else "true"
+    return position
+
+
+_HIGHEST = 100_000.0
+"""Metres; no photo of a sign was taken higher."""
+
+
+def _has_fix(gps: dict[int, Any]) -> bool:
+    """Whether the receiver says that it knew where it was."""
+    precision = _number(gps.get(ExifTags.GPS.GPSDOP))
+    return (
+        _text(gps.get(ExifTags.GPS.GPSStatus)).upper() == "A"
+        or bool(_text(gps.get(ExifTags.GPS.GPSSatellites)).strip("0 "))
+        or (precision is not None and precision > 0)
+    )
+
+
 def _number(value: Any) -> float | None:
     """A finite float of an EXIF rational; cameras write 0/0 for "unknown"."""
+    if isinstance(value, tuple | list) and len(value) == 1:
+        value = value[0]
     try:
         number = float(value)
-    except (TypeError, ValueError, ZeroDivisionError, OverflowError):
+    except (TypeError, ValueError, ArithmeticError):
         return None
     return number if math.isfinite(number) else None
 
@@ -329,12 +599,12 @@ def _degrees(value: Any, reference: Any, negative: str, limit: float) -> float |
     """Degrees, minutes and seconds to signed degrees; None when missing, broken or out of range."""
     if not isinstance(value, tuple | list) or len(value) != 3:
         return None
-    parts = [_number(part) for part in value]
-    degrees, minutes, seconds = parts
+    degrees, minutes, seconds = (_number(part) for part in value)
     if degrees is None or minutes is None:
         return None
-    total = degrees + minutes / 60 + (seconds or 0.0) / 3600
-    if not 0 <= total <= limit:
+    seconds = seconds or 0.0
+    total = degrees + minutes / 60 + seconds / 3600
+    if not (degrees >= 0 and 0 <= minutes <= 60 and 0 <= seconds <= 60 and total <= limit):
         return None
     # Seven decimals are about a centimetre.
     return round(-total if _text(reference).upper().startswith(negative) else total, 7)
@@ -348,20 +618,23 @@ def _gps_time(gps: dict[int, Any]) -> str | None:
     hour, minute, second = (_number(part) for part in clock)
     if hour is None or minute is None or second is None:
         return None
+    if not (0 <= hour < 24 and 0 <= minute < 60 and 0 <= second < 61):  # a leap second is number 60
+        return None
     try:
         day = datetime.datetime.strptime(date, "%Y:%m:%d")
-        moment = day.replace(hour=int(hour), minute=int(minute), second=int(second))
     except ValueError:
         return None
+    moment = day + datetime.timedelta(hours=int(hour), minutes=int(minute), seconds=int(second))
     return moment.isoformat() + "Z"
 
 
 def _camera_time(details: dict[int, Any], exif: Image.Exif) -> str | None:
     """The camera's clock, with its zone when the camera wrote one."""
-    value = details.get(ExifTags.Base.DateTimeOriginal) or exif.get(ExifTags.Base.DateTime)
-    try:
-        moment = datetime.datetime.strptime(_text(value), "%Y:%m:%d %H:%M:%S")
-    except ValueError:
+    moment = None
+    for value in (details.get(ExifTags.Base.DateTimeOriginal), exif.get(ExifTags.Base.DateTime)):
+        with contextlib.suppress(ValueError):
+            moment = moment or datetime.datetime.strptime(_text(value), "%Y:%m:%d %H:%M:%S")
+    if moment is None:
         return None
     zone = _text(details.get(ExifTags.Base.OffsetTimeOriginal))
     try:

@@ -70,6 +70,7 @@ class Reading:
         error: one line when the photo could not be read, else None.
         warnings: things a user should know (text too small at this size, ...).
         metadata: facts about the photo that some formats use, e.g. GPS position; plain JSON values.
+        page: which page of the file, from 1; more than 1 only in a TIFF of several pages.
     """
 
     source: str
@@ -79,6 +80,7 @@ class Reading:
     error: str | None = None
     warnings: tuple[str, ...] = ()
     metadata: dict[str, Any] = field(default_factory=dict)
+    page: int = 1
 
     @property
     def lines(self) -> tuple[Line, ...]:

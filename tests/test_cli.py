@@ -299,7 +299,7 @@ def test_a_folder_is_read_in_order_each_photo_once_bad_ones_too(street: Path, tm
     assert [row["source"] for row in rows(output) if row["error"]] == [str(street / name) for name in BAD]
     assert [row["text"] for row in rows(output) if not row["error"]] == ["a", "b", "y", "z", "", "थाना"]
     lines = result.stderr.splitlines()
-    assert len(lines) == 5 and lines[-1].startswith("5 read, 1 empty, 4 failed, ") and lines[-1].endswith(" photos/s")
+    assert len(lines) == 5 and lines[-1].startswith("5 read, 1 empty, 4 failed, ") and lines[-1].endswith(" photos/s; 1 file that is no photo left out")
 
 
 def test_text_of_several_photos_stands_under_their_names(tmp_path: Path) -> None:
@@ -376,7 +376,7 @@ def test_annotated_pictures_keep_their_folders(street: Path, tmp_path: Path) -> 
     made = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
     assert made == ["a.png", "b.jpg", "b.png", "sub/deep/y.webp", "sub/z.JPG", "wall.jpg", "थाना.jpg"]
     # A second run does not read them as photos.
-    call("run", street, "--annotate", folder, "--output", tmp_path / "b.jsonl")
+    call("run", street, "--annotate", folder, "--output", tmp_path / "b.jsonl", "--overwrite")
     assert sources(tmp_path / "b.jsonl") == sources(tmp_path / "a.jsonl")
     assert call("run", street, "--annotate", tmp_path / "one.jpg").exit_code == 2
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -14,8 +15,11 @@ from signboard.errors import SignboardError
 
 def convert(
     source: Annotated[Path, typer.Argument(metavar="SIGNS.jsonl", help="JSON lines that `signboard run` wrote.")],
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="The file (or folder, for ALTO) to write.")
+    output_name: Annotated[
+        str | None,
+        typer.Option(
+            "--output", "-o", metavar="PATH", help="The file (or folder, for ALTO) to write; - is standard output."
+        ),
     ] = None,
     format_name: Annotated[
         str | None, typer.Option("--format", help="Default: by the ending of --output; text on standard output.")
@@ -24,11 +28,16 @@ def convert(
     with_position: Annotated[
         bool, typer.Option("--with-position", help="Keep GPS positions, where the JSON lines have them.")
     ] = False,
+    csv_safe: Annotated[
+        bool,
+        typer.Option("--csv-safe", help="CSV with an apostrophe before texts that a spreadsheet takes for formulas."),
+    ] = False,
 ) -> None:
     """Turn JSON lines into another format. Exit codes: 0 done, 1 the file is damaged, 2 usage."""
     from signboard.output import formats
     from signboard.output.jsonl import read_jsonl
 
+    output = None if output_name in (None, "-") else Path(output_name or "")
     if not source.is_file():
         raise usage(f"{source}: no such file")
     if output is not None and output.exists() and output.samefile(source):
@@ -37,13 +46,20 @@ def convert(
         name = formats.choose(output, format_name)
         photos = sum(1 for _ in read_jsonl(source))
 
-        def places() -> dict[str, str]:
-            return {reading.source: Path(reading.source).name for reading in read_jsonl(source)}
+        def places() -> Iterator[tuple[str, int, str]]:
+            for reading in read_jsonl(source):
+                path = Path(reading.source)
+                page = f"-page{reading.page}" if reading.page > 1 else ""
+                yield reading.source, reading.page, f"{path.stem}{page}{path.suffix}"
 
+        if csv_safe and name != "csv":
+            raise usage(f"--csv-safe: is for CSV, not for {name}")
         if output is None:
-            sink = formats.to_stdout(name, photos, with_position)
+            sink = formats.to_stdout(name, photos, with_position, csv_safe=csv_safe)
         else:
-            sink = formats.to_path(name, output, photos, places, overwrite=overwrite, position=with_position)
+            sink = formats.to_path(
+                name, output, photos, places, overwrite=overwrite, position=with_position, csv_safe=csv_safe
+            )
     except SignboardError as error:
         raise usage(str(error)) from None
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
+import logging
 import os
 import re
 import signal
@@ -13,7 +14,7 @@ import threading
 import time
 import types
 import warnings
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -26,7 +27,10 @@ from signboard.errors import ConfigError, PhotoError, SignboardError
 
 if TYPE_CHECKING:
     from signboard.output.sink import Sink
+    from signboard.photo import Page
     from signboard.reading import Reading
+
+_log = logging.getLogger(__name__)
 
 _PICTURES = {".jpg", ".jpeg", ".png", ".webp"}
 
@@ -77,9 +81,14 @@ def run(
             show_default=False,
         ),
     ],
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", help="Write to this file (or folder, for ALTO) instead of standard output."),
+    output_name: Annotated[
+        str | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="PATH",
+            help="Write to this file (or folder, for ALTO) instead of standard output; - is standard output.",
+        ),
     ] = None,
     format_name: Annotated[
         str | None,
@@ -121,6 +130,10 @@ def run(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with an earlier run: skip what its output already holds.")
     ] = False,
+    retry_failed: Annotated[
+        bool,
+        typer.Option("--retry-failed", help="--resume, and read the photos again that could not be read before."),
+    ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an output that is already there.")] = False,
     with_position: Annotated[
         bool,
@@ -128,7 +141,14 @@ def run(
             "--with-position", help="Keep the photos' GPS position in JSON, CSV and Parquet; GeoJSON has it always."
         ),
     ] = False,
+    csv_safe: Annotated[
+        bool,
+        typer.Option("--csv-safe", help="CSV with an apostrophe before texts that a spreadsheet takes for formulas."),
+    ] = False,
     recursive: Annotated[bool, typer.Option(help="Go into the folders inside folders.")] = True,
+    page: Annotated[
+        int | None, typer.Option(min=1, help="Of TIFF files with several pages only this one; default: all of them.")
+    ] = None,
     tile: Annotated[
         bool,
         typer.Option(
@@ -145,6 +165,9 @@ def run(
         ),
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only errors on standard error.")] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Say on standard error where in the program a photo failed.")
+    ] = False,
 ) -> None:
     """Read photos of signs.
 
@@ -156,33 +179,49 @@ def run(
         format_name = "jsonl"
     reader_options = _reader_options(device, min_confidence, detection_threshold, precision, translate, tile)
     batch = _batch_size(batch_size)
+    output = None if output_name in (None, "-") else Path(output_name or "")
+    for option, path in (("--annotate", annotate), ("--html", html)):
+        if path is not None and str(path) == "-":
+            raise usage(f"{option} -: must be a file, only --output can be standard output")
+    resume = resume or retry_failed
     if resume and output is None and html is None:
         raise usage("--resume needs the --output (or --html) of the run to go on with")
     if resume and overwrite:
-        raise usage("--resume and --overwrite exclude each other")
+        raise usage(f"--{'retry-failed' if retry_failed else 'resume'} and --overwrite exclude each other")
+    left_out = _LeftOut(output, html)
     cluster: dict[str, Any] | None = None
     remote: Callable[[str], Iterator[str]] | None = None
     if ray is not None:
         from signboard.cluster import is_remote, list_remote
 
         cluster = {"address": None if ray in ("", "local") else ray, "workers": workers}
-        remote = functools.partial(list_remote, suffixes=SUFFIXES)
+        remote = functools.partial(list_remote, suffixes=SUFFIXES, left_out=left_out)
         if (annotate is not None or html is not None) and any(is_remote(name) for name in inputs):
             raise usage("--annotate and --html need photos on this machine, not URLs")
     # Pillow warns of odd EXIF and large pictures in lines of its own; what matters comes as an error of ours.
     warnings.filterwarnings("ignore", module=r"PIL\.")
     skip = [str(path) for path in (annotate, output) if path is not None and path.is_dir()]
     lines = sys.stdin.buffer if "-" in inputs else ()
-    items = list(find_photos(inputs, stdin_lines=lines, skip=skip, recursive=recursive, remote=remote))
+    items = list(
+        find_photos(
+            inputs, stdin_lines=lines, skip=skip, recursive=recursive, remote=remote, pages=True, page=page,
+            left_out=left_out,
+        )
+    )  # fmt: skip
     if not items:
-        raise usage(f"nothing to read: no photos in {', '.join(inputs)}")
+        raise usage(f"nothing to read: no photos in {', '.join(inputs)}{left_out.note}")
     with contextlib.ExitStack() as stack:
+        if debug:
+            stack.enter_context(_tracebacks())
         try:
-            outputs = _Outputs(items, output, format_name, annotate, html, resume, overwrite, with_position)
+            outputs = _Outputs(
+                items, output, format_name, annotate, html, resume=resume, overwrite=overwrite,
+                retry_failed=retry_failed, position=with_position, csv_safe=csv_safe,
+            )  # fmt: skip
         except SignboardError as error:
             raise usage(str(error)) from None
         stack.callback(outputs.abandon)
-        code = _read_all(items, outputs, _Source(reader_options, batch, workers, cluster), quiet)
+        code = _read_all(items, outputs, _Source(reader_options, batch, workers, cluster), quiet, left_out.note)
     raise typer.Exit(code)
 
 
@@ -199,6 +238,42 @@ def complain(message: str) -> None:
     from signboard.photo import printable
 
     print(f"signboard: {printable(message)}", file=sys.stderr, flush=True)
+
+
+class _LeftOut:
+    """Counts the files of folders that are no photos; not the run's own outputs, which may lie there, too."""
+
+    def __init__(self, *outputs: Path | None) -> None:
+        from signboard.output.sink import photo_key
+
+        self._own = {photo_key(str(path)) for path in outputs if path is not None}
+        self._key = photo_key
+        self.count = 0
+
+    def __call__(self, name: str) -> None:
+        key = self._key(name)
+        self.count += key not in self._own and key.removesuffix(".part") not in self._own
+
+    @property
+    def note(self) -> str:
+        """For the run's last line."""
+        if not self.count:
+            return ""
+        return f"; {self.count} {'file that is no photo' if self.count == 1 else 'files that are no photos'} left out"
+
+
+@contextlib.contextmanager
+def _tracebacks() -> Iterator[None]:
+    """Everything that is caught on the way goes to standard error, with the place in the program it comes from."""
+    log, handler = logging.getLogger("signboard"), logging.StreamHandler()
+    level = log.level
+    log.setLevel(logging.DEBUG)
+    log.addHandler(handler)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(level)
 
 
 def _reader_options(
@@ -266,7 +341,7 @@ class _Source:
     workers: int | None
     cluster: dict[str, Any] | None
 
-    def read(self, paths: Iterator[str]) -> Iterator[Reading]:
+    def read(self, paths: Iterator[str | Page]) -> Iterator[Reading]:
         """Readings in the order of `paths`.
 
         Raises:
@@ -289,9 +364,10 @@ def _read_all(
     outputs: _Outputs,
     source: _Source,
     quiet: bool,
+    note: str,
 ) -> int:
-    """Reads and writes every item that is not written yet; the exit code."""
-    todo = [item for item in items if not outputs.has(item.path)]
+    """Reads and writes every item that is not written yet; the exit code. `note` ends the last line."""
+    todo = [item for item in items if not outputs.has(item)]
     counts = {"read": 0, "empty": 0, "failed": 0}
     warned = 0
     progress = Progress(len(todo), shown=not quiet and sys.stderr.isatty() and not outputs.to_terminal)
@@ -301,7 +377,8 @@ def _read_all(
         readings = _readings(todo, source, stop)
         try:
             for reading in readings:
-                outputs.write(reading)
+                if not outputs.write(reading):
+                    code = 1
                 kind = "failed" if reading.error is not None else "read" if reading.text else "empty"
                 counts[kind] += 1
                 warned += bool(reading.warnings)
@@ -324,6 +401,13 @@ def _read_all(
                 sys.stdout.flush()
             except OSError:
                 _let_go_of_stdout()
+        except Exception as error:  # a fault of the program: what was read until now is kept
+            _log.debug("the run failed", exc_info=True)
+            progress.clear()
+            what = " ".join(f"{type(error).__name__}: {error}".split())
+            go_on = ", --resume goes on" if outputs.resumable else ""
+            complain(f"the program failed after {sum(counts.values())} photos{go_on}, --debug says where: {what}")
+            code = 1
         finally:
             readings.close()
         progress.clear()
@@ -332,15 +416,32 @@ def _read_all(
             code = 128 + stop.signal
             go_on = "the same command with --resume goes on" if outputs.resumable else "start again to read the rest"
             complain(f"interrupted after {done} photos, {len(todo) - done} left; {go_on}")
-    if not quiet and (len(items) > 1 or outputs.to_files) and not code:
+    if not quiet and (len(items) > 1 or outputs.to_files or note) and done == len(todo):
         seconds = max(time.monotonic() - begin, 1e-9)
         there = len(items) - len(todo)
         summary = ", ".join(f"{number} {kind}" for kind, number in counts.items())
         rate = speed(done / seconds)
         notes = f"; {warned} with warnings" if warned else ""
         notes += f"; {there} were there already" if there else ""
-        print(f"{summary}, {rate} photos/s{notes}", file=sys.stderr)
+        print(f"{summary}, {rate} photos/s{notes}{note}", file=sys.stderr)
+    if not quiet:
+        _name_failures([item for item in items if outputs.failed_before(item)])
     return code or (1 if counts["failed"] else 0)
+
+
+_NAMED = 10  # photos, in one line
+
+
+def _name_failures(items: Sequence[Item]) -> None:
+    """Says which photos an earlier run could not read and this one left as they are, of those that are there."""
+    paths = [item.path for item in items if Path(item.path).exists()]
+    if paths:
+        more = f" and {len(paths) - _NAMED} more" if len(paths) > _NAMED else ""
+        photos = "1 photo" if len(paths) == 1 else f"{len(paths)} photos"
+        complain(
+            f"{photos} failed in an earlier run and stayed so, --retry-failed reads them again: "
+            f"{', '.join(paths[:_NAMED])}{more}"
+        )
 
 
 def _let_go_of_stdout() -> None:
@@ -354,14 +455,15 @@ def _is_full(error: SignboardError) -> bool:
 
 def _readings(todo: Sequence[Item], source: _Source, stop: _Stop) -> Generator[Reading, None, None]:
     """One reading an item, in order. What could not be found is a reading with its error, and never opened."""
+    from signboard.photo import Page
     from signboard.reading import Reading
 
-    def paths() -> Iterator[str]:
+    def paths() -> Iterator[str | Page]:
         for item in todo:
             if stop.signal is not None:
                 return
             if item.error is None:
-                yield item.path
+                yield item.path if item.page is None else Page(item.path, item.page)
 
     # Loading the networks takes seconds: not for a run in which nothing is left to do.
     some = any(item.error is None for item in todo)
@@ -371,12 +473,14 @@ def _readings(todo: Sequence[Item], source: _Source, stop: _Stop) -> Generator[R
     try:
         for item in todo:
             if item.error is not None:
-                yield Reading(source=item.path, width=0, height=0, error=f"{item.path}: {item.error}")
+                error = f"{item.path}: {item.error}"
+                yield Reading(source=item.path, width=0, height=0, error=error, page=item.page or 1)
                 continue
             reading = next(results, None)
             if reading is None:
                 return  # the feed stopped early
-            yield reading if reading.source == item.path else dataclasses.replace(reading, source=item.path)
+            # Readers make names printable, and know no pages of photos that they could not open.
+            yield dataclasses.replace(reading, source=item.path, page=item.page or 1)
     finally:
         close = getattr(results, "close", None)
         if close is not None:
@@ -411,9 +515,12 @@ class _Outputs:
         format_name: str | None,
         annotate: Path | None,
         html: Path | None,
+        *,
         resume: bool,
         overwrite: bool,
+        retry_failed: bool,
         position: bool,
+        csv_safe: bool,
     ) -> None:
         """Checks and opens all of it, before any time is spent on reading.
 
@@ -424,47 +531,78 @@ class _Outputs:
         from signboard.output.sink import OutputError, is_stream
 
         name = formats.choose(output, format_name)
+        if csv_safe and name != "csv":
+            raise ConfigError(f"--csv-safe: is for CSV, not for {name}")
         for path in (output, annotate, html):
             if path is not None:
                 _refuse_photo(path, items)
-        self._annotate, self._pictures = annotate, None
-        if annotate is not None:
-            self._pictures = _picture_paths(annotate, items)
+        self._overwrite = overwrite
+        self._pictures = None if annotate is None else _picture_paths(annotate, items)
+        if annotate is not None and not (resume or overwrite):
+            _refuse_existing((self._pictures or {}).values())
         self.to_files = output is not None
         self.to_terminal = output is None and sys.stdout.isatty()  # where a progress bar would get in the way
         self.plain = output is None and name == "text"
-        self.resumable = output is not None and not is_stream(output) and formats.can_resume(name)
+        self.resumable = output is not None and not is_stream(output)
         self._sinks: list[Sink] = []
         try:
             if output is None:
-                self._sinks.append(formats.to_stdout(name, len(items), position))
+                self._sinks.append(formats.to_stdout(name, len(items), position, csv_safe=csv_safe))
             else:
 
-                def places() -> dict[str, str]:
-                    return {item.path: item.relative for item in items}
+                def places() -> Iterator[tuple[str, int, str]]:
+                    for item in items:
+                        yield item.path, item.page or 1, _with_page(item)
 
                 self._sinks.append(
                     formats.to_path(
-                        name, output, len(items), places, resume=resume, overwrite=overwrite, position=position
+                        name,
+                        output,
+                        len(items),
+                        places,
+                        resume=resume,
+                        overwrite=overwrite,
+                        retry_failed=retry_failed,
+                        position=position,
+                        csv_safe=csv_safe,
                     )
                 )
             if html is not None:
-                self._sinks.append(formats.to_report(html, thumbnail=_thumbnail, resume=resume, overwrite=overwrite))
+                self._sinks.append(
+                    formats.to_report(
+                        html, thumbnail=_thumbnail, resume=resume, overwrite=overwrite, retry_failed=retry_failed
+                    )
+                )
         except OutputError:
             self.abandon()
             raise
 
-    def has(self, source: str) -> bool:
+    def has(self, item: Item) -> bool:
         """Whether an earlier run has written this photo everywhere."""
-        return all(sink.has(source) for sink in self._sinks)
+        if not all(sink.has(item.path, item.page or 1) for sink in self._sinks):
+            return False
+        return self._pictures is None or self.failed_before(item) or self._pictures[item.key].exists()
 
-    def write(self, reading: Reading) -> None:
-        """One photo to every output that does not have it. The rows come last: with them the photo counts as done."""
+    def failed_before(self, item: Item) -> bool:
+        """Whether an earlier run could not read this photo, and it is not read again."""
+        page = item.page or 1
+        return any(sink.failed(item.path, page) and sink.has(item.path, page) for sink in self._sinks)
+
+    def write(self, reading: Reading) -> bool:
+        """One photo to every output that does not have it. The rows come last: with them the photo counts as done.
+
+        Returns whether its annotated picture could be made, where one was asked for.
+        """
+        from signboard.output.sink import photo_key
+
+        drawn = True
         if self._pictures is not None and reading.error is None:
-            _write_annotated(reading, self._pictures[reading.source])
+            path = self._pictures[photo_key(reading.source, reading.page)]
+            drawn = _write_annotated(reading, path, replace=self._overwrite)
         for sink in reversed(self._sinks):
-            if not sink.has(reading.source):
+            if not sink.has(reading.source, reading.page):
                 sink.write(reading)
+        return drawn
 
     def close(self) -> None:
         """Completes all outputs."""
@@ -495,6 +633,16 @@ def _refuse_photo(path: Path, items: Sequence[Item]) -> None:
                 raise OutputError(f"{path}: is one of the photos to read; an output must be another file")
 
 
+def _refuse_existing(pictures: Iterable[Path]) -> None:
+    """Raises OutputExistsError when a picture is there already."""
+    from signboard.output.sink import OutputExistsError
+
+    there = [path for path in pictures if path.exists()]
+    if there:
+        more = f" (and {len(there) - 1} more)" if len(there) > 1 else ""
+        raise OutputExistsError(f"--annotate: {there[0]}{more} already there; --overwrite replaces, --resume keeps it")
+
+
 def _picture_paths(annotate: Path, items: Sequence[Item]) -> dict[str, Path]:
     """Where each photo's annotated picture goes: the file that was named, or a file of like name in the folder."""
     from signboard.output.sink import OutputError, make_folder, unique_names
@@ -504,15 +652,23 @@ def _picture_paths(annotate: Path, items: Sequence[Item]) -> dict[str, Path]:
             raise OutputError(f"--annotate {annotate}: is one picture for {len(items)} photos; name a folder")
         if not annotate.parent.is_dir():
             raise OutputError(f"--annotate {annotate}: the folder {annotate.parent} does not exist")
-        return {item.path: annotate for item in items}
+        return {item.key: annotate for item in items}
     make_folder(annotate)
-    names = unique_names({item.path: _picture_name(item.relative) for item in items})
-    targets = {source: annotate / name for source, name in names.items()}
+    names = unique_names({item.key: _picture_name(_with_page(item)) for item in items})
+    targets = {key: annotate / name for key, name in names.items()}
     photos = {Path(item.path).absolute() for item in items}
     for target in targets.values():
         if target.absolute() in photos:
             raise OutputError(f"--annotate {annotate}: would write over the photo {target}; name another folder")
     return targets
+
+
+def _with_page(item: Item) -> str:
+    """Where a photo lies below the folder that was named, with the number of its page in the name."""
+    if item.page is None:
+        return item.relative
+    path = Path(item.relative)
+    return str(path.with_name(f"{path.stem}-page{item.page}{path.suffix}"))
 
 
 def _picture_name(relative: str) -> str:
@@ -530,21 +686,45 @@ def _thumbnail(reading: Reading) -> bytes | None:
     from signboard.photo import load_photo
 
     try:
-        image = Image.fromarray(load_photo(reading.source, decode_side=640).pixels)
+        image = Image.fromarray(load_photo(_photo_of(reading), decode_side=640).pixels)
     except PhotoError:  # it was there a moment ago; the report can do without its picture
         return None
     image.thumbnail((320, 320))
     return encode(image, ".jpg", quality=75)
 
 
-def _write_annotated(reading: Reading, path: Path) -> None:
+def _photo_of(reading: Reading) -> str | Page:
+    from signboard.photo import Page
+
+    return Page(reading.source, reading.page) if reading.page > 1 else reading.source
+
+
+def _write_annotated(reading: Reading, path: Path, *, replace: bool) -> bool:
+    """Draws a photo's readings on it; whether that worked.
+
+    Args:
+        path: the picture. Unless `replace`, one that is there and looks different is another photo's: it stays, and
+            this one gets a number in its name.
+    """
     from signboard.output.annotate import annotate, encode
     from signboard.output.sink import write_whole
     from signboard.photo import load_photo
 
     try:
-        photo = load_photo(reading.source)
+        photo = load_photo(_photo_of(reading))
+        data = encode(annotate(photo.pixels, reading, scale=photo.scale), path.suffix)
     except PhotoError as error:  # it was there a moment ago
         complain(f"not annotated: {error}")
-        return
-    write_whole(path, encode(annotate(photo.pixels, reading, scale=photo.scale), path.suffix))
+        return False
+    except Exception as error:  # too large for this kind of picture, for one
+        _log.debug("%s: not annotated", reading.source, exc_info=True)
+        complain(f"{reading.source}: not annotated, {' '.join(str(error).split()) or type(error).__name__}")
+        return False
+    number, target = 1, path
+    while not replace and target.exists():
+        if target.read_bytes() == data:
+            return True
+        number += 1
+        target = path.with_name(f"{path.stem}~{number}{path.suffix}")
+    write_whole(target, data)
+    return True

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
-from signboard.output.sink import OutputError, Recovered, TextFormat
+from signboard.output.sink import OutputError, Piece, TextFormat
 from signboard.reading import Line, Reading, Word
 
 COLUMNS = (
@@ -31,6 +32,7 @@ COLUMNS = (
     "longitude",
     "error",
     "warnings",  # joined by "; "
+    "page",  # of the file, from 1
 )
 
 
@@ -47,6 +49,7 @@ def rows(reading: Reading, *, position: bool = False) -> Iterator[dict[str, Any]
         "longitude": gps.get("longitude", ""),
         "error": reading.error or "",
         "warnings": "; ".join(reading.warnings),
+        "page": reading.page,
     }
     if not reading.words:
         yield common | {"word": 0}
@@ -85,24 +88,37 @@ def _head() -> str:
     return _format(list(COLUMNS))
 
 
+_TEXTS = frozenset({"source", "text", "line_text", "romanized", "translation", "error", "warnings"})
+# What spreadsheets take for a formula; also behind apostrophes, so that the one put before it can be told from them.
+_FORMULA = re.compile(r"'*[=+\-@\t\r]")
+
+
+def _guarded(value: str) -> str:
+    return f"'{value}" if _FORMULA.match(value) else value
+
+
+def _unguarded(value: str) -> str:
+    return value[1:] if value.startswith("'") and _FORMULA.match(value) else value
+
+
 def _body(reading: Reading, index: int, position: bool) -> str:
     return "".join(_format([row[name] for name in COLUMNS]) for row in rows(reading, position=position))
 
 
-def recover(file: BinaryIO, name: str) -> Recovered:
+def _safe_body(reading: Reading, index: int, position: bool) -> str:
+    return "".join(
+        _format([_guarded(row[name]) if name in _TEXTS else row[name] for name in COLUMNS])
+        for row in rows(reading, position=position)
+    )
+
+
+def pieces(file: BinaryIO, name: str) -> Iterator[Piece]:
     """The photos of an interrupted file, those of them whose last row is there and whole.
 
     Raises:
         OutputError: the file is not a CSV with these columns.
     """
-    head = _head().encode()
-    found = file.readline()
-    if found != head and not (head.startswith(found) and not found.endswith(b"\n")):
-        raise OutputError(f"{name}: not a CSV file of this program, --resume cannot go on with it")
-    if found != head:
-        return Recovered(frozenset(), 0)
-    sources: set[str] = set()
-    size = position = len(head)
+    start = position = file.tell()
     record = b""
     for line in file:
         position += len(line)
@@ -116,9 +132,15 @@ def recover(file: BinaryIO, name: str) -> Recovered:
             raise OutputError(f"{name}: a row with {len(values)} columns, --resume cannot go on with this file")
         row = dict(zip(COLUMNS, values, strict=True))
         if row["word"] == row["words"]:
-            sources.add(row["source"])
-            size = position
-    return Recovered(frozenset(sources), size)
+            yield Piece(row["source"], int(row["page"]), bool(row["error"]), start, position)
+            start = position
 
 
-FORMAT = TextFormat("csv", (".csv",), _body, head=_head, recover=recover)
+def _safe_pieces(file: BinaryIO, name: str) -> Iterator[Piece]:
+    return (piece._replace(source=_unguarded(piece.source)) for piece in pieces(file, name))
+
+
+FORMAT = TextFormat("csv", (".csv",), _body, head=_head, pieces=pieces)
+
+SAFE = TextFormat("csv", (), _safe_body, head=_head, pieces=_safe_pieces)
+"""Texts that a spreadsheet would take for a formula begin with an apostrophe, which makes it show them as they are."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from signboard.errors import ConfigError
@@ -16,7 +16,7 @@ from signboard.output.sink import (
     StreamSink,
     TextFormat,
     is_stream,
-    unique_names,
+    photo_key,
 )
 
 FORMATS: dict[str, TextFormat] = {
@@ -60,18 +60,17 @@ def choose(output: Path | None, name: str | None) -> str:
     return found
 
 
-def can_resume(name: str) -> bool:
-    """Whether `--resume` can go on with a file of this format."""
-    return name in FORMATS and (FORMATS[name].recover is not None or FORMATS[name].one_photo_a_file)
+def _form(name: str, csv_safe: bool) -> TextFormat:
+    return csv.SAFE if csv_safe and name == csv.FORMAT.name else FORMATS[name]
 
 
-def to_stdout(name: str, photos: int, position: bool) -> Sink:
+def to_stdout(name: str, photos: int, position: bool, *, csv_safe: bool = False) -> Sink:
     """Rows to standard output. One photo's text stands alone, several stand under their names.
 
     Raises:
         OutputError: a format with one photo a file, and several photos.
     """
-    form = FORMATS[name]
+    form = _form(name, csv_safe)
     if form is text.FORMAT:
         form = text.SEVERAL if photos > 1 else text.SINGLE
     if form.one_photo_a_file and photos > 1:
@@ -83,17 +82,20 @@ def to_path(
     name: str,
     output: Path,
     photos: int,
-    places: Callable[[], dict[str, str]],
+    places: Callable[[], Iterable[tuple[str, int, str]]],
     *,
     resume: bool = False,
     overwrite: bool = False,
+    retry_failed: bool = False,
     position: bool = False,
+    csv_safe: bool = False,
 ) -> Sink:
     """Rows to a file, or to a folder for formats with one photo a file.
 
     Args:
         photos: how many there are.
-        places: gives, by source, where the photo lies below what was named; asked for only for a folder.
+        places: gives (source, page, where the photo lies below what was named); asked for only where it matters.
+        csv_safe: CSV that no spreadsheet takes for formulas.
 
     Raises:
         OutputError: see `FileSink` and `FolderSink`.
@@ -101,14 +103,22 @@ def to_path(
     if name == PARQUET:
         from signboard.output.parquet import ParquetSink
 
-        return ParquetSink(output, resume=resume, overwrite=overwrite, position=position)
-    form = FORMATS[name]
+        return ParquetSink(output, resume=resume, overwrite=overwrite, retry_failed=retry_failed, position=position)
+    form = _form(name, csv_safe)
     if form.one_photo_a_file and (output.is_dir() or photos > 1 or not output.suffix):
         if output.suffix and not output.is_dir():
             raise OutputError(f"{output}: {name} describes one picture a file; name a folder for {photos} photos")
-        stems = {source: str(Path(path).with_suffix(form.suffixes[0])) for source, path in places().items()}
+        names = {
+            photo_key(source, page): str(Path(path).with_suffix(form.suffixes[0])) for source, page, path in places()
+        }
         return FolderSink(
-            form, output, names=unique_names(stems), resume=resume, overwrite=overwrite, position=position
+            form,
+            output,
+            names=names,
+            resume=resume,
+            overwrite=overwrite,
+            retry_failed=retry_failed,
+            position=position,
         )
     if is_stream(output):
         if resume:
@@ -117,13 +127,17 @@ def to_path(
             return StreamSink(form, output.open("wb"), position=position)
         except OSError as error:
             raise OutputError(f"{output}: cannot be written, {error.strerror}") from None
-    return FileSink(form, output, resume=resume, overwrite=overwrite, position=position)
+    sink = FileSink(form, output, resume=resume, overwrite=overwrite, retry_failed=retry_failed, position=position)
+    if form.one_photo_a_file and sink.holds_others(photo_key(source, page) for source, page, _ in places()):
+        sink.close()
+        raise OutputError(f"{output}: is of another photo, and {name} describes one a file; name a folder")
+    return sink
 
 
-def to_report(path: Path, *, thumbnail: html.Thumbnail, resume: bool, overwrite: bool) -> Sink:
+def to_report(path: Path, *, thumbnail: html.Thumbnail, resume: bool, overwrite: bool, retry_failed: bool) -> Sink:
     """The report to look at in a browser. `thumbnail` gives a photo's small picture.
 
     Raises:
         OutputError: see `FileSink`.
     """
-    return FileSink(html.report(thumbnail), path, resume=resume, overwrite=overwrite)
+    return FileSink(html.report(thumbnail), path, resume=resume, overwrite=overwrite, retry_failed=retry_failed)

@@ -6,9 +6,10 @@ The point is where the camera stood, not where the sign hangs; `bearing` says wh
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, BinaryIO
 
-from signboard.output.sink import TextFormat
+from signboard.output.sink import OutputError, Piece, TextFormat
 from signboard.reading import Reading, Sign
 
 
@@ -25,6 +26,8 @@ def features(reading: Reading) -> list[dict[str, Any]]:
             place.append(gps["altitude"])
         geometry = {"type": "Point", "coordinates": place}
     common: dict[str, Any] = {"source": reading.source}
+    if reading.page > 1:
+        common["page"] = reading.page
     if gps is not None and "bearing" in gps:
         common["bearing"] = gps["bearing"]
         common["bearing_reference"] = gps.get("bearing_reference", "true")
@@ -56,7 +59,8 @@ def _sign(sign: Sign, number: int) -> dict[str, Any]:
 
 
 def _body(reading: Reading, index: int, position: bool) -> str:
-    return ",\n".join(_dumps(feature) for feature in features(reading))
+    # A line a photo: an interrupted file is cut after the last whole one.
+    return ",".join(_dumps(feature) for feature in features(reading))
 
 
 def _dumps(feature: dict[str, Any]) -> str:
@@ -68,6 +72,43 @@ def _dumps(feature: dict[str, Any]) -> str:
     return line
 
 
+_CLOSING = '\n],"empty":'
+
+
+def _closing(photos: list[tuple[str, int]]) -> str:
+    """The tail of a complete file. Photos without text have no features: a member of its own names them."""
+    names = [source if page == 1 else [source, page] for source, page in photos]
+    return f"{_CLOSING}{json.dumps(names)}}}\n"
+
+
+def pieces(file: BinaryIO, name: str) -> Iterator[Piece]:
+    """The photos of an interrupted file.
+
+    Raises:
+        OutputError: a line is not the features of one photo.
+    """
+    position = file.tell()
+    for line in file:
+        start, position = position, position + len(line)
+        if not line.endswith(b"\n"):
+            return
+        if line.startswith(_CLOSING.strip().encode()):
+            for entry in json.loads(line.strip()[len(_CLOSING) - 1 : -1]):
+                source, page = (entry, 1) if isinstance(entry, str) else entry
+                yield Piece(source, page, False, position, position)
+        if line.startswith(b"]"):
+            return
+        body = line.rstrip(b",\n")
+        if not body:
+            continue
+        try:
+            properties = json.loads(b"[" + body + b"]")[0]["properties"]
+            source, page, failed = properties["source"], properties.get("page", 1), "error" in properties
+        except (ValueError, LookupError, TypeError):
+            raise OutputError(f"{name}: not GeoJSON by this program, --resume cannot go on with it") from None
+        yield Piece(source, page, failed, start, start + len(body))
+
+
 FORMAT = TextFormat(
     "geojson",
     (".geojson",),
@@ -75,4 +116,6 @@ FORMAT = TextFormat(
     head=lambda: '{"type":"FeatureCollection","features":[\n',
     tail=lambda: "\n]}\n",
     separator=",\n",
+    pieces=pieces,
+    closing=_closing,
 )

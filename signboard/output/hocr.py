@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import BinaryIO
-
 from signboard.output import markup
-from signboard.output.sink import Recovered, TextFormat
+from signboard.output.sink import TextFormat
 from signboard.reading import Line, Polygon, Reading, Word
 
 _OPENING = '<div class="ocr_page" data-source="'
@@ -34,7 +32,7 @@ def _body(reading: Reading, index: int, position: bool) -> str:
     # Quotes in the image's name are doubled escapes in hOCR's own syntax; leave them out of it instead.
     image = markup.escape(reading.source.replace('"', "'"))
     parts = [
-        f'{_OPENING}{markup.source_attribute(reading.source)}" id="page_{index + 1}" '
+        f'{_OPENING}{markup.source_attribute(reading.source, reading.page)}" id="page_{index + 1}" '
         f'title="image &quot;{image}&quot;; bbox 0 0 {reading.width} {reading.height}; ppageno {index}">\n'
     ]
     if reading.error is not None:
@@ -63,7 +61,9 @@ def _place(polygon: Polygon, reading: Reading) -> str:
 
 
 def _line(line: Line, name: str, reading: Reading) -> str:
-    return f'<span class="ocr_line" id="line_{name}" title="{_place(line.polygon, reading)}">'
+    angle = markup.turned(line)
+    turned = f"; textangle {angle}" if angle else ""
+    return f'<span class="ocr_line" id="line_{name}" title="{_place(line.polygon, reading)}{turned}">'
 
 
 def _word(word: Word, name: str, reading: Reading) -> str:
@@ -73,9 +73,11 @@ def _word(word: Word, name: str, reading: Reading) -> str:
     return f'<span class="ocrx_word" id="word_{name}"{lang} title="{title}">{markup.escape(word.text)}</span>'
 
 
-def recover(file: BinaryIO, name: str) -> Recovered:
-    """The photos of an interrupted file that are whole."""
-    return markup.recover(file, name, _OPENING, _head())
-
-
-FORMAT = TextFormat("hocr", (".hocr", ".hocr.html"), _body, head=_head, tail=_tail, recover=recover)
+FORMAT = TextFormat(
+    "hocr",
+    (".hocr", ".hocr.html"),
+    _body,
+    head=_head,
+    tail=_tail,
+    pieces=lambda file, name: markup.pieces(file, _OPENING),
+)

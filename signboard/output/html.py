@@ -9,10 +9,9 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
 
 from signboard.output import markup
-from signboard.output.sink import Recovered, TextFormat
+from signboard.output.sink import TextFormat
 from signboard.reading import Line, Reading, Word
 
 Thumbnail = Callable[[Reading], bytes | None]
@@ -28,23 +27,21 @@ def report(thumbnail: Thumbnail) -> TextFormat:
     head, tail = _TEMPLATE.read_text(encoding="utf-8").split(_MARK)
     head = head.replace("{program}", markup.escape(markup.program()))
 
-    def recover(file: BinaryIO, name: str) -> Recovered:
-        return markup.recover(file, name, _OPENING, head)
-
     return TextFormat(
         "html",
         (".html",),
         lambda reading, index, position: _article(reading, thumbnail(reading)),
         head=lambda: head,
         tail=lambda: tail,
-        recover=recover,
+        pieces=lambda file, name: markup.pieces(file, _OPENING),
     )
 
 
 def _article(reading: Reading, thumbnail: bytes | None) -> str:
     state = "failed" if reading.error is not None else "text" if reading.text else "empty"
     name = markup.escape("".join(char if char.isprintable() else repr(char)[1:-1] for char in reading.source))
-    parts = [f'{_OPENING}{markup.source_attribute(reading.source)}" data-state="{state}">\n']
+    name += f", page {reading.page}" if reading.page > 1 else ""
+    parts = [f'{_OPENING}{markup.source_attribute(reading.source, reading.page)}" data-state="{state}">\n']
     if thumbnail is not None:
         picture = base64.b64encode(thumbnail).decode("ascii")
         outlines = "".join(_outline(word) for word in reading.words if word.text)

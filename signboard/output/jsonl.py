@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from signboard.errors import DataError
-from signboard.output.sink import OutputError, Recovered, TextFormat
+from signboard.output.sink import OutputError, Piece, TextFormat
 from signboard.reading import Line, Polygon, Reading, Sign, Word
 
 SCHEMA = "signboard/1"
@@ -21,6 +21,7 @@ def to_dict(reading: Reading, *, position: bool = False) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "source": reading.source,
+        "page": reading.page,
         "width": reading.width,
         "height": reading.height,
         "text": reading.text,
@@ -64,6 +65,7 @@ def from_dict(row: dict[str, Any]) -> Reading:
             error=row["error"],
             warnings=tuple(row["warnings"]),
             metadata=row["metadata"],
+            page=row.get("page", 1),  # rows of earlier versions have none
         )
     except KeyError as error:
         raise DataError(f"a row of schema {SCHEMA!r} has no key {error}") from None
@@ -141,27 +143,25 @@ def _read_word(row: dict[str, Any]) -> Word:
     )
 
 
-def recover(file: BinaryIO, name: str) -> Recovered:
+def pieces(file: BinaryIO, name: str) -> Iterator[Piece]:
     """The photos of an interrupted file. A last line without its newline was being written, and is not counted.
 
     Raises:
         OutputError: the file is not JSON lines of this schema.
     """
-    sources: list[str] = []
-    size = 0
+    position = 0
     for number, line in enumerate(file, start=1):
         if not line.endswith(b"\n"):
             if number == 1 and not _may_begin_row(line):
                 raise OutputError(f"{name}: not a file of JSON lines, --resume cannot go on with it")
-            break
+            return
         try:
-            sources.append(from_dict(json.loads(line)).source)
+            reading = from_dict(json.loads(line))
         except (ValueError, DataError):
             raise OutputError(
                 f"{name}: line {number} is no JSON line of schema {SCHEMA!r}, --resume cannot go on with this file"
             ) from None
-        size += len(line)
-    return Recovered(frozenset(sources), size)
+        yield Piece(reading.source, reading.page, reading.error is not None, position, position := position + len(line))
 
 
 def _may_begin_row(line: bytes) -> bool:
@@ -174,4 +174,4 @@ def _body(reading: Reading, index: int, position: bool) -> str:
     return dumps(reading, position=position) + "\n"
 
 
-FORMAT = TextFormat("jsonl", (".jsonl", ".ndjson"), _body, recover=recover)
+FORMAT = TextFormat("jsonl", (".jsonl", ".ndjson"), _body, pieces=pieces)

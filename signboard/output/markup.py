@@ -5,12 +5,13 @@ from __future__ import annotations
 import html
 import json
 import math
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import BinaryIO
 
-from signboard.output.sink import OutputError, Recovered
-from signboard.reading import Polygon, Word
+from signboard.output.sink import Piece
+from signboard.reading import Line, Polygon, Word
 
 END = "<!-- end of photo -->"
 """Stands behind each photo, on the same line as its last tag: an interrupted file is cut after the last of these."""
@@ -54,36 +55,47 @@ def program() -> str:
         return "signboard"
 
 
-def source_attribute(source: str) -> str:
-    """The photo's name such that it can be read back exactly, whatever bytes it holds."""
-    return html.escape(json.dumps(source), quote=True)
+def turned(line: Line) -> int:
+    """How a line of text runs, degrees counter-clockwise: 0 as usual, 90 from the bottom to the top, 180, 270."""
+    words = [word for word in line.words if word.text] or line.words
+    rotations = [word.rotation for word in words]
+    # `Word.rotation` is how its crop was turned to be upright: back by as much is how it stands on the photo.
+    return (360 - max(set(rotations), key=rotations.count)) % 360
 
 
-def recover(file: BinaryIO, name: str, opening: str, head: str) -> Recovered:
-    """The photos of an interrupted file whose first line per photo is `opening` + `source_attribute` + a quote.
+def source_attribute(source: str, page: int = 1) -> str:
+    """The photo's name and page such that they can be read back exactly, whatever bytes the name holds."""
+    return html.escape(json.dumps(source if page == 1 else [source, page]), quote=True)
 
-    Raises:
-        OutputError: the file does not begin with `head`.
-    """
-    start = head.encode()
-    found = file.read(len(start))
-    if found != start:
-        if start.startswith(found):
-            return Recovered(frozenset(), 0)
-        raise OutputError(f"{name}: not a file of this format by this program, --resume cannot go on with it")
-    sources: set[str] = set()
-    size = position = len(start)
-    source: str | None = None
+
+_NUMBER = re.compile(rb' id="page_(\d+)"')
+_FAILED = b'<p class="error">'
+
+
+def pieces(file: BinaryIO, opening: str) -> Iterator[Piece]:
+    """The photos of an interrupted file whose first line per photo is `opening` + `source_attribute` + a quote."""
+    start = position = file.tell()
+    photo: tuple[str, int] | None = None
+    number: int | None = None
+    failed = False
     mark, end = opening.encode(), END.encode() + b"\n"
     for line in file:
-        position += len(line)
         if line.startswith(mark):
-            value = line[len(mark) :].split(b'"', 1)[0].decode("utf-8", "replace")
-            try:
-                source = json.loads(html.unescape(value))
-            except ValueError:
-                source = None
-        if line.endswith(end) and source is not None:
-            sources.add(source)
-            size, source = position, None
-    return Recovered(frozenset(sources), size)
+            start, failed = position, False
+            found = _NUMBER.search(line)
+            number = int(found[1]) - 1 if found else None
+            photo = _source(line[len(mark) :].split(b'"', 1)[0].decode("utf-8", "replace"))
+        position += len(line)
+        failed = failed or line.startswith(_FAILED)
+        # What stands inside the lines is escaped: the mark of the end is in none of them.
+        if line.endswith(end) and photo is not None:
+            yield Piece(*photo, failed, start, position, number)
+            photo = None
+
+
+def _source(attribute: str) -> tuple[str, int] | None:
+    try:
+        value = json.loads(html.unescape(attribute))
+        return (value, 1) if isinstance(value, str) else (str(value[0]), int(value[1]))
+    except (ValueError, TypeError, LookupError):
+        return None

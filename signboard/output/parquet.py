@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
+import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from signboard.output.jsonl import to_dict
-from signboard.output.sink import OutputError, OutputExistsError, lock, open_output, reason
+from signboard.output import jsonl
+from signboard.output.sink import FileSink, OutputError, OutputExistsError, Piece, Recovered, photo_key, reason
 from signboard.reading import Reading
 
 HELP = "Parquet needs an extra package: pip install 'signboard[parquet]'"
@@ -46,6 +49,7 @@ def schema() -> Any:
         [
             ("schema", pa.string()),
             ("source", pa.string()),
+            ("page", pa.int32()),
             ("width", pa.int32()),
             ("height", pa.int32()),
             ("text", pa.string()),
@@ -61,79 +65,144 @@ def schema() -> Any:
 
 def to_row(reading: Reading, *, position: bool = False) -> dict[str, Any]:
     """The row of a reading, for `schema()`."""
-    row = to_dict(reading, position=position)
+    row = jsonl.to_dict(reading, position=position)
     metadata = row.pop("metadata")
     gps = metadata.get("gps", {})
     row |= {"time": metadata.get("time"), "latitude": gps.get("latitude"), "longitude": gps.get("longitude")}
-    # Arrow strings are UTF-8: bytes of a file name that are no text become escapes.
-    row["source"] = row["source"].encode("utf-8", "backslashreplace").decode("utf-8")
+    row["source"] = _utf8(row["source"])
     if row["error"] is not None:
-        row["error"] = row["error"].encode("utf-8", "backslashreplace").decode("utf-8")
+        row["error"] = _utf8(row["error"])
     return row
 
 
-class ParquetSink:
-    """Rows to a Parquet file. Such a file is readable only once it is closed, so it grows under another name."""
+def _utf8(text: str) -> str:
+    """Arrow strings are UTF-8: bytes of a file name that are no text become escapes."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
-    def __init__(self, path: Path, *, resume: bool = False, overwrite: bool = False, position: bool = False) -> None:
-        """Opens the file.
+
+class ParquetSink:
+    """Rows to a Parquet file. Such a file is readable only when it is complete: until then its photos are JSON lines.
+
+    They stand in a file beside it, which a killed run leaves behind and --resume goes on with. When the run ends, the
+    rows of both become a new Parquet file, and the JSON lines are removed.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        resume: bool = False,
+        overwrite: bool = False,
+        retry_failed: bool = False,
+        position: bool = False,
+    ) -> None:
+        """Opens the file of JSON lines.
 
         Raises:
-            OutputError: no pyarrow, not writable, `resume` asked for, in use by another run.
-            OutputExistsError: there is a file already and `overwrite` was not asked for.
+            OutputError: no pyarrow, not writable, in use by another run, a Parquet file of another program.
+            OutputExistsError: there are results already, and neither `resume` nor `overwrite` was asked for.
         """
-        if resume:
-            raise OutputError(
-                f"{path}: --resume does not work with Parquet; write JSON lines and turn them into Parquet "
-                "with 'signboard convert'"
-            )
-        columns = schema()
-        if path.exists() and not overwrite:
-            raise OutputExistsError(f"{path}: already there; --overwrite replaces it")
+        self._columns = schema()
         if path.is_dir():
             raise OutputError(f"{path}: is a folder; name a file in it")
         self._path, self._part = path, path.with_name(path.name + ".part")
-        self._position, self._rows, self._columns = position, list[dict[str, Any]](), columns
-        self._file = open_output(self._part)
+        self._position, self._retry = position, retry_failed
+        if path.exists() and not (resume or overwrite):
+            raise OutputExistsError(f"{path}: already there; --resume goes on with it, --overwrite replaces it")
+        self._before = Recovered()
+        if resume and path.exists():
+            self._before = self._look()
         try:
-            lock(self._file, path)
-            self._file.truncate(0)
-            from pyarrow import parquet
+            self._lines = FileSink(
+                jsonl.FORMAT,
+                self._part,
+                resume=resume,
+                overwrite=overwrite,
+                retry_failed=retry_failed,
+                position=position,
+            )
+        except OutputExistsError:
+            raise OutputExistsError(
+                f"{self._part}: rows of an interrupted run; --resume goes on with them, --overwrite drops them"
+            ) from None
+        self._open = True
 
-            self._writer = parquet.ParquetWriter(self._file, columns, compression="zstd")
-        except BaseException:
-            self._file.close()
-            raise
+    def has(self, source: str, page: int = 1) -> bool:
+        before = self._before.has(_utf8(photo_key(source, page)), retry_failed=self._retry)
+        return before or self._lines.has(source, page)
 
-    def has(self, source: str) -> bool:
-        return False
+    def failed(self, source: str, page: int = 1) -> bool:
+        return self._before.photos.get(_utf8(photo_key(source, page)), False) or self._lines.failed(source, page)
 
     def write(self, reading: Reading) -> None:
-        self._rows.append(to_row(reading, position=self._position))
-        if len(self._rows) >= _GROUP:
-            self._flush()
+        self._lines.write(reading)
 
     def close(self) -> None:
-        if self._file.closed:
+        if not self._open:
             return
+        self._open = False
+        self._lines.close()
+        new = self._path.with_name(self._path.name + ".new")
         try:
-            if self._rows:
-                self._flush()
-            self._writer.close()
-            self._part.replace(self._path)
-        except OSError as error:
-            raise OutputError(f"{self._path}: {reason(error)}") from None
-        finally:
-            with contextlib.suppress(OSError):
-                self._file.close()
+            from pyarrow import parquet
 
-    def _flush(self) -> None:
-        pa = _pyarrow()
-        rows, self._rows = self._rows, []
-        try:
-            self._writer.write_table(pa.Table.from_pylist(rows, schema=self._columns))
+            # What is here already stays as it is where nothing comes to it.
+            if not self._before.photos or self._part.stat().st_size:
+                with parquet.ParquetWriter(new, self._columns, compression="zstd") as writer:
+                    for table in self._tables():
+                        writer.write_table(table)
+                with new.open("rb+") as file:
+                    os.fsync(file.fileno())
+                new.replace(self._path)
+            self._part.unlink()
         except OSError as error:
-            raise OutputError(f"{self._path}: {reason(error)}") from None
+            with contextlib.suppress(OSError):
+                new.unlink()
+            raise OutputError(
+                f"{self._path}: {reason(error)}; the rows are in {self._part}, --resume goes on"
+            ) from None
+
+    def _look(self) -> Recovered:
+        """The photos of the file that is there."""
+        pa = _pyarrow()
+        from pyarrow import parquet
+
+        found = Recovered()
+        try:
+            with parquet.ParquetFile(self._path) as file:
+                for batch in file.iter_batches(columns=["source", "page", "error"]):
+                    for row in batch.to_pylist():
+                        found.add(Piece(row["source"], row["page"], row["error"] is not None, 0, 1))
+        except (pa.ArrowInvalid, KeyError):
+            raise OutputError(
+                f"{self._path}: not a Parquet file of this program, --resume cannot go on with it"
+            ) from None
+        return found
+
+    def _tables(self) -> Iterator[Any]:
+        """All rows, those of the file that is there first; each photo once."""
+        pa = _pyarrow()
+        from pyarrow import parquet
+
+        kept: set[str] = set()
+        if self._before.photos:
+            with parquet.ParquetFile(self._path) as file:
+                for batch in file.iter_batches(batch_size=_GROUP):
+                    rows = [
+                        row
+                        for row in batch.to_pylist()
+                        if self._before.has(photo_key(row["source"], row["page"]), retry_failed=self._retry)
+                    ]
+                    kept |= {photo_key(row["source"], row["page"]) for row in rows}
+                    yield pa.Table.from_pylist(rows, schema=self._columns)
+        # A run that was killed between the new file and the removal of its lines left them in both.
+        new = (
+            to_row(reading, position=self._position)
+            for reading in jsonl.read_jsonl(self._part)
+            if _utf8(photo_key(reading.source, reading.page)) not in kept
+        )
+        while rows := list(itertools.islice(new, _GROUP)):
+            yield pa.Table.from_pylist(rows, schema=self._columns)
 
 
 def _pyarrow() -> Any:

@@ -7,13 +7,14 @@ lock even when a run is killed.
 from __future__ import annotations
 
 import errno
+import functools
 import os
 import stat
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, NamedTuple, Protocol
 
 from signboard.errors import SignboardError
 from signboard.reading import Reading
@@ -27,12 +28,38 @@ class OutputExistsError(OutputError):
     """An output that is already there, when it was asked for neither to go on with it nor to replace it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Recovered:
-    """What an interrupted run left: photos whose rows are whole, and how many bytes of the file are theirs."""
+def photo_key(source: str, page: int = 1) -> str:
+    """What a photo is known by: `a.jpg`, `./a.jpg` and its absolute path are one photo, a URL is itself."""
+    if "://" not in source:
+        folder, name = os.path.split(os.path.abspath(source))  # noqa: PTH100 - a string stays a string
+        source = os.path.normcase(os.path.join(_real_folder(folder), name))  # noqa: PTH118
+    return source if page == 1 else f"{source}\0{page}"
 
-    sources: frozenset[str]
-    size: int
+
+@functools.lru_cache(maxsize=1024)
+def _real_folder(folder: str) -> str:
+    try:
+        return os.path.realpath(folder)
+    except (OSError, ValueError):
+        return folder
+
+
+class Piece(NamedTuple):
+    """What an earlier run wrote of one photo, whole.
+
+    Attributes:
+        source, page: the photo.
+        failed: whether it could not be read.
+        start, end: the place in the file, bytes, without separators.
+        number: of the piece, from 0, in formats that write it down.
+    """
+
+    source: str
+    page: int
+    failed: bool
+    start: int
+    end: int
+    number: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +68,9 @@ class TextFormat:
 
     `body(reading, index, position)` is the piece of photo number `index` (from 0), maybe empty; `position` says
     whether the photo's GPS position may be in it. `separator` stands between pieces that are not empty.
-    `recover(file, name)` reads an interrupted file; formats without it cannot go on.
+    `pieces(file, name)` finds the whole pieces of an interrupted file, which stands behind the head, and raises
+    OutputError when the file is of another format. `closing(photos)` is the tail of a file that is complete, given the
+    photos (source, page) whose pieces are empty, in formats that note them.
     """
 
     name: str
@@ -50,16 +79,70 @@ class TextFormat:
     head: Callable[[], str] = lambda: ""
     tail: Callable[[], str] = lambda: ""
     separator: str = ""
-    recover: Callable[[BinaryIO, str], Recovered] | None = None
+    pieces: Callable[[BinaryIO, str], Iterator[Piece]] | None = None
+    closing: Callable[[list[tuple[str, int]]], str] | None = None
     one_photo_a_file: bool = False
+
+
+@dataclass(slots=True)
+class Recovered:
+    """What an earlier run left.
+
+    Attributes:
+        photos: by `photo_key`, whether the photo failed.
+        silent: (source, page) of those whose pieces are empty.
+        size: bytes of the file that are whole, without the tail.
+        count: number of the next piece.
+    """
+
+    photos: dict[str, bool] = field(default_factory=dict)
+    silent: list[tuple[str, int]] = field(default_factory=list)
+    size: int = 0
+    count: int = 0
+
+    def has(self, key: str, *, retry_failed: bool) -> bool:
+        """Whether this photo is done."""
+        failed = self.photos.get(key)
+        return failed is not None and not (failed and retry_failed)
+
+    def add(self, piece: Piece) -> None:
+        key = photo_key(piece.source, piece.page)
+        self.photos[key] = self.photos.get(key, True) and piece.failed
+        if piece.start == piece.end:
+            self.silent.append((piece.source, piece.page))
+        else:
+            self.size = piece.end
+            self.count = (self.count if piece.number is None else piece.number) + 1
+
+
+def recover(form: TextFormat, file: BinaryIO, name: str) -> Recovered:
+    """The photos of an earlier run's file, as far as they are whole.
+
+    Raises:
+        OutputError: the file is of another format.
+    """
+    found = Recovered()
+    for piece in _whole_pieces(form, file, name):
+        found.add(piece)
+    return found
+
+
+def _whole_pieces(form: TextFormat, file: BinaryIO, name: str) -> Iterator[Piece]:
+    assert form.pieces is not None
+    head = _encode(form.head())
+    start = file.read(len(head))
+    if start == head:
+        yield from form.pieces(file, name)
+    elif not head.startswith(start):
+        raise OutputError(f"{name}: not a file of this format by this program, --resume cannot go on with it")
 
 
 class _Pieces:
     """The pieces of a format one after the other, with what stands between them."""
 
-    def __init__(self, form: TextFormat, position: bool, count: int = 0) -> None:
+    def __init__(self, form: TextFormat, position: bool, count: int = 0, *, any_before: bool = False) -> None:
         self._form, self._position, self._count = form, position, count
-        self._any = False
+        self._any = any_before
 
     def next(self, reading: Reading) -> bytes:
         piece = self._form.body(reading, self._count, self._position)
@@ -72,8 +155,11 @@ class _Pieces:
 class Sink(Protocol):
     """Takes the readings of a run one after the other."""
 
-    def has(self, source: str) -> bool:
-        """Whether an earlier run has written this photo already."""
+    def has(self, source: str, page: int = 1) -> bool:
+        """Whether an earlier run has written this photo already, and it is not to be read again."""
+
+    def failed(self, source: str, page: int = 1) -> bool:
+        """Whether an earlier run could not read this photo."""
 
     def write(self, reading: Reading) -> None:
         """Writes one photo's rows and flushes them. Raises OutputError."""
@@ -89,7 +175,10 @@ class StreamSink:
         self._form, self._stream, self._pieces = form, stream, _Pieces(form, position)
         self._put(_encode(form.head()))
 
-    def has(self, source: str) -> bool:
+    def has(self, source: str, page: int = 1) -> bool:
+        return False
+
+    def failed(self, source: str, page: int = 1) -> bool:
         return False
 
     def write(self, reading: Reading) -> None:
@@ -116,69 +205,115 @@ class FileSink:
     """Rows appended to one file and flushed photo by photo; the file is complete and valid after each of them."""
 
     def __init__(
-        self, form: TextFormat, path: Path, *, resume: bool = False, overwrite: bool = False, position: bool = False
+        self,
+        form: TextFormat,
+        path: Path,
+        *,
+        resume: bool = False,
+        overwrite: bool = False,
+        retry_failed: bool = False,
+        position: bool = False,
     ) -> None:
         """Opens and locks the file.
 
         Args:
             resume: go on with an earlier run's file; a half-written last row is cut off.
             overwrite: replace a file that is already there.
+            retry_failed: with `resume`, photos that failed before are taken out of the file, to be written anew.
 
         Raises:
             OutputExistsError: there are results in the file and neither was asked for.
             OutputError: it cannot be opened, belongs to another run, or is of another format.
         """
-        self._done: frozenset[str] = frozenset()
+        self._found = Recovered()
         self._form, self._path = form, path
-        count = 0
-        if resume and form.recover is None:
-            raise OutputError(
-                f"{path}: --resume works with JSON lines, CSV and folders of ALTO, not with {form.name}; "
-                "write JSON lines and turn them into other formats with 'signboard convert'"
-            )
         self._file = open_output(path)
         try:
             lock(self._file, path)
             size = self._file.seek(0, os.SEEK_END)
-            if size and resume:
-                assert form.recover is not None
-                with path.open("rb") as old:  # buffered, to read line by line
-                    found = form.recover(old, str(path))
-                self._done, size = found.sources, found.size
-                count = len(found.sources)
-                self._file.seek(size)
-                self._file.truncate()
-            elif size and not overwrite:
+            if size and not (resume or overwrite):
                 raise OutputExistsError(f"{path}: already there; --resume goes on with it, --overwrite replaces it")
-            elif size:
-                self._file.seek(0)
-                self._file.truncate()
-                size = 0
-            self._pieces = _Pieces(form, position, count)
+            if size and resume:
+                with path.open("rb") as old:  # buffered, to read line by line
+                    self._found = recover(form, old, str(path))
+                if retry_failed and any(self._found.photos.values()):
+                    self._drop_failed()
+            size = self._found.size
+            self._file.seek(size)
+            self._file.truncate()
+            head = _encode(form.head())
+            self._pieces = _Pieces(form, position, self._found.count, any_before=size > len(head))
             self._end = size  # where the next photo's rows begin
-            self._put(_encode(form.head()) if size == 0 else b"")  # with the tail behind it
+            self._put(head if size == 0 else b"")  # with the tail behind it
         except BaseException:
             self._file.close()
             raise
 
-    def has(self, source: str) -> bool:
-        return source in self._done
+    def has(self, source: str, page: int = 1) -> bool:
+        return photo_key(source, page) in self._found.photos
+
+    def failed(self, source: str, page: int = 1) -> bool:
+        return self._found.photos.get(photo_key(source, page), False)
+
+    def holds_others(self, photos: Iterable[str]) -> bool:
+        """Whether an earlier run has written photos that are none of these (by `photo_key`)."""
+        return bool(self._found.photos.keys() - set(photos))
 
     def write(self, reading: Reading) -> None:
-        self._put(self._pieces.next(reading))
+        piece = self._pieces.next(reading)
+        self._put(piece)
+        if not piece and self._form.closing is not None:
+            self._found.silent.append((reading.source, reading.page))
 
     def close(self) -> None:
+        if self._file.closed:
+            return
         try:
+            if self._form.closing is not None and self._found.silent:
+                self._put(b"", _encode(self._form.closing(self._found.silent)))
             self._file.close()
         except OSError as error:
             raise OutputError(f"{self._path}: {reason(error)}") from None
+        finally:
+            self._file.close()
 
-    def _put(self, body: bytes) -> None:
+    def _drop_failed(self) -> None:
+        """Writes the file anew without the photos that failed; it is there whole at any time."""
+        part = self._path.with_name(self._path.name + ".part")
+        separator = _encode(self._form.separator)
+        try:
+            with self._path.open("rb") as old, self._path.open("rb") as source, part.open("wb") as new:
+                new.write(_encode(self._form.head()))
+                between = b""
+                for piece in _whole_pieces(self._form, old, str(self._path)):
+                    if self._found.photos[photo_key(piece.source, piece.page)] or piece.start == piece.end:
+                        continue
+                    new.write(between)
+                    source.seek(piece.start)
+                    _copy(source, new, piece.end - piece.start)
+                    between = separator
+                new.write(_encode(self._form.tail()))
+                new.flush()
+                os.fsync(new.fileno())
+            self._file.close()  # some systems replace no file that is open
+            part.replace(self._path)
+        except OSError as error:
+            part.unlink(missing_ok=True)
+            raise OutputError(f"{self._path}: {reason(error)}") from None
+        silent = self._found.silent
+        self._file = open_output(self._path)
+        lock(self._file, self._path)
+        with self._path.open("rb") as file:
+            self._found = recover(self._form, file, str(self._path))
+        for source_name, page in silent:
+            self._found.add(Piece(source_name, page, False, 0, 0))
+
+    def _put(self, body: bytes, closing: bytes | None = None) -> None:
         """One photo's bytes and the tail behind them, over the tail that is there."""
         tail = _encode(self._form.tail())
         try:
             self._file.seek(self._end)
-            _write_all(self._file, body + tail)
+            _write_all(self._file, body + (tail if closing is None else closing))
         except OSError as error:
             self._repair(tail)
             raise OutputError(f"{self._path}: {reason(error)}; what was written before is whole") from None
@@ -205,16 +340,24 @@ class FolderSink:
         names: dict[str, str],
         resume: bool = False,
         overwrite: bool = False,
+        retry_failed: bool = False,
         position: bool = False,
     ) -> None:
-        """Makes the folder and locks it. `names` holds, by source, a photo's file name inside it.
+        """Makes the folder and locks it.
+
+        Args:
+            names: by `photo_key`, a photo's file name inside the folder, as far as no other photo has it.
+            resume: go on with the files that are there. Each says which photo it is of; none is replaced.
+            overwrite: replace files of the same names.
+            retry_failed: with `resume`, photos that failed before are to be written anew.
 
         Raises:
             OutputExistsError: there are files in it, and neither `resume` nor `overwrite` was asked for.
             OutputError: it cannot be made, or belongs to another run.
         """
-        self._form, self._folder, self._names, self._position = form, folder, names, position
-        self._resume = resume
+        self._form, self._folder, self._position = form, folder, position
+        self._retry = retry_failed
+        self._found = Recovered()
         make_folder(folder)
         if not (resume or overwrite) and any(folder.iterdir()):
             raise OutputExistsError(
@@ -224,34 +367,61 @@ class FolderSink:
         self._lock = open_output(self._lock_path)
         try:
             lock(self._lock, folder)
+            there: dict[str, str] = {}
+            taken: list[str] = []
+            if resume:
+                taken = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()]
+                there = dict(self._look(taken))
+            new = {key: name for key, name in names.items() if key not in there}
+            self._names = there | unique_names(new, taken)
         except BaseException:
             self._lock.close()
             raise
 
-    def has(self, source: str) -> bool:
-        return self._resume and (self._folder / self._names[source]).exists()
+    def _look(self, names: Iterable[str]) -> Iterator[tuple[str, str]]:
+        """(photo's key, file name) of the files that are of this format and by this program."""
+        for name in names:
+            if not name.lower().endswith(self._form.suffixes):
+                continue
+            try:
+                with (self._folder / name).open("rb") as file:
+                    pieces = list(_whole_pieces(self._form, file, name))
+            except (OutputError, OSError):
+                continue  # another program's
+            for piece in pieces:
+                self._found.add(piece)
+                yield photo_key(piece.source, piece.page), name
+
+    def has(self, source: str, page: int = 1) -> bool:
+        return self._found.has(photo_key(source, page), retry_failed=self._retry)
+
+    def failed(self, source: str, page: int = 1) -> bool:
+        return self._found.photos.get(photo_key(source, page), False)
 
     def write(self, reading: Reading) -> None:
         text = self._form.head() + self._form.body(reading, 0, self._position) + self._form.tail()
-        write_whole(self._folder / self._names[reading.source], _encode(text))
+        write_whole(self._folder / self._names[photo_key(reading.source, reading.page)], _encode(text))
 
     def close(self) -> None:
         self._lock.close()
         self._lock_path.unlink(missing_ok=True)
 
 
-def unique_names(names: dict[str, str]) -> dict[str, str]:
-    """File names by source, with a number added where two would be the same file on some file system."""
-    taken: set[str] = set()
+def unique_names(names: dict[str, str], taken: Iterable[str] = ()) -> dict[str, str]:
+    """File names by photo, with a number added where two would be the same file on some file system.
+
+    `taken` are names that others have already.
+    """
+    used = {name.casefold() for name in taken}
     unique = {}
-    for source, name in names.items():
+    for photo, name in names.items():
         path = Path(name)
         number, candidate = 1, name
-        while candidate.casefold() in taken:
+        while candidate.casefold() in used:
             number += 1
             candidate = str(path.with_name(f"{path.stem}~{number}{path.suffix}"))
-        taken.add(candidate.casefold())
-        unique[source] = candidate
+        used.add(candidate.casefold())
+        unique[photo] = candidate
     return unique
 
 
@@ -338,6 +508,15 @@ def reason(error: OSError) -> str:
     """Why the system refused, in its own words and lower case."""
     words = error.strerror or str(error)
     return "disk full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else words[:1].lower() + words[1:]
+
+
+def _copy(source: BinaryIO, target: BinaryIO, size: int) -> None:
+    while size > 0:
+        block = source.read(min(size, 1 << 20))
+        if not block:
+            return
+        target.write(block)
+        size -= len(block)
 
 
 def _write_all(file: BinaryIO, data: bytes) -> None:

@@ -34,7 +34,7 @@ def whole(form: TextFormat, readings: list[Reading], position: bool = False) -> 
 
 def test_json_lines_have_the_documented_fields() -> None:
     row = json.loads(jsonl.dumps(reading()))
-    assert list(row) == ["schema", "source", "width", "height", "text", "signs", "error", "warnings", "metadata"]
+    assert list(row) == ["schema", "source", "page", "width", "height", "text", "signs", "error", "warnings", "metadata"]
     assert row["schema"] == "signboard/1"
     line = row["signs"][0]["lines"][0]
     assert list(line) == ["text", "polygon", "romanized", "translation", "words"]
@@ -289,7 +289,7 @@ def test_text_is_sign_by_sign() -> None:
     assert text == (
         '== photos/थाना 1.jpg ==\nपुलिस थाना\n    pulis thana = Police station\nPolice & "Station"\n\n011-2345\n'
         "\n== photos/wall.jpg ==\n(no text)\n"
-        "\n== photos/<broken>.jpg ==\nerror: photos/<broken>.jpg: truncated image, image file is truncated\n"
+        "\n== photos/<broken>.jpg ==\nerror: photos/<broken>.jpg: truncated image, image file is truncated\n\n\n"
     )
 
 

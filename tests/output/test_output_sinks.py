@@ -43,7 +43,6 @@ PARSERS: dict[str, Callable[[bytes], Any]] = {
     "html": parse_html,
 }
 FILES = [formats.FORMATS[name] for name in ("jsonl", "csv", "text", "hocr", "geojson")] + [REPORT]
-RESUMABLE = [form for form in FILES if form.recover is not None]
 
 
 def several() -> list[Reading]:
@@ -65,7 +64,7 @@ def test_the_file_is_valid_after_every_photo(form: TextFormat, tmp_path: Path) -
     sink.close()
 
 
-@pytest.mark.parametrize("form", RESUMABLE, ids=by_name)
+@pytest.mark.parametrize("form", FILES, ids=by_name)
 @pytest.mark.parametrize("lost", [0, 1, 7, 60, 400])
 def test_resume_repairs_what_a_crash_left(form: TextFormat, lost: int, tmp_path: Path) -> None:
     items = several()
@@ -84,6 +83,11 @@ def test_resume_repairs_what_a_crash_left(form: TextFormat, lost: int, tmp_path:
     path.write_bytes(data[: len(data) - lost])
     sink = FileSink(form, path, resume=True)
     done = [item for item in items if sink.has(item.source)]
+    if form.name == "geojson" and lost:
+        # Photos without text are noted at the end of a complete file only, and read again after a crash.
+        assert not sink.has(empty().source)
+        done.insert(0, empty())
+        sink.write(empty())
     assert done == items[: len(done)] and len(done) >= 2
     for item in items[len(done) :]:
         sink.write(item)
@@ -91,7 +95,7 @@ def test_resume_repairs_what_a_crash_left(form: TextFormat, lost: int, tmp_path:
     assert path.read_bytes() == whole.read_bytes()
 
 
-@pytest.mark.parametrize("form", RESUMABLE, ids=by_name)
+@pytest.mark.parametrize("form", FILES, ids=by_name)
 def test_resume_of_every_prefix_of_a_small_file(form: TextFormat, tmp_path: Path) -> None:
     path = tmp_path / "out"
     sink = FileSink(form, path)
@@ -108,7 +112,7 @@ def test_resume_of_every_prefix_of_a_small_file(form: TextFormat, tmp_path: Path
         assert path.read_bytes() == data
 
 
-@pytest.mark.parametrize("form", RESUMABLE, ids=by_name)
+@pytest.mark.parametrize("form", FILES, ids=by_name)
 @pytest.mark.parametrize(
     "content", [b"a,b\n1,2\n", b'{"a": 1}\n', b"no newline at the end", b"\xff\xd8\xff\xe0 a photo"]
 )
@@ -118,12 +122,6 @@ def test_resume_refuses_a_file_of_another_format(form: TextFormat, content: byte
     with pytest.raises(OutputError, match="cannot go on") as caught:
         FileSink(form, path, resume=True)
     assert path.read_bytes() == content and "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize("name", ["text", "geojson"])
-def test_formats_that_cannot_go_on_say_so(name: str, tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match="JSON lines"):
-        FileSink(formats.FORMATS[name], tmp_path / "out", resume=True)
 
 
 def test_results_are_not_replaced_unasked(tmp_path: Path) -> None:
@@ -259,8 +257,6 @@ def test_parquet_rows_are_the_json_rows(tmp_path: Path) -> None:
     assert rows[1]["signs"] == [] and "truncated" in rows[2]["error"] and "\\udcff" in rows[3]["source"]
     with pytest.raises(OutputExistsError):
         ParquetSink(path)
-    with pytest.raises(OutputError, match="--resume does not work"):
-        ParquetSink(path, resume=True)
     again = ParquetSink(path, overwrite=True, position=True)
     again.write(reading())
     again.close()

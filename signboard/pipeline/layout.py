@@ -9,9 +9,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
+from signboard.pipeline.columns import Piece, tables
 from signboard.reading import Line, Polygon, Sign, Word
 
 # Words of a line: their ends lie at most this far apart, in heights of the taller. Word spaces are 0.25 to 0.5,
@@ -23,6 +25,13 @@ _SIDE_OVERLAP = 0.5  # of the smaller word's height, where the two words meet
 _STRAIGHT_TURN = math.radians(20)
 _CURVED_TURN = math.radians(45)  # between the ends of neighbours on an arch
 _CURVED_GAP = 0.8
+
+# Boards of several columns: words further apart than this may be cells of two columns; how far the directions of the
+# cells may differ.
+_CELL_GAP = 0.6
+_TABLE_TURN = math.radians(10)
+_SLOPE_ERROR = 0.15  # of a word's ends, in heights
+_SLOPE_SPREAD = 0.2  # how steep rows of a board seen from the side are, against the rest
 
 # Lines of a sign.
 _LINE_GAP = 1.2  # between the lines' edges, in heights of the taller one ...
@@ -62,10 +71,13 @@ def arrange(words: Sequence[Word]) -> tuple[Sign, ...]:
     ordered = sorted(words, key=lambda word: (word.polygon, word.text, word.confidence, word.detection_score))
     strokes = _strokes(ordered)
     chains = _chain(strokes)
+    found, chains = _part_tables(ordered, strokes, chains)
     lines = [_line([ordered[index] for index in chain], strokes, chain) for chain in chains]
-    groups = _group_lines(lines)
+    groups = _group_lines(lines, [table for table, _ in found])
+    # Rows are read from top to bottom as other lines are; columns must be kept whole.
+    blocks = [table for table, across in found if not across]
     everything = _mean_turn((line.turn for line in lines), (line.length for line in lines))
-    signs = [_sign([lines[index] for index in group]) for group in groups]
+    signs = [_sign(lines, group, [block for block in blocks if block[0] in group]) for group in groups]
     order = _reading_order([_box(polygon, everything) for _, polygon in signs])
     return tuple(Sign(tuple(line.line for line in signs[i][0]), signs[i][1]) for i in order)
 
@@ -284,6 +296,113 @@ def _followers(s: _Strokes, rows: slice) -> list[tuple[float, int, int]]:
     return list(zip(cost[allowed].tolist(), first[allowed].tolist(), second[allowed].tolist(), strict=True))
 
 
+# Tables --------------------------------------------------------------------------------------------------------------
+
+
+def _part_tables(
+    words: Sequence[Word], strokes: _Strokes, chains: list[list[int]]
+) -> tuple[list[tuple[list[int], bool]], list[list[int]]]:
+    """(tables, lines): the chains with the boards of several columns among them put in order (see `columns`).
+
+    A table is its lines, by their places, as they are read, and whether each is a whole row of it.
+    """
+    pieces = [piece for chain in chains for piece in _at_wide_gaps(strokes, chain)]
+    owner = {word: number for number, chain in enumerate(chains) for word in chain}
+    whole = np.array([_turn_of(strokes, piece) for piece in pieces])
+    lengths = np.array([float(np.linalg.norm(strokes.end[p[-1]] - strokes.start[p[0]])) for p in pieces])
+    left = set(range(len(pieces)))
+    found: list[tuple[list[list[int]], bool]] = []
+    while len(left) >= 4:  # those of one direction together, the direction of the longest first
+        longest = max(left, key=lambda i: (round(float(lengths[i]), 3), -i))
+        alike = sorted(i for i in left if abs(_turn_between(whole[longest], whole[i])) < _TABLE_TURN)
+        left -= set(alike)
+        turn = _mean_turn(whole[alike], lengths[alike])
+        level = _Levels([word for i in alike for word in pieces[i]], strokes, turn)
+        for table in tables([_piece(words, pieces[i], float(strokes.height[pieces[i]].mean()), level) for i in alike]):
+            lines = [[word for p, a, b in line for word in pieces[alike[p]][a:b]] for line in table.lines]
+            found.append((lines, table.across))
+    if not found:
+        return [], chains
+    taken = {word for lines, _ in found for line in lines for word in line}
+    touched = {owner[word] for word in taken}
+    parted: list[list[int]] = [chain for number, chain in enumerate(chains) if number not in touched]
+    for number in sorted(touched):  # what is left of a line that a table was taken out of
+        rest: list[list[int]] = [[]]
+        for word in chains[number]:
+            if word in taken:
+                rest.append([])
+            else:
+                rest[-1].append(word)
+        parted += [chain for chain in rest if chain]
+    blocks = []
+    for lines, across in found:
+        blocks.append((list(range(len(parted), len(parted) + len(lines))), across))
+        parted += lines
+    return blocks, parted
+
+
+def _at_wide_gaps(strokes: _Strokes, chain: list[int]) -> list[list[int]]:
+    """A line parted where it may run from one column into the next."""
+    parts = [chain[:1]]
+    for first, second in pairwise(chain):
+        gap = float(np.linalg.norm(strokes.start[second] - strokes.end[first]))
+        if gap > _CELL_GAP * max(strokes.end_height[first], strokes.start_height[second]):
+            parts.append([])
+        parts[-1].append(second)
+    return parts
+
+
+def _turn_of(strokes: _Strokes, chain: list[int]) -> float:
+    if len(chain) == 1:
+        return float(strokes.turn[chain[0]])
+    along = strokes.end[chain[-1]] - strokes.start[chain[0]]
+    return math.atan2(along[1], along[0])
+
+
+class _Levels:
+    """A frame along the text in which rows are level even where they run together in the distance.
+
+    How steep the text is, is a linear function of the place, fitted to all words (least squares, longer words count
+    more, small values are likelier); heights are followed along it to the middle of the board.
+    """
+
+    def __init__(self, words: list[int], strokes: _Strokes, turn: float) -> None:
+        self.turn = turn
+        start, end = _frame(strokes.start[words], turn), _frame(strokes.end[words], turn)
+        middles = (start + end) / 2  # (n, 2)
+        self.origin = (middles.min(axis=0) + middles.max(axis=0)) / 2
+        self.size = max(float(np.ptp(middles, axis=0).max()), 1.0)
+        along = np.maximum(end[:, 0] - start[:, 0], 1e-3)
+        sure = along / (_SLOPE_ERROR * strokes.height[words])
+        terms = np.column_stack([np.ones(len(words)), (middles - self.origin) / self.size]) * sure[:, None]
+        slopes = (end[:, 1] - start[:, 1]) / along * sure
+        self.slope = np.linalg.solve(terms.T @ terms + np.eye(3) / _SLOPE_SPREAD**2, terms.T @ slopes)
+
+    def box(self, polygon: Polygon) -> tuple[np.ndarray, np.ndarray]:
+        """Lowest and highest (along, level) of a word."""
+        low, high = _box(polygon, self.turn)
+        x, y = (low + high) / 2 - self.origin
+        steps = 8
+        risen = 0.0
+        for step in range(steps):  # Euler's method, from the word to the board's middle
+            at = np.array([1.0, x * (1 - (step + 0.5) / steps) / self.size, (y + risen) / self.size])
+            risen -= float(self.slope @ at) * x / steps
+        return low + np.array([0.0, risen]), high + np.array([0.0, risen])
+
+
+def _piece(words: Sequence[Word], chain: list[int], height: float, level: _Levels) -> Piece:
+    boxes = [level.box(words[i].polygon) for i in chain]
+    low, high = np.min([box[0] for box in boxes], axis=0), np.max([box[1] for box in boxes], axis=0)
+    return Piece(
+        low=(float(low[0]), float(low[1])),
+        high=(float(high[0]), float(high[1])),
+        height=height,
+        text=" ".join(words[i].text for i in chain),
+        starts=tuple(float(box[0][0]) for box in boxes),
+        ends=tuple(float(box[1][0]) for box in boxes),
+    )
+
+
 # Lines to signs ------------------------------------------------------------------------------------------------------
 
 
@@ -299,10 +418,7 @@ class _LineShape:
 
 
 def _line(words: list[Word], strokes: _Strokes, chain: list[int]) -> _LineShape:
-    turn = float(strokes.turn[chain[0]])
-    if len(chain) > 1:
-        along = strokes.end[chain[-1]] - strokes.start[chain[0]]
-        turn = math.atan2(along[1], along[0])
+    turn = _turn_of(strokes, chain)
     points = np.array([point for word in words for point in word.polygon], dtype=np.float64)
     lengths = np.linalg.norm(strokes.end[chain] - strokes.start[chain], axis=1)
     height = float(np.average(strokes.height[chain], weights=np.maximum(lengths, 1e-3)))
@@ -310,10 +426,16 @@ def _line(words: list[Word], strokes: _Strokes, chain: list[int]) -> _LineShape:
     return _LineShape(Line(tuple(words), _rectangle(points, turn)), turn, height, float((box[1] - box[0])[0]), points)
 
 
-def _group_lines(lines: list[_LineShape]) -> list[list[int]]:
-    """Indices of the lines of each sign: lines that are near each other, alike in direction, one above the other."""
+def _group_lines(lines: list[_LineShape], tables: list[list[int]]) -> list[list[int]]:
+    """Indices of the lines of each sign: lines that are near each other, alike in direction, one above the other.
+
+    The lines of a table are one sign wherever they stand.
+    """
     count = len(lines)
     owner = list(range(count))
+    for table in tables:
+        for index in table:
+            owner[index] = table[0]
     turns = np.array([line.turn for line in lines])
     heights = np.array([line.height for line in lines])
     for index, line in enumerate(lines):
@@ -344,12 +466,14 @@ def _same_sign(a: _LineShape, b: _LineShape) -> bool:
     return bool(beside and space[0] < _COLUMN_GAP * taller)
 
 
-def _sign(lines: list[_LineShape]) -> tuple[list[_LineShape], Polygon]:
-    """The lines of one sign in reading order, and the rectangle around them."""
-    turn = _mean_turn((line.turn for line in lines), (line.length for line in lines))
-    order = _reading_order([_extent(line.points, turn) for line in lines])
-    points = np.concatenate([line.points for line in lines])
-    return [lines[index] for index in order], _rectangle(points, turn)
+def _sign(lines: list[_LineShape], group: list[int], tables: list[list[int]]) -> tuple[list[_LineShape], Polygon]:
+    """The lines `group` of one sign in reading order, each table's as they are in it, and the rectangle around them."""
+    turn = _mean_turn((lines[i].turn for i in group), (lines[i].length for i in group))
+    in_table = {i for table in tables for i in table}
+    blocks = [[i] for i in group if i not in in_table] + tables
+    order = _reading_order([_extent(np.concatenate([lines[i].points for i in block]), turn) for block in blocks])
+    points = np.concatenate([lines[i].points for i in group])
+    return [lines[i] for number in order for i in blocks[number]], _rectangle(points, turn)
 
 
 def _reading_order(boxes: list[tuple[np.ndarray, np.ndarray]]) -> list[int]:

@@ -8,6 +8,8 @@ import time
 
 import numpy as np
 import pytest
+from drawn_boards import KINDS, Spacing, seen_from
+from drawn_boards import board as board_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -217,3 +219,63 @@ def test_two_thousand_words_are_quick() -> None:
     signs = arrange(words)
     assert time.process_time() - begin < 8
     assert [len(sign.lines) for sign in signs] == [50]
+
+
+def in_order(words: list[Word]) -> str:
+    return " ".join(w.text for sign in arrange(words) for line in sign.lines for w in line.words)
+
+
+def boards(kind: str, count: int, *, wander: float, turn: float, lean: float) -> list[tuple[str, list[str]]]:
+    """(what a drawn board says, how it is read at three spacings near each other), `count` times."""
+    found = []
+    for seed in range(count):
+        rng = random.Random(f"{kind} {seed}")
+        size, pitch, gutter = rng.choice([24, 36, 44, 60]), rng.uniform(1.6, 3.8), rng.uniform(2.0, 13.0)
+        flush, angle, narrower = rng.random() < 0.5, rng.uniform(-turn, turn), rng.uniform(0, lean)
+        state = rng.getstate()
+        readings = []
+        for by in (1.0, 0.93, 1.07):
+            rng.setstate(state)
+            made = board_of(kind, rng, Spacing(size, pitch * by, gutter / by, flush, wander))
+            readings.append(in_order(seen_from(made.words, angle, narrower)))
+        found.append((made.text, readings))
+    return found
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_columns_stay_whole_and_rows_stay_together(kind: str) -> None:
+    for expected, readings in boards(kind, 5, wander=0.0, turn=0.0, lean=0.0):
+        assert readings == [expected] * 3
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_boards_seen_askew_are_read_the_same(kind: str) -> None:
+    made = boards(kind, 7, wander=0.06, turn=4.0, lean=0.12)
+    right = sum(reading == expected for expected, readings in made for reading in readings)
+    assert right >= 0.94 * 3 * len(made)
+
+
+@pytest.mark.parametrize("gap", [20, 60, 150, 400, 550])
+@pytest.mark.parametrize("pitch", [30, 50, 80, 110])
+def test_a_directory_is_read_row_by_row_at_any_spacing(gap: float, pitch: float) -> None:
+    names, rooms = ["Mehta", "Verma", "Iyer", "Khan", "Bose"], ["101", "102", "203", "305", "311"]
+    words = [word("Dr.", 0, pitch * row, 20) for row in range(5)]
+    words += [word(name, 45, pitch * row, 20) for row, name in enumerate(names)]
+    words += [word(room, 110 + gap, pitch * row, 20) for row, room in enumerate(rooms)]
+    (sign,) = arrange(words)
+    assert [line.text for line in sign.lines] == [f"Dr. {n} {r}" for n, r in zip(names, rooms, strict=True)]
+
+
+def test_a_title_and_a_last_line_stay_outside_the_columns() -> None:
+    left, right = ["Reception", "Pharmacy", "Blood Bank"], ["Surgery", "Cardiology", "Eye Clinic"]
+    words = [word("HOSPITAL", 150, 0, 40), word("CLOSED ON SUNDAYS", 60, 220, 20)]
+    words += [word(text, 0, 70 + 50 * row, 20) for row, text in enumerate(left)]
+    words += [word(text, 300, 70 + 50 * row, 20) for row, text in enumerate(right)]
+    assert in_order(words) == "HOSPITAL Reception Pharmacy Blood Bank Surgery Cardiology Eye Clinic CLOSED ON SUNDAYS"
+
+
+def test_a_thousand_cells_are_quick() -> None:
+    words = [word(f"{i}", 130.0 * (i % 20), 40.0 * (i // 20), 20, 60) for i in range(1000)]
+    begin = time.process_time()
+    assert in_order(words) == " ".join(map(str, range(1000)))
+    assert time.process_time() - begin < 8

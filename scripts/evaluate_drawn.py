@@ -1,0 +1,176 @@
+"""Score the whole reader on pictures drawn for the purpose, whose truth is known: a line a kind on stdout.
+
+    python scripts/evaluate_drawn.py numbers walls upside-down words boards [--fonts fonts] [--mistakes out.jsonl]
+
+numbers      prices, phone numbers, PINs, times, number plates, dates and distances in digits of both scripts
+walls        facades, fences, tiles, bricks, grilles, keyboards and the like that say nothing: how many say something
+upside-down  boards that hang upside down, and the same the right way up
+words        words that fill their picture, without a margin
+boards       boards of one, two and more columns: whether the words come out in the order they are read in
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFilter, ImageFont
+
+LATIN = (
+    "Roboto-latin-400", "Roboto-latin-700", "Lato-latin-700", "PTSerif-latin-400", "RobotoSlab-latin-700",
+    "Oswald-latin-400", "Montserrat-latin-700", "OpenSans-latin-400", "BarlowCondensed-latin-700", "Ubuntu-latin-700",
+)  # fmt: skip
+# Faces that have both scripts and draw Devanagari digits.
+DEVANAGARI = (
+    "Mukta-devanagari-400", "Mukta-devanagari-700", "NotoSansDevanagari-devanagari-400",
+    "NotoSansDevanagari-devanagari-700", "TiroDevanagariHindi-devanagari-400", "Baloo2-devanagari-500",
+    "Lohit-Devanagari", "NotoSerifDevanagari-Bold", "Laila-devanagari-500", "Martel-devanagari-700",
+    "Kalam-devanagari-400",
+)  # fmt: skip
+_DIGITS = str.maketrans("0123456789", "०१२३४५६७८९")
+COLOURS = (((20, 20, 20), (240, 240, 235)), ((255, 255, 255), (10, 70, 40)), ((250, 220, 40), (25, 25, 30)),
+           ((255, 255, 255), (170, 20, 25)), ((20, 40, 120), (250, 250, 250)))  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A picture and what is to be read on it."""
+
+    picture: Image.Image
+    text: str
+    about: str
+
+
+class Lettering:
+    """A typeface at a size, made of the files that hold its scripts."""
+
+    def __init__(self, fonts: Path, name: str, size: int) -> None:
+        files = sorted(fonts.glob(f"*/{name}*.ttf"), key=lambda path: ("italic" in path.name, path.name))[:1]
+        if not files:
+            raise SystemExit(f"{fonts}: no file {name}*.ttf; scripts/fetch_fonts.py fetches typefaces")
+        first = files[0]
+        for script in ("latin", "latin-ext", "devanagari"):
+            path = first.with_name(first.name.replace("-latin-", f"-{script}-").replace("-devanagari-", f"-{script}-"))
+            if path != first and path.is_file():
+                files.append(path)
+        files.append(Path(str(Path(__file__).parents[1] / "signboard/output/fonts/Mukta-SemiBold.ttf")))
+        self.size = size
+        self._fonts = [ImageFont.truetype(str(path), size) for path in files]
+        self._empty = [bytes(font.getmask("\U0010ffff")) for font in self._fonts]
+
+    def _runs(self, text: str) -> Iterator[tuple[ImageFont.FreeTypeFont, str]]:
+        run, last = "", self._fonts[0]
+        for c in text:
+            font = last
+            if not c.isspace():
+                fitting = (f for f, e in zip(self._fonts, self._empty, strict=True) if bytes(f.getmask(c)) != e)
+                font = last if bytes(last.getmask(c)) != self._empty[self._fonts.index(last)] else next(fitting, last)
+            if font is not last and run:
+                yield last, run
+                run = ""
+            run, last = run + c, font
+        if run:
+            yield last, run
+
+    def box(self, text: str) -> tuple[float, float, float, float]:
+        """The ink of `text` whose baseline begins at (0, 0)."""
+        x, boxes = 0.0, []
+        for font, run in self._runs(text):
+            left, top, right, bottom = font.getbbox(run, anchor="ls")
+            boxes.append((x + left, top, x + right, bottom))
+            x += font.getlength(run)
+        table = np.array(boxes)
+        return (*table[:, :2].min(axis=0).tolist(), *table[:, 2:].max(axis=0).tolist())
+
+    def write(self, picture: Image.Image, at: tuple[float, float], text: str, ink: tuple[int, int, int]) -> None:
+        """Draw `text` with its baseline beginning at `at`."""
+        draw = ImageDraw.Draw(picture)
+        x, y = at
+        for font, run in self._runs(text):
+            draw.text((x, y), run, ink, font, anchor="ls")
+            x += font.getlength(run)
+
+
+def card(face: Lettering, lines: Sequence[str], ink: Any, ground: Any, margin: int = 60) -> Image.Image:
+    """Lines of text below one another with a margin around them."""
+    boxes = [face.box(line) for line in lines]
+    step = round(1.6 * face.size)
+    width = round(max(box[2] for box in boxes)) + 2 * margin
+    top = round(-min(box[1] for box in boxes[:1]))
+    picture = Image.new("RGB", (width, 2 * margin + top + round(boxes[-1][3]) + step * (len(lines) - 1)), ground)
+    for row, line in enumerate(lines):
+        face.write(picture, (margin, margin + top + step * row), line, ink)
+    return picture
+
+
+# Numbers -------------------------------------------------------------------------------------------------------------
+
+
+def _grouped(value: int) -> str:
+    """With commas as India sets them: 1,00,000."""
+    text = str(value)
+    head, tail = text[:-3], text[-3:]
+    parts = []
+    while head:
+        parts.insert(0, head[-2:])
+        head = head[:-2]
+    return ",".join([*parts, tail])
+
+
+def number(kind: str, rng: random.Random) -> str:
+    """A number as signs write it."""
+    if kind == "price":
+        value = rng.choice(
+            [rng.randint(10, 999), 50 * rng.randint(20, 199), 500 * rng.randint(20, 199), 5000 * rng.randint(20, 999)]
+        )
+        text = _grouped(value) if rng.random() < 0.8 else f"{rng.randint(5, 250)}.{rng.choice(['00', '50', '75'])}"
+        sign = rng.choice(["₹ ", "₹", "", ""])
+        return sign + text + ("/-" if rng.random() < 0.15 and "." not in text else "")
+    if kind == "phone":
+        d = [rng.choice("6789"), *(rng.choice("0123456789") for _ in range(9))]
+        text = "".join(d)
+        return rng.choice(
+            [text, f"{text[:5]} {text[5:]}", f"+91 {text[:5]} {text[5:]}", f"{text[:5]}-{text[5:]}",
+             f"011-{rng.randint(22000000, 29999999)}", f"0522 {rng.randint(2200000, 2999999)}"]
+        )  # fmt: skip
+    if kind == "pin":
+        text = f"{rng.randint(110001, 855999)}"
+        return text if rng.random() < 0.6 else f"{text[:3]} {text[3:]}"
+    if kind == "time":
+        def hour(half: str) -> str:
+            return f"{rng.randint(1, 12)}:{rng.choice(['00', '15', '30', '45'])}{half}"
+        return rng.choice([hour(""), hour(" AM"), f"{hour(' AM')} - {hour(' PM')}", f"{hour('')} - {hour('')}"])
+    if kind == "plate":
+        state = rng.choice(["DL", "MH", "UP", "KA", "HR", "RJ"])
+        letters = "".join(rng.choice("ABCDEFGHJKLMNPRSTUVWXYZ") for _ in range(2))
+        return f"{state} {rng.randint(10, 99)} {letters} {rng.randint(1000, 9999)}"
+    if kind == "date":
+        return rng.choice("/-.").join([f"{rng.randint(1, 28):02}", f"{rng.randint(1, 12):02}", str(rng.randint(1995, 2030))])
+    if kind == "distance":
+        return rng.choice(["½ km", f"{rng.randint(1, 250)} km", f"{rng.randint(1, 20)}.{rng.randint(1, 9)} km", f"{50 * rng.randint(1, 18)} m"])
+    raise ValueError(kind)
+
+
+def numbers(fonts: Path, seed: int, count: int) -> Iterator[Drawn]:
+    """`count` numbers of each kind in Latin, and of those that are written so also in Devanagari digits."""
+    for script, faces in (("latin", LATIN), ("devanagari", DEVANAGARI)):
+        for kind in ("price", "phone", "pin", "time", "plate", "date", "distance"):
+            if script == "devanagari" and kind in ("plate", "time", "distance"):
+                continue
+            rng = random.Random(f"{seed} {script} {kind}")
+            for i in range(count):
+                text = number(kind, rng)
+                text = text.translate(_DIGITS) if script == "devanagari" else text
+                size = rng.choice([40, 44, 56, 68, 80])
+                face = Lettering(fonts, faces[i % len(faces)], size)
+                ink, ground = COLOURS[i % len(COLOURS)]
+                yield Drawn(card(face, [text], ink, ground), text, f"{kind} {script} {faces[i % len(faces)]} {size}")

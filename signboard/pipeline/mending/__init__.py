@@ -10,6 +10,7 @@ from collections.abc import Collection
 
 from signboard.pipeline.mending.fragments import MergeFragments
 from signboard.pipeline.mending.lost_letters import RestoreLostLetters
+from signboard.pipeline.mending.numbers import JoinNumbers
 from signboard.pipeline.mending.step import Mending, MendingStep, mend_words
 from signboard.pipeline.mending.verification import RejectNonWords, Verifier
 from signboard.pipeline.mending.vertical_text import JoinVerticalText
@@ -17,6 +18,7 @@ from signboard.recognition import Recognizer
 
 # Names, in the order in which the steps are taken, with what each puts right.
 STEPS = {
+    JoinNumbers.name: "pieces of numbers are put together, in one script, with their commas and dashes",
     MergeFragments.name: "words that were found in pieces are put together",
     RestoreLostLetters.name: "first and last letters that were cut off are looked for",
     JoinVerticalText.name: "letters below one another are joined to words",
@@ -41,7 +43,8 @@ def mending_steps(
         without: names of steps to leave out.
     """
     language, height = recognizer.language, recognizer.height
-    steps: list[MendingStep] = [MergeFragments(language.is_word if language else lambda text: False, height)]
+    steps: list[MendingStep] = [JoinNumbers(height)]
+    steps.append(MergeFragments(language.is_word if language else lambda text: False, height))
     if language is not None:
         steps.append(RestoreLostLetters(language, height))
     steps.append(JoinVerticalText(threshold, height))

@@ -6,7 +6,6 @@ import json
 import math
 import random
 import signal
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,9 +18,11 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from signboard.backbones.heads import TrainingForm
+from signboard.commands.progress import Progress
 from signboard.errors import SignboardError, WeightsError
 from signboard.training.batches import Batch, Batches, BatchSource
 from signboard.training.config import TrainConfig
+from signboard.training.data_root import without_root
 from signboard.training.launch import launch, leave, pick_precision, spread_out
 from signboard.training.muon import Muon, parameter_groups
 from signboard.weights import save_weights
@@ -248,7 +249,7 @@ class _Run:
                 "steps": self.step,
                 "samples": self.seen,
                 "seconds": round(self.spent),
-                "config": self.config.model_dump(mode="json"),
+                "config": without_root(self.config.model_dump(mode="json")),
             }
             bare = self.model.model if isinstance(self.model, TrainingForm) else self.model
             card = {**self.task.card(self.model, figures), "training": training}
@@ -353,9 +354,11 @@ def _train(
     first = fabric.is_global_zero
     run.output.mkdir(parents=True, exist_ok=True)
 
+    bar = Progress(config.steps, shown=None if first and log is None else False, unit="steps")
+
     def say(line: str) -> None:
         if first:
-            (log or (lambda text: print(text, file=sys.stderr, flush=True)))(line)
+            (log or bar.say)(line)
 
     if resume:
         run.resume()
@@ -369,6 +372,8 @@ def _train(
         f"{torch.get_num_threads()} threads, output {run.output}"
     )
     rows = (run.output / "log.jsonl").open("a", encoding="utf-8") if first else None
+
+    bar.begin(run.step)
 
     def write(row: dict[str, Any]) -> None:
         if rows is not None:
@@ -400,6 +405,7 @@ def _train(
                 if stop.asked and fabric.world_size == 1:  # who asked us to stop stopped the worker processes, too
                     break
                 raise
+            bar.to(run.step)
             sums.add(losses, run.step)
             samples += count * fabric.world_size
             if run.step % config.log_every == 0:
@@ -438,6 +444,7 @@ def _train(
             run.save_weights(figures, "last")
             say(f"stopped at step {run.step}; go on with --resume")
     finally:
+        bar.clear()
         stop.restore()
         if rows is not None:
             rows.close()

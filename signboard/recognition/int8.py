@@ -41,17 +41,24 @@ class ByteRecognizer:
             weight = weight * self.backbone.last.scale
         self.weight, self.bias = weight.to(dtype), bias.to(dtype)
         self.dtype = dtype
-        self.mixer, self.norm, self.head = (part.to(dtype) for part in (net.mixer, net.norm, net.head))
+        for part in (net.grid, net.merge, net.mixer, net.norm, net.head):
+            if part is not None:
+                part.to(dtype)
+        self.net = net
+        self.window = net.window
 
     @torch.inference_mode()
     def __call__(self, batch: Tensor) -> Tensor:
-        """Crops (N, height, W, 3) uint8 -> logits (N, T, classes) of `dtype`."""
+        """Crops (N, height or tall, W, 3) uint8 -> logits (N, T, classes) of `dtype`."""
         values = self.backbone(pixels(batch, self.qparams, self.ranges))[-1].values
+        if values.shape[2] > self.window:
+            values = F.pad(values, (0, 0, 1, 1))
         n, c, rows, t = values.shape
-        # In memory (N, rows, T, C) -> (N, T, rows * C).
-        frames = values.permute(0, 3, 2, 1).reshape(n, t, rows * c).to(self.dtype)
-        frames = F.linear(frames, self.weight, self.bias).relu_()
-        return self.head(self.norm(self.mixer(frames)))  # type: ignore[no-any-return]
+        # In memory (N, rows, T, C) -> (N, places, T, window * C).
+        columns = values.permute(0, 3, 2, 1).reshape(n, t, rows * c)
+        places = columns.unfold(2, self.window * c, c).transpose(1, 2).to(self.dtype)
+        frames = self.net.frames(F.linear(places, self.weight, self.bias).relu_())
+        return self.net.head(self.net.norm(self.net.mixer(frames)))  # type: ignore[no-any-return]
 
 
 def _over_rows(layer: nn.Conv2d) -> tuple[Tensor, Tensor]:

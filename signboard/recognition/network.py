@@ -21,6 +21,9 @@ class RecognizerConfig:
         mixer: channels of the sequence mixer.
         mixer_layers: its transformer layers.
         height: rows of a crop, pixels, a multiple of 16.
+        grid_layers: transformer layers over rows and columns of frames, for crops that have several rows of them.
+        tall: rows of a crop in its tall form (see `recognizer.TALL_BELOW`), a multiple of 16, more than `height`; 0:
+            there is none.
         characters: the charset, in the order of the classes.
     """
 
@@ -29,6 +32,8 @@ class RecognizerConfig:
     mixer: int = 192
     mixer_layers: int = 2
     height: int = 32
+    grid_layers: int = 0
+    tall: int = 0
     characters: str = DEFAULT_CHARACTERS
 
 
@@ -38,6 +43,8 @@ class MixerLayer(nn.Module):
     A convolution knows neighbours at any width (Chu et al. 2021, "Conditional positional encodings"), so words longer
     than those of the training set are no surprise.
     """
+
+    position: nn.Module
 
     def __init__(self, channels: int, head_size: int = 32) -> None:
         super().__init__()
@@ -57,7 +64,10 @@ class MixerLayer(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, T, C) -> (N, T, C)."""
-        x = x + self.position(x.transpose(1, 2)).transpose(1, 2)
+        return self.mix(x + self.position(x.transpose(1, 2)).transpose(1, 2))
+
+    def mix(self, x: Tensor) -> Tensor:
+        """Attention and the perceptron, (N, T, C) -> (N, T, C)."""
         n, t, c = x.shape
         # (N, T, 3C) -> 3 x (N, heads, T, C / heads)
         q, k, v = self.qkv(self.norm1(x)).view(n, t, 3, self.heads, c // self.heads).permute(2, 0, 3, 1, 4)
@@ -65,11 +75,51 @@ class MixerLayer(nn.Module):
         return x + self.mlp(self.norm2(x))
 
 
+class GridLayer(MixerLayer):
+    """A mixer layer over both axes: each place looks along its row, along its column and everywhere else."""
+
+    position: nn.Module
+
+    def __init__(self, channels: int, head_size: int = 32) -> None:
+        super().__init__(channels, head_size)
+        self.position = nn.Conv2d(channels, channels, (3, 5), padding=(1, 2), groups=channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, rows, T, C) -> (N, rows, T, C)."""
+        x = x + self.position(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+        n, rows, t, c = x.shape
+        return self.mix(x.reshape(n, rows * t, c)).view(n, rows, t, c)
+
+
+class RowMerge(nn.Module):
+    """A frame from the places of a column: their mean, each weighed by a learned score (a softmax down the column)."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.score = nn.Linear(channels, 1)
+
+    def silence(self) -> None:
+        """Makes all places count alike."""
+        for parameter in self.parameters():
+            nn.init.zeros_(parameter)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, rows, T, C) -> (N, T, C)."""
+        if x.shape[1] == 1:
+            return x.squeeze(1)
+        return (self.score(x).softmax(dim=1) * x).sum(dim=1)
+
+
 class RecognizerNetwork(nn.Module):
     """Crops -> CTC logits.
 
+    Crops of `height` rows become one row of frames by a convolution over all rows of the backbone's map. Crops of
+    `tall` rows keep several: the same convolution slides down the map, layers of attention look over rows and columns,
+    and each column becomes a frame.
+
     Sources: Shi et al. 2015 (CRNN) for convolutions that keep the width and CTC; Du et al. 2024 (SVTRv2) for a mixer of
-    attention instead of recurrence; Lee and Watanabe 2021 for the auxiliary CTC loss below the mixer.
+    attention instead of recurrence, crops of several sizes and rows that are rearranged instead of pooled; Lee and
+    Watanabe 2021 for the auxiliary CTC loss below the mixer.
     """
 
     def __init__(self, config: RecognizerConfig | None = None) -> None:
@@ -81,6 +131,8 @@ class RecognizerNetwork(nn.Module):
         self.collapse = nn.Sequential(
             nn.Conv2d(info.channels, c.mixer, (rows, 1), bias=False), nn.BatchNorm2d(c.mixer), nn.ReLU()
         )
+        self.grid = nn.Sequential(*(GridLayer(c.mixer) for _ in range(c.grid_layers)))
+        self.merge = RowMerge(c.mixer) if c.tall else None
         self.mixer = nn.Sequential(*(MixerLayer(c.mixer) for _ in range(c.mixer_layers)))
         self.norm = nn.LayerNorm(c.mixer)
         classes = len(c.characters) + 1
@@ -93,11 +145,24 @@ class RecognizerNetwork(nn.Module):
         return self.backbone.feature_info[-1].stride[1]
 
     def forward(self, crops: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Normalised crops (N, 3, height, W) -> logits (N, T, classes), T = ceil(W / frame_width).
+        """Normalised crops (N, 3, height or tall, W) -> logits (N, T, classes), T = ceil(W / frame_width).
 
         When training, the logits of the auxiliary head below the mixer come second, else None.
         """
         features = self.backbone(crops)[-1]  # (N, C, rows, T)
-        frames = self.collapse(features).squeeze(2).transpose(1, 2)  # (N, T, mixer)
+        if features.shape[2] > self.window:
+            features = F.pad(features, (0, 0, 1, 1))  # letters at the upper and the lower edge, too
+        frames = self.frames(self.collapse(features).permute(0, 2, 3, 1))
         logits = self.head(self.norm(self.mixer(frames)))
         return logits, self.early_head(frames) if self.training else None
+
+    @property
+    def window(self) -> int:
+        """Rows of the backbone's map that one place is made from."""
+        return int(self.collapse[0].kernel_size[0])  # type: ignore[union-attr, index]
+
+    def frames(self, places: Tensor) -> Tensor:
+        """Places (N, rows, T, mixer) -> frames (N, T, mixer)."""
+        if places.shape[1] > 1:
+            places = self.grid(places)
+        return places.squeeze(1) if self.merge is None else self.merge(places)  # type: ignore[no-any-return]

@@ -28,14 +28,20 @@ from signboard.weights import WEIGHTS_FOLDER, load_network
 
 BORDER = (0.25, 0.12)  # columns and rows added on each side for a crop's second reading, in heights of it
 MIN_WIDTH = 32
+# Crops less wide than so many times their height may be read in their tall form, too: words on an arch or a badge and
+# steeply slanted ones, whose letters are small in their crop. It has at least `TALL_WIDTH` columns.
+TALL_BELOW = 2.6
+TALL_WIDTH = 96
+# Crops less wide than that are read lying on either side, too.
+_UPENDED = 0.6
 # Widths are stretched to one of few, so that crops share batches and a crop's reading never depends on its neighbours.
 WIDTHS = (*range(MIN_WIDTH, 161, 16), *range(192, 1025, 32))
 
 
-def crop_width(height: int, width: int, rows: int, max_width: int) -> int:
+def crop_width(height: int, width: int, rows: int, max_width: int, min_width: int = MIN_WIDTH) -> int:
     """The width, one of `WIDTHS`, to which a crop of `height` x `width` pixels is brought at `rows` rows."""
     want = width * rows / max(height, 1)
-    allowed = [w for w in WIDTHS if w <= max_width]
+    allowed = [w for w in WIDTHS if min_width <= w <= max_width]
     return min(allowed, key=lambda w: (abs(w - want), w))
 
 
@@ -104,6 +110,7 @@ class Recognizer:
         elif dtype != torch.float32 and self.device.type == "cpu":
             self._running = folded(self.network).to(dtype).to(memory_format=torch.channels_last)
         self.height = network.config.height
+        self.tall = network.config.tall
         self.charset = Charset(network.config.characters)
         self.max_width = max_width
         self.batch_area = batch_area
@@ -155,23 +162,41 @@ class Recognizer:
 
         The confidence of a reading that the language model was asked about is `Candidate.confidence`, that of the
         others `greedy_decode`'s. Crops are often cut more tightly than words are here, so unsure ones are read again
-        with a border (`again`), and the surer reading counts.
+        with a border (`again`), those that are not much wider than high in their tall form, and upright strips lying on
+        either side; the surest reading counts.
 
         Args:
             crops: (H, W, 3) uint8 RGB each, any sizes, upright text.
         """
         results = self.read_lines(crops)
         unsure = [i for i, reading in enumerate(results) if reading.text and reading.confidence < self.again]
-        for i, second in zip(unsure, self.read_lines([with_border(crops[i]) for i in unsure]), strict=True):
-            if second.confidence > results[i].confidence:
-                results[i] = second
+        self._keep_surer(results, unsure, self.read_lines([with_border(crops[i]) for i in unsure]))
+        shapes = [crop.shape[1] / crop.shape[0] for crop in crops]
+        if self.tall:
+            unsure = [i for i, r in enumerate(results) if r.confidence < self.again and shapes[i] < TALL_BELOW]
+            self._keep_surer(results, unsure, self.read_lines([crops[i] for i in unsure], tall=True))
+        for turns in (1, -1):
+            unsure = [i for i, r in enumerate(results) if r.confidence < self.again and shapes[i] < _UPENDED]
+            lying = [np.ascontiguousarray(np.rot90(crops[i], turns)) for i in unsure]
+            self._keep_surer(results, unsure, self.read_lines(lying))
         return [(reading.text, reading.confidence) for reading in results]
 
+    @staticmethod
+    def _keep_surer(results: list[CropReading], which: Sequence[int], seconds: Sequence[CropReading]) -> None:
+        """Put the second readings of the crops `which` into `results` where they are surer."""
+        for i, second in zip(which, seconds, strict=True):
+            if second.confidence > results[i].confidence:
+                results[i] = second
+
     @torch.inference_mode()
-    def read_lines(self, crops: Sequence[ImageArray]) -> list[CropReading]:
-        """Readings of crops that may hold more than a word, with the places of their spaces; each read once."""
+    def read_lines(self, crops: Sequence[ImageArray], *, tall: bool = False) -> list[CropReading]:
+        """Readings of crops that may hold more than a word, with the places of their spaces; each read once.
+
+        Args:
+            tall: read them in their tall form, which the network must have.
+        """
         results = [CropReading("", 0.0)] * len(crops)
-        for part, logits in one_ahead(self._passes(crops)):
+        for part, logits in one_ahead(self._passes(crops, tall=tall)):
             frames = Frames.of(logits)
             readings = greedy_decode(frames, self.charset)
             if self._rescorer is not None:
@@ -181,30 +206,37 @@ class Recognizer:
         return results
 
     @torch.inference_mode()
-    def frames(self, crops: Sequence[ImageArray]) -> list[NDArray[np.float32]]:
+    def frames(self, crops: Sequence[ImageArray], *, tall: bool = False) -> list[NDArray[np.float32]]:
         """(T, C) probabilities of each class, the blank first, in each frame of crops, in their order; T by width."""
         results: list[NDArray[np.float32]] = [np.zeros((0, len(self.charset)), np.float32)] * len(crops)
-        for part, logits in self._passes(crops):
+        for part, logits in self._passes(crops, tall=tall):
             for i, rows in zip(part, torch.softmax(logits.float(), dim=-1).cpu().numpy(), strict=True):
                 results[i] = rows
         return results
 
-    def _passes(self, crops: Sequence[ImageArray]) -> Iterator[tuple[list[int], torch.Tensor]]:
+    def form(self, height: int, width: int, *, tall: bool = False) -> tuple[int, int]:
+        """Rows and columns to which a crop of `height` x `width` pixels is brought, in its tall form or not."""
+        rows = self.tall if tall else self.height
+        return rows, crop_width(height, width, rows, self.max_width, TALL_WIDTH if tall else MIN_WIDTH)
+
+    def _passes(self, crops: Sequence[ImageArray], *, tall: bool) -> Iterator[tuple[list[int], torch.Tensor]]:
         """(which crops, their logits (N, T, classes)), crops of one width together, each crop once.
 
         On a processor a kernel is compiled for every N and width, so N is a power of two there.
         """
         buckets: dict[int, list[int]] = defaultdict(list)
+        rows = self.height
         for i, crop in enumerate(crops):
-            buckets[crop_width(crop.shape[0], crop.shape[1], self.height, self.max_width)].append(i)
+            rows, width = self.form(crop.shape[0], crop.shape[1], tall=tall)
+            buckets[width].append(i)
         for width, members in sorted(buckets.items()):
-            size = max(1, self.batch_area // (width * self.height))
+            size = max(1, self.batch_area // (width * rows))
             while members:
                 count = min(size, len(members))
                 if self.device.type == "cpu":
                     count = 1 << (count.bit_length() - 1)
                 part, members = members[:count], members[count:]
-                batch = to_device([resize_crop(crops[i], self.height, width) for i in part], self.device)
+                batch = to_device([resize_crop(crops[i], rows, width) for i in part], self.device)
                 yield part, self._logits(batch)
 
     def _rescore(

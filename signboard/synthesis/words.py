@@ -10,6 +10,7 @@ import numpy as np
 from numpy.random import Generator
 
 from . import degrade
+from .bending import bend_maps, shape_of_bend
 from .fonts import Face, FontLibrary
 from .foreign import ForeignWords
 from .lettering import (
@@ -64,7 +65,7 @@ class WordCrop:
     """A labelled word crop.
 
     Attributes:
-        image: (H, W, 3) uint8 RGB, H 20 to 100.
+        image: (H, W, 3) uint8 RGB, H 20 to 100, of bent words to 170.
         text: NFC, logical order; seldom two or three words separated by single spaces.
         script: "latin", "devanagari", "digits", "mixed", or "other" (then `text` is empty).
     """
@@ -84,6 +85,10 @@ class CropOptions:
         plain: lettering without effects.
         hard: visibly damaged by the camera.
         arched: curved baseline.
+        bent: on an arch, a round badge or a slope, in strong perspective, and cut out by an upright box; of Devanagari
+            words two fifths as many.
+        cut: the first or the last letter is cut into (Latin).
+        other_initial: the first letter is of another typeface (Latin).
         phrases: two or three words.
         night: glowing letters on dark ground.
         low_contrast: letters close to the ground's colour.
@@ -97,6 +102,9 @@ class CropOptions:
     plain: float = 0.52
     hard: float = 0.6
     arched: float = 0.05
+    bent: float = 0.22
+    cut: float = 0.05
+    other_initial: float = 0.05
     phrases: float = 0.03
     night: float = 0.035
     low_contrast: float = 0.1
@@ -225,6 +233,9 @@ def render_crop(
         text, runs = draw_text(rng, fonts, lexicon, devanagari, options.phrases)
         script, native = script_of(text), any("\u0900" <= c <= "\u097f" for c in text)
 
+    if not native and rng.random() < options.other_initial:
+        runs = _other_initial(rng, fonts, text, runs)
+
     # The crop's height in the photo: mostly 20 to 90 pixels, letters a little less.
     height = min(max(42.0 * math.exp(rng.normal(0.0, 0.5)), 16.0 if native else 13.0), 96.0)
     em = _SIZES[int(np.searchsorted(_SIZES[:-1], height * 1.1))]
@@ -256,17 +267,24 @@ def render_crop(
         bend = float(rng.uniform(0.25, 0.9)) * (1 if rng.random() < 0.7 else -1)
         map_x, map_y, _ = arch_map(mask.shape[1], mask.shape[0], bend)
         mask = cv2.remap(mask, map_x, map_y, cv2.INTER_LINEAR)
-    ink_h, ink_w = mask.shape
-    letter = float(min(ink_h, em * 0.9))
+    letter = float(min(mask.shape[0], em * 0.9))
     detail = letter * (0.62 if native else 0.9)  # what blur is measured by: Devanagari has finer parts
 
     # The word's canvas, with room for what peeks in and for the detector's imprecision.
     margin = int(letter * 0.32) + 3
     if pitch:
         margin += -margin % pitch  # lamps lie on one grid
-    canvas = cv2.copyMakeBorder(mask, margin, margin, margin, margin, cv2.BORDER_CONSTANT)
+    band: np.ndarray | None = None
+    if not pitch and rng.random() < options.bent * (0.4 if native else 1.0):
+        canvas, band = _bent(rng, mask, margin)
+        # The box is so much higher than the letters; they stay as large in the photo as they would be, nearly.
+        height = min(height * max(1.0, 0.75 * (canvas.shape[0] - 2 * margin) / letter), 160.0)
+    else:
+        canvas = cv2.copyMakeBorder(mask, margin, margin, margin, margin, cv2.BORDER_CONSTANT)
     full_h, full_w = canvas.shape
-    _add_neighbours(rng, fonts, lexicon, canvas, runs[0][1], em, margin, script, options)
+    ink_h, ink_w = full_h - 2 * margin, full_w - 2 * margin
+    if band is None or rng.random() < 0.3:
+        _add_neighbours(rng, fonts, lexicon, canvas, runs[0][1], em, margin, script, options)
 
     # Colours: a sign's pair, seldom close to each other.
     if night:
@@ -293,11 +311,17 @@ def render_crop(
         image = cv2.addWeighted(picture, 0.45, ground(rng, board, full_w, full_h), 0.55, 0)
     else:
         image = ground(rng, board, full_w, full_h)
-    if not night and rng.random() < 0.12:
+    if band is not None:
+        image = _badge(rng, image, band, board, style.fill, letter)
+    elif not night and rng.random() < 0.12:
         _decorate(rng, image, margin, board, style.fill)
     image = paint(image, canvas, style, letter, rng)
 
-    image = _cut_out(rng, image, (margin, margin, margin + ink_w, margin + ink_h), letter, height, ink_h)
+    box = [margin, margin, margin + ink_w, margin + ink_h]
+    if not native and band is None and len(text) > 2 and rng.random() < options.cut:
+        inside = round(ink_w / len(text) * float(rng.uniform(0.15, 0.5)))
+        box[0], box[2] = (box[0] + inside, box[2]) if rng.random() < 0.5 else (box[0], box[2] - inside)
+    image = _cut_out(rng, image, (box[0], box[1], box[2], box[3]), letter, height, ink_h)
     scale = image.shape[0] / max(1.0, ink_h)
     if rng.random() < 0.45:
         image = degrade.light(image, rng)
@@ -309,7 +333,7 @@ def render_crop(
     out_h = image.shape[0]
     if out_h < 24 or rng.random() < 0.08:
         target = max(24.0, out_h * rng.uniform(1.0, 1.6))
-        target = min(target, 96.0)
+        target = min(target, 96.0 if band is None else 160.0)
         size = (max(8, round(image.shape[1] * target / out_h)), round(target))
         image = cv2.resize(image, size, interpolation=cv2.INTER_CUBIC if rng.random() < 0.5 else cv2.INTER_LINEAR)
     return WordCrop(np.ascontiguousarray(image), text, script)
@@ -319,7 +343,8 @@ def _setting(rng: Generator, text: str, em: int, native: bool, options: CropOpti
     """How the letters of a crop stand: mostly as the face has them."""
     tracking = 0.0
     if rng.random() < 0.12:
-        tracking = em * float(rng.uniform(0.03, 0.4) if rng.random() < 0.85 else rng.uniform(-0.04, 0.0))
+        low, high = (0.03, 0.4) if rng.random() < 0.65 else (0.4, 1.3) if rng.random() < 0.55 else (-0.04, 0.0)
+        tracking = em * float(rng.uniform(low, high))
         if native:
             tracking = min(tracking, em * 0.25)
     if native:
@@ -329,6 +354,80 @@ def _setting(rng: Generator, text: str, em: int, native: bool, options: CropOpti
         initial, hanging = float(rng.uniform(1.15, 1.7)), rng.random() < 0.3
     jumble = float(rng.uniform(0.04, 0.16)) if rng.random() < options.jumble else 0.0
     return Setting(tracking, initial, hanging, jumble)
+
+
+def _other_initial(rng: Generator, fonts: FontLibrary, text: str, runs: Runs) -> Runs:
+    """`runs` with the first letter in a typeface of its own, where there is one that tells capitals from small ones."""
+    first, rest = runs[0][0][:1], runs[0][0][1:]
+    face = fonts.choose(rng, first)
+    if not rest or not first.isalpha() or face is None or (face.unicase and not first.isupper()):
+        return runs
+    return [(first, face), (rest, runs[0][1]), *runs[1:]]
+
+
+def _bent(rng: Generator, mask: np.ndarray, margin: int) -> tuple[np.ndarray, np.ndarray]:
+    """A word's mask on an arch or a slope, at times seen from the side, and the band that it stands on.
+
+    Returns:
+        two (H, W) uint8 masks, in which `margin` pixels are left around the word.
+    """
+    height, width = mask.shape
+    bend, turn = shape_of_bend(rng, width / height)
+    room = round(height * float(rng.uniform(0.1, 0.4)))
+    strip = cv2.copyMakeBorder(mask, room, room, room, room, cv2.BORDER_CONSTANT)
+    map_x, map_y = bend_maps(strip.shape[1], strip.shape[0], bend, turn)
+    word = cv2.remap(strip, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+    # The band runs on beyond the word's ends.
+    band = ((map_y > 0) & (map_y < strip.shape[0])).astype(np.uint8) * 255
+    if rng.random() < (0.5 if bend == 0 else 0.2):
+        rows, columns = word.shape
+        far, squeeze = rng.uniform(0.35, 0.9), rng.uniform(0.4, 1.0)
+        shift = float(rng.uniform(-0.4, 0.4)) * rows
+        ends = [(1.0, 0.0), (far, shift)] if rng.random() < 0.5 else [(far, shift), (1.0, 0.0)]
+        edges = [(offset + rows * (1 - size) / 2, offset + rows * (1 + size) / 2) for size, offset in ends]
+        low = min(edges[0][0], edges[1][0])
+        (left_top, left_bottom), (right_top, right_bottom) = ((a - low, b - low) for a, b in edges)
+        across = columns * float(squeeze)
+        target = np.array([[0, left_top], [across, right_top], [across, right_bottom], [0, left_bottom]], np.float32)
+        source = np.array([[0, 0], [columns, 0], [columns, rows], [0, rows]], np.float32)
+        size = (max(2, round(across)), max(2, round(max(left_bottom, right_bottom))))
+        matrix = cv2.getPerspectiveTransform(source, target)
+        word, band = (cv2.warpPerspective(m, matrix, size, flags=cv2.INTER_AREA) for m in (word, band))
+    columns_with, rows_with = np.flatnonzero(word.max(axis=0) > 40), np.flatnonzero(word.max(axis=1) > 40)
+    if len(columns_with) == 0:  # hair strokes that the resampling lost
+        word = cv2.copyMakeBorder(mask, margin, margin, margin, margin, cv2.BORDER_CONSTANT)
+        return word, np.full_like(word, 255)
+    x0, x1, y0, y1 = columns_with[0], columns_with[-1] + 1, rows_with[0], rows_with[-1] + 1
+    word, band = (
+        cv2.copyMakeBorder(m, margin, margin, margin, margin, border)
+        for m, border in ((word, cv2.BORDER_CONSTANT), (band, cv2.BORDER_REPLICATE))
+    )
+    place = np.s_[y0 : y1 + 2 * margin, x0 : x1 + 2 * margin]
+    return word[place].copy(), band[place].copy()
+
+
+def _badge(rng: Generator, image: Image, band: np.ndarray, board: np.ndarray, fill: np.ndarray, letter: float) -> Image:
+    """`image`, the ground of a bent word, with what a badge has around its band of lettering."""
+    if rng.random() < 0.45:
+        return image
+    height, width = band.shape
+    beyond = letters_for(rng, fill, least=40.0) if rng.random() < 0.6 else rng.uniform(0, 255, 3).astype(np.float32)
+    outside = ground(rng, beyond, width, height)
+    if rng.random() < 0.4:  # an emblem, or a part of one
+        color = tuple(int(c) for c in (fill if rng.random() < 0.5 else letters_for(rng, beyond)))
+        for _ in range(int(rng.integers(1, 4))):
+            middle = (int(rng.integers(width)), int(rng.uniform(0.3, 1.1) * height))
+            axes = tuple(int(v) for v in rng.uniform(0.05, 0.35, 2) * min(width, height))
+            thick = -1 if rng.random() < 0.5 else max(1, round(letter * 0.1))
+            cv2.ellipse(
+                outside, middle, axes, float(rng.uniform(0, 180)), 0, float(rng.uniform(120, 360)), color, thick
+            )
+    image = np.where(band[..., None] > 127, image, outside)
+    if rng.random() < 0.5:
+        edge = tuple(int(c) for c in (fill if rng.random() < 0.5 else letters_for(rng, board)))
+        lines, _ = cv2.findContours(band, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+        cv2.drawContours(image, lines, -1, edge, max(1, round(letter * float(rng.uniform(0.03, 0.12)))))
+    return image
 
 
 def _split(runs: Runs, part: str) -> Runs:
@@ -459,7 +558,7 @@ def _cut_out(
         quad[:, 0] += np.array([1, 1, -1, -1]) * rng.normal(0, 0.08) * size
     edges = np.hypot(*(np.roll(quad, -1, axis=0) - quad).T)  # top, right, bottom, left
     ratio = float((edges[0] + edges[2]) / (edges[1] + edges[3]))
-    out_h = min(max(round(height * (bottom - top) / size), 12), 100)
+    out_h = min(max(round(height * (bottom - top) / size), 12), 170)
     squeeze = math.exp(rng.normal(0, 0.07))
     out_w = min(max(round(out_h * ratio * squeeze), 8), 1200)
     scale = out_h / max(1.0, bottom - top)

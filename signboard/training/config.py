@@ -127,11 +127,16 @@ class RecognizerTrainConfig(TrainConfig):
     """A run of `scripts/train_recognizer.py`.
 
     Attributes:
+        grid_layers, tall: as in `RecognizerConfig`.
+        frozen: names of parts of the network that stay as `start_from` has them, such as "backbone.layer1"; steps take
+            less time, and what is learned elsewhere fits the weights it began with.
         height: rows of a crop, pixels.
         max_width: columns of the widest crop; wider ones are squeezed.
+        tall_batches: share of the batches that are crops in their tall form.
+        bent: share of the real crops that are put on an arch or slanted.
         data: word sets, each with its weight; also the folders that `scripts/make_synthetic.py words` writes.
         scenes: photos that words are cut from, with some of their surroundings.
-        exclude: word sets whose texts must not be trained on.
+        exclude: sets of words or photos whose texts must not be trained on.
         live_synthesis: weight of words that are made while training, beside those of `data` and `scenes`.
         fonts: the folder of typefaces that the synthesis draws with (see `scripts/fetch_fonts.py`).
         pairs: weight of pairs of neighbouring words of one line, cut from `scenes` as one crop: detectors join words,
@@ -154,6 +159,11 @@ class RecognizerTrainConfig(TrainConfig):
     mixer_layers: int = Field(2, ge=0)
     height: int = Field(32, gt=0, multiple_of=16)
     max_width: int = Field(320, gt=0, multiple_of=8)
+    grid_layers: int = Field(0, ge=0)
+    tall: int = Field(0, ge=0, multiple_of=16)
+    tall_batches: float = Field(0.375, ge=0, le=1)
+    bent: float = Field(0.0, ge=0, le=1)
+    frozen: list[str] = []
     data: list[DataConfig] = []
     scenes: list[CutData] = []
     exclude: list[DataConfig] = []
@@ -167,6 +177,14 @@ class RecognizerTrainConfig(TrainConfig):
     phrases: float = Field(0.03, ge=0, le=1)
     synthetic_words: int = Field(0, ge=0)
     flat_start_steps: int = Field(0, ge=0)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> RecognizerTrainConfig:
+        if self.tall and self.tall <= self.height:
+            raise ValueError(f"tall: {self.tall} rows are not more than height, {self.height}")
+        if self.frozen and self.start_from is None:
+            raise ValueError("frozen: needs start_from, whose weights those parts keep")
+        return self
 
 
 class CharactersData(StrictModel):

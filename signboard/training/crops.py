@@ -9,12 +9,14 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from signboard.geometry import FloatArray, ImageArray, text_quad, text_size
+from signboard.geometry import FloatArray, ImageArray, grow_quad, rectify, text_quad, text_size
 from signboard.pipeline.mending.fragments import around, next_on_line
 from signboard.script import script_of
+from signboard.synthesis.bending import bend_maps, shape_of_bend
 
-# Crops are kept in memory with at most so many rows of text, and this share of their size around it.
-KEEP_ROWS = 56
+# Crops are kept in memory with at most so many rows of text, or so many where they are less than `_SQUARE` times as
+# wide, and this share of their size around it.
+KEEP_ROWS, _KEEP_SQUARE_ROWS, _SQUARE = 56, 88, 2.6
 MARGIN = 0.35
 
 
@@ -40,18 +42,22 @@ class Crop:
 def cut_with_margin(photo: ImageArray, polygon: FloatArray, text: str) -> Crop:
     """The part of `photo` around the word at `polygon`, reduced so that its text is at most `KEEP_ROWS` high."""
     quad = text_quad(polygon).astype(np.float32)
-    _, height = text_size(quad)
+    width, height = text_size(quad)
     pad = max(MARGIN * height, 2.0)
     x0, y0 = np.maximum(np.floor(quad.min(axis=0) - pad).astype(int), 0)
     x1, y1 = np.ceil(quad.max(axis=0) + pad).astype(int)
     patch = photo[y0 : max(y1, y0 + 2), x0 : max(x1, x0 + 2)]
     quad = quad - np.array([x0, y0], np.float32)
-    factor = KEEP_ROWS / max(height, 1.0)
+    factor = _rows_kept(width, height) / max(height, 1.0)
     if factor < 1.0:
         size = (max(2, round(patch.shape[1] * factor)), max(2, round(patch.shape[0] * factor)))
         quad = quad * np.array([size[0] / patch.shape[1], size[1] / patch.shape[0]], np.float32)
         patch = cv2.resize(patch, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
     return Crop(np.ascontiguousarray(patch), quad, text, script_of(text))
+
+
+def _rows_kept(width: float, height: float) -> int:
+    return _KEEP_SQUARE_ROWS if width < _SQUARE * height else KEEP_ROWS
 
 
 def neighbours(words: Sequence[tuple[FloatArray, str]]) -> list[tuple[FloatArray, str]]:
@@ -76,8 +82,9 @@ def neighbours(words: Sequence[tuple[FloatArray, str]]) -> list[tuple[FloatArray
 def whole_crop(image: ImageArray, text: str) -> Crop:
     """A crop that a data set cut already: the word fills it."""
     height, width = image.shape[:2]
-    if height > KEEP_ROWS:
-        width, height = max(2, round(width * KEEP_ROWS / height)), KEEP_ROWS
+    rows = _rows_kept(width, height)
+    if height > rows:
+        width, height = max(2, round(width * rows / height)), rows
         image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
     quad = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
     return Crop(image, quad, text, script_of(text))
@@ -95,6 +102,22 @@ def leaning_box(quad: FloatArray, angle: float, *, most: float = 2.0) -> FloatAr
     (x0, y0), (x1, y1) = (quad @ axes.T).min(axis=0), (quad @ axes.T).max(axis=0)
     corners = np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]])
     return (corners @ axes).astype(np.float32)  # type: ignore[no-any-return]
+
+
+def bent(crop: Crop, rng: np.random.Generator) -> Crop:
+    """A word put on an arch, or an arch's side, or slanted, in the upright box around it."""
+    height = text_size(crop.quad)[1]
+    strip = rectify(crop.image, grow_quad(crop.quad, 0.12 * height), KEEP_ROWS)
+    width = strip.shape[1]
+    bend, turn = shape_of_bend(rng, width / KEEP_ROWS)
+    map_x, map_y = bend_maps(width, KEEP_ROWS, bend, turn)
+    image = cv2.remap(strip, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    inside = (map_x > 0) & (map_x < width - 1) & (map_y > 0) & (map_y < KEEP_ROWS - 1)
+    # Around the word the mean of its edges, at times with what lies beyond smeared out.
+    if rng.random() < 0.5:
+        edge = np.concatenate([strip[0], strip[-1]]).mean(axis=0) + rng.normal(0, 12, 3)
+        image = np.where(inside[..., None], image, np.clip(edge, 0, 255))
+    return whole_crop(np.ascontiguousarray(image.astype(np.uint8)), crop.text)
 
 
 def stretched(crop: ImageArray, rng: np.random.Generator) -> ImageArray:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from signboard.errors import WeightsError
-from signboard.recognition.network import MixerLayer
+from signboard.errors import ConfigError, WeightsError
+from signboard.recognition.network import MixerLayer, RowMerge
 from signboard.weights import load_card, load_state
 
 
@@ -48,13 +49,13 @@ def widened(state: dict[str, Tensor], fresh: dict[str, Tensor]) -> dict[str, Ten
 
 
 def with_layers(state: dict[str, Tensor], network: nn.Module) -> dict[str, Tensor]:
-    """`state` and the mixer layers that `network` has beyond it, as layers that change nothing at first.
+    """`state` and the layers of attention that `network` has beyond it, as layers that change nothing at first.
 
     The weights that such a layer adds its results with are zero, in `network` too; it learns from there.
     """
     have = state.keys()
     for name, layer in network.named_modules():
-        if isinstance(layer, MixerLayer) and not any(key.startswith(f"{name}.") for key in have):
+        if isinstance(layer, MixerLayer | RowMerge) and not any(key.startswith(f"{name}.") for key in have):
             layer.silence()
             state = state | {f"{name}.{key}": value for key, value in layer.state_dict().items()}
     return state
@@ -75,3 +76,24 @@ def start_network(network: nn.Module, card_path: Path, kind: str) -> None:
         network.load_state_dict(widened(with_layers(state, network), network.state_dict()))
     except WeightsError as error:
         raise WeightsError(f"{card_path}: {error}") from None
+
+
+def freeze(network: nn.Module, name: str) -> None:
+    """Keeps a part of `network` as it is: no gradients, and norms that use their running statistics.
+
+    Raises:
+        ConfigError: the network has no part of that name.
+    """
+    try:
+        part = network.get_submodule(name)
+    except AttributeError:
+        raise ConfigError(f"frozen: {name}: the network has no such part") from None
+    for parameter in part.parameters():
+        parameter.requires_grad_(False)
+    for layer in part.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.forward = partial(_as_in_evaluation, layer)  # type: ignore[method-assign]
+
+
+def _as_in_evaluation(norm: nn.BatchNorm2d, x: Tensor) -> Tensor:
+    return F.batch_norm(x, norm.running_mean, norm.running_var, norm.weight, norm.bias, False, 0.0, norm.eps)

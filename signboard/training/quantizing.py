@@ -14,7 +14,7 @@ from signboard.detection.int8 import ByteDetector
 from signboard.errors import DataError
 from signboard.geometry import ImageArray
 from signboard.recognition.int8 import ByteRecognizer
-from signboard.recognition.recognizer import Recognizer, crop_width, resize_crop
+from signboard.recognition.recognizer import TALL_BELOW, Recognizer, resize_crop
 from signboard.training.adapters import SceneSample, load_scenes, read_rgb
 from signboard.training.evaluation import scene_crops
 
@@ -42,10 +42,10 @@ def recognizer_ranges(recognizer: Recognizer, crops: Iterable[ImageArray]) -> di
     """
     ranges = Ranges()
     network = ByteRecognizer(recognizer.network, ranges)
-    rows = recognizer.height
     for crop in crops:
-        columns = crop_width(crop.shape[0], crop.shape[1], rows, recognizer.max_width)
-        network(torch.from_numpy(resize_crop(crop, rows, columns))[None])
+        height, width = crop.shape[:2]
+        for tall in (False, True) if recognizer.tall and width < TALL_BELOW * height else (False,):
+            network(torch.from_numpy(resize_crop(crop, *recognizer.form(height, width, tall=tall)))[None])
     return _table(ranges)
 
 

@@ -18,14 +18,14 @@ from signboard.geometry import FloatArray, ImageArray, grow_sides, text_size
 from signboard.recognition.charset import DEFAULT_CHARACTERS, Charset, normalize
 from signboard.recognition.ctc import ctc_loss, flat_start_loss
 from signboard.recognition.network import RecognizerConfig, RecognizerNetwork
-from signboard.recognition.recognizer import Recognizer, crop_width, normalize_crops
+from signboard.recognition.recognizer import TALL_BELOW, TALL_WIDTH, Recognizer, crop_width, normalize_crops
 from signboard.synthesis import degrade
 from signboard.training.adapters import SceneWord, WordSample, load_scenes, load_words, read_rgb
-from signboard.training.config import CutData, RecognizerTrainConfig
-from signboard.training.crops import MARGIN, Crop, cut_with_margin, leaning_box, neighbours, stretched, whole_crop
+from signboard.training.config import CutData, DataConfig, RecognizerTrainConfig
+from signboard.training.crops import MARGIN, Crop, bent, cut_with_margin, leaning_box, neighbours, stretched, whole_crop
 from signboard.training.detector_task import make_synthesizer
-from signboard.training.engine import Batch, pick_device, pick_precision
-from signboard.training.net2net import start_network
+from signboard.training.engine import Batch, pick_device
+from signboard.training.net2net import freeze, start_network
 from signboard.training.recombination import recombine, with_cuts
 
 # Shares of the crops that are cut out by the box around a leaning word, or with much room around it.
@@ -34,6 +34,8 @@ _LEANING, _ROOMY = 0.12, 0.1
 _FAR, _FAR_FROM = 0.15, 28.0
 
 
+# What config and card of a network have in common.
+_SHAPE = ("backbone", "width", "mixer", "mixer_layers", "height", "grid_layers", "tall")
 # Names under which sets of photos list scripts that are not read.
 FOREIGN = frozenset({
     "arab", "arabic", "assamese", "assamesse", "bangla", "beng", "bengali", "gujarati", "gujr", "gurmukhi", "guru",
@@ -77,6 +79,9 @@ class WordBatches:
         self.batches_per_pool = batches_per_pool
         self.height = config.height
         self.max_width = config.max_width
+        self.tall = config.tall
+        self.tall_batches = round(config.tall_batches * batches_per_pool) if config.tall else 0
+        self.bent = config.bent
         self.charset = charset
         self._augment: Any = None
 
@@ -88,21 +93,21 @@ class WordBatches:
         items = [self._draw(generator, index * count + i) for i, generator in enumerate(generators)]
         rng = np.random.default_rng([self.seed, index])
         # Neighbours in width share a batch; the width of a batch is its median, so nothing is stretched much.
-        ratio = [text_size(quad)[0] / max(text_size(quad)[1], 1.0) for _, quad, _, _ in items]
-        order = np.argsort(np.array(ratio) * np.exp(rng.normal(0, 0.08, count)))
+        ratio = np.array([text_size(quad)[0] / max(text_size(quad)[1], 1.0) for _, quad, _, _ in items])
+        tall = self._choose_tall(ratio, rng)
+        order = np.lexsort((ratio * np.exp(rng.normal(0, 0.08, count)), ~tall))
         batches = []
         for b in range(self.batches_per_pool):
             part = order[b * self.batch_size : (b + 1) * self.batch_size]
-            median = float(np.median([ratio[i] for i in part]))
+            rows, narrowest = (self.tall, TALL_WIDTH) if tall[part[0]] else (self.height, 1)
+            median = float(np.median(ratio[part]))
             longest = max(len(self.charset.encode(items[i][2])) for i in part)
-            width = crop_width(100, round(100 * median), self.height, self.max_width)
-            width = min(
-                max(width, crop_width(self.height, 4 * longest + 8, self.height, self.max_width)), self.max_width
-            )
+            width = crop_width(100, round(100 * median), rows, self.max_width, narrowest)
+            width = min(max(width, crop_width(rows, 4 * longest + 8, rows, self.max_width)), self.max_width)
             images = []
             for i in part:
                 image, quad, _, real = items[i]
-                images.append(self._render(image, quad, real, width, generators[i]))
+                images.append(self._render(image, quad, real, (rows, width), generators[i]))
             codes = [self.charset.encode(items[i][2]) for i in part]
             batches.append(
                 {
@@ -116,12 +121,25 @@ class WordBatches:
         rng.shuffle(batches)  # type: ignore[arg-type]
         return batches
 
+    def _choose_tall(self, ratio: FloatArray, rng: np.random.Generator) -> Any:
+        """(N,) bool: which crops of the shapes `ratio` fill the batches of crops in their tall form.
+
+        By chance among those that are read so, and the least wide of the others where these are too few.
+        """
+        chance = rng.random(len(ratio)) + np.maximum(ratio - TALL_BELOW, 0) * 1e3
+        tall = np.zeros(len(ratio), bool)
+        tall[np.argsort(chance)[: self.tall_batches * self.batch_size]] = True
+        return tall
+
     def _draw(self, rng: np.random.Generator, index: int) -> tuple[ImageArray, FloatArray, str, bool]:
         which = int(rng.choice(len(self.weights), p=self.weights))
         if which < len(self.sources):
             crop = self.sources[which][rng.integers(len(self.sources[which]))]
             if self.recombine and rng.random() < self.recombine and crop.cuts:
                 crop = recombine(crop, rng)
+            if self.bent and crop.text and rng.random() < self.bent:
+                crop = bent(crop, rng)
+                return crop.image, crop.quad, crop.text, True
             return crop.image, self._boxed(crop.quad, rng), crop.text, True
         if which > len(self.sources):
             whole = whole_crop(self.synthesizer.foreign_crop(index).image, "")
@@ -155,9 +173,10 @@ class WordBatches:
         raise DataError("the synthesis makes no text that the charset covers")
 
     def _render(
-        self, image: ImageArray, quad: FloatArray, real: bool, width: int, rng: np.random.Generator
+        self, image: ImageArray, quad: FloatArray, real: bool, size: tuple[int, int], rng: np.random.Generator
     ) -> ImageArray:
-        """The crop at the network's size, its corners moved as a detector would, its colours changed."""
+        """The crop at the network's `size` (rows, columns), corners moved as a detector would, its colours changed."""
+        rows, width = size
         text_height = text_size(quad)[1]
         loose = 0.10 if real else 0.05
         # Sides move outwards more than inwards (left, top, right, bottom), corners a little on their own.
@@ -166,9 +185,9 @@ class WordBatches:
         if rng.random() < 0.25:  # a detector's rectangle may lean
             down = (quad[3] - quad[0]) / max(float(np.linalg.norm(quad[3] - quad[0])), 1e-3)
             corners = corners + np.stack([-down, down, down, -down]) * rng.normal(0, 0.06) * text_height
-        target = np.array([[0, 0], [width, 0], [width, self.height], [0, self.height]], np.float32)
-        if text_height > 1.6 * self.height:
-            factor = 1.25 * self.height / text_height
+        target = np.array([[0, 0], [width, 0], [width, rows], [0, rows]], np.float32)
+        if text_height > 1.6 * rows:
+            factor = 1.25 * rows / text_height
             small = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
             image = small.astype(np.uint8, copy=False)
             corners = corners * factor
@@ -177,7 +196,7 @@ class WordBatches:
             image, corners = _far_away(image, corners, min(factor, 1.0), rng)
         matrix = cv2.getPerspectiveTransform(corners.astype(np.float32) - 0.5, target - 0.5)
         crop = cv2.warpPerspective(
-            image, matrix, (width, self.height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+            image, matrix, (width, rows), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
         )
         if rng.random() < (0.4 if real else 0.15):
             crop = stretched(crop.astype(np.uint8, copy=False), rng)
@@ -267,6 +286,15 @@ def words_held_back(item: CutData) -> set[Place]:
     return {_place(image, word.polygon) for (image, word), crop in pairs if crop.split != item.split}
 
 
+def texts_of(item: DataConfig) -> set[str]:
+    """The texts, as `charset.normalize` spells them, of a set of words or photos."""
+    try:
+        texts = [s.text for s in load_words(item.path, item.split, item.form)]
+    except DataError:
+        texts = [w.text or "" for s in load_scenes(item.path, item.split, item.form) for w in s.words]
+    return {normalize(text) for text in texts} - {""}
+
+
 class RecognizerTask:
     """What `engine.train` needs to train the recogniser."""
 
@@ -277,14 +305,15 @@ class RecognizerTask:
         self.config = config
         characters = DEFAULT_CHARACTERS
         self.charset = Charset(characters)
-        excluded = {normalize(s.text) for item in config.exclude for s in load_words(item.path, item.split, item.form)}
+        excluded = {text for item in config.exclude for text in texts_of(item)}
         self.report: list[str] = []
         self.skipped: Counter[str] = Counter()
         sources: list[tuple[list[Crop], float]] = []
         for item in config.data:
             words = load_words(item.path, item.split, item.form)
             self._check(item.path, [w.text for w in words])
-            crops = [whole_crop(read_rgb(w), normalize(w.text)) for w in words if self._usable(w.text)]
+            words = [w for w in words if normalize(w.text) not in excluded and self._usable(w.text)]
+            crops = [whole_crop(read_rgb(w), normalize(w.text)) for w in words]
             self._add(sources, item.path.name, crops, item.weight)
         joined: list[Crop] = []
         others: list[Crop] = []
@@ -319,9 +348,7 @@ class RecognizerTask:
             if config.threads:
                 torch.set_num_threads(config.threads)
             device = pick_device(config.device)
-            reader = Recognizer.load(
-                config.start_from, language=False, device=device, dtype=pick_precision("auto", device)
-            )
+            reader = Recognizer.load(config.start_from, language=False, device=device, precision="auto")
             sources = [(with_cuts(crops, reader), weight) for crops, weight in sources]
             count = sum(bool(crop.cuts) for crops, _ in sources for crop in crops)
             self.report.append(f"words that can be taken apart between letters: {count}")
@@ -336,13 +363,12 @@ class RecognizerTask:
         self.source = WordBatches(
             sources, config, self.charset, self.batches_per_pool, synthesizer, config.live_synthesis, foreign_made
         )
-        self.model: nn.Module = RecognizerNetwork(
-            RecognizerConfig(
-                config.backbone, config.width, config.mixer, config.mixer_layers, config.height, characters
-            )
-        )
+        shape = {name: getattr(config, name) for name in _SHAPE}
+        self.model: nn.Module = RecognizerNetwork(RecognizerConfig(**shape, characters=characters))
         if config.start_from is not None:
             start_network(self.model, config.start_from, "recognizer")
+        for name in config.frozen:
+            freeze(self.model, name)
         self.trained_on = [
             {"name": name, "words": len(crops), "weight": weight}
             for name, (crops, weight) in zip(self._names, sources, strict=True)
@@ -430,10 +456,7 @@ class RecognizerTask:
         c = model.config
         return {
             "kind": "recognizer",
-            "config": {
-                "backbone": c.backbone, "width": c.width, "mixer": c.mixer, "mixer_layers": c.mixer_layers,
-                "height": c.height, "characters": c.characters,
-            },
+            "config": {**{name: getattr(c, name) for name in _SHAPE}, "characters": c.characters},
             "inference": {"max_width": 512},
             "mean": [0.5] * 3,
             "std": [0.5] * 3,

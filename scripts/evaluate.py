@@ -14,12 +14,13 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from signboard.commands.progress import tracked
 from signboard.errors import SignboardError
 from signboard.training.adapters import SceneSample, load_scenes, load_words
 from signboard.training.evaluation import (
@@ -41,8 +42,6 @@ from signboard.training.evaluation import (
 
 if TYPE_CHECKING:
     import torch
-
-Item = TypeVar("Item")
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -121,15 +120,15 @@ def evaluate(args: argparse.Namespace) -> dict[str, list[SceneReport] | list[Wor
     for name, crops, samples in sets:
         if not crops and "detection" in wanted:
             detector = detector or _detector(args.weights_detector, device, args.precision)
-            found = _progress(samples, f"{name}: detection")
+            found = tracked(samples)
             detection.append(score_detection(detector.detect, found, source=name))
         if not crops and "end-to-end" in wanted:
             reader = reader or _reader(args, str(device))
             read = _photo_reader(reader)
-            end_to_end.append(score_photos(read, _progress(samples, f"{name}: end to end"), source=name))
+            end_to_end.append(score_photos(read, tracked(samples), source=name))
         if "words" in wanted and (crops or _has_words(samples)):
             recognizer = recognizer or _recognizer(args.weights_recognizer, device, args.precision)
-            items = _progress(samples, f"{name}: words")
+            items = tracked(samples, "words" if crops else "photos")
             cut = items if crops else scene_crops(items)
             words.append(score_words(recognizer.read_crops, cut, source=name))
     return {"detection": detection, "end_to_end": end_to_end, "words": words}
@@ -169,22 +168,6 @@ def _photo_reader(reader: Any) -> Callable[[SceneSample], list[ReadWord]]:
         return [ReadWord(np.array(word.polygon), word.text, word.confidence) for word in words]
 
     return read
-
-
-def _progress(items: Sequence[Item], title: str) -> Iterable[Item]:
-    """The items, with their count on stderr when that is a terminal."""
-    if not sys.stderr.isatty():
-        return items
-
-    def count() -> Iterator[Item]:
-        started = time.perf_counter()
-        for done, item in enumerate(items, 1):
-            yield item
-            left = (time.perf_counter() - started) / done * (len(items) - done)
-            end = "\n" if done == len(items) else ""
-            print(f"\r{title} {done} of {len(items)}, {left:.0f} s left\033[K", end=end, file=sys.stderr, flush=True)
-
-    return count()
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ import sys
 import time
 from pathlib import Path
 
+from signboard.commands.progress import tracked
 from signboard.errors import SignboardError
 from signboard.pipeline.mending.verification import Verifier
 from signboard.reader import Reader
@@ -61,7 +62,7 @@ def _fit(options: argparse.Namespace) -> Verifier:
         started = time.perf_counter()
         samples = load_scenes(folder, options.split)
         random.Random(0).shuffle(samples)
-        found.append(places(reader, samples[: options.limit]))
+        found.append(places(reader, tracked(samples[: options.limit])))
         print(
             f"{folder}: {len(found[-1])} places, {sum(place.word for place in found[-1])} of them words, "
             f"{time.perf_counter() - started:.0f} s"

@@ -11,13 +11,13 @@ import json
 import multiprocessing
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TextIO
 
 import cv2
 from PIL import Image
 
+from signboard.commands.progress import tracked
 from signboard.errors import SignboardError
 from signboard.synthesis import FontLibrary, Lexicon, Scene, Synthesizer, WordCrop
 from signboard.synthesis import benchmark as synthesis_benchmark
@@ -36,7 +36,7 @@ def _start(synthesizer: Synthesizer, task: tuple[str, Path, int, str]) -> None:
 
 
 def _write(index: int) -> str:
-    """Makes and saves sample `index`; returns its row of labels.jsonl."""
+    """Makes and saves sample `index`; returns its line of labels.jsonl."""
     assert _synthesizer is not None
     kind, folder, size, split = _task
     name = f"images/{index:07d}.webp"
@@ -60,7 +60,7 @@ def _write(index: int) -> str:
         row = {"image": name, "width": picture.shape[1], "height": picture.shape[0], "level": "word", "split": split}
         row["words"] = words
     Image.fromarray(picture).save(folder / name, quality=92, method=2)
-    return json.dumps(row, ensure_ascii=False)
+    return json.dumps(row, ensure_ascii=False) + "\n"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -99,10 +99,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with (args.output / "labels.jsonl").open("w", encoding="utf-8") as labels:
         if args.workers == 1:
             _start(synthesizer, task)
-            _collect(map(_write, range(args.count)), labels, args.count)
+            labels.writelines(tracked(map(_write, range(args.count)), args.kind, total=args.count))
         else:
             with multiprocessing.Pool(args.workers, _start, (synthesizer, task)) as pool:
-                _collect(pool.imap(_write, range(args.count), chunksize=16), labels, args.count)
+                made = pool.imap(_write, range(args.count), chunksize=16)
+                labels.writelines(tracked(made, args.kind, total=args.count))
     if args.kind == "words":
         crops: list[WordCrop] = [synthesizer.crop(i) for i in range(min(args.count, _SHEET_WORDS))]
         sheet = word_sheet(crops, fonts)
@@ -112,17 +113,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Image.fromarray(sheet).save(args.output / "sheet.png")
     print(f"{args.count} {args.kind} in {time.perf_counter() - started:.0f} s: {args.output}")
     return 0
-
-
-def _collect(rows: Iterable[str], labels: TextIO, count: int) -> None:
-    """Writes the rows and shows how far it has come."""
-    last = time.perf_counter()
-    for number, row in enumerate(rows, 1):
-        labels.write(row + "\n")
-        if time.perf_counter() - last > 1:
-            last = time.perf_counter()
-            print(f"\r{number}/{count}", end="", file=sys.stderr)
-    print(f"\r{count}/{count}", file=sys.stderr)
 
 
 if __name__ == "__main__":

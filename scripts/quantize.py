@@ -15,6 +15,7 @@ import sys
 import time
 from pathlib import Path
 
+from signboard.commands.progress import tracked
 from signboard.detection import Detector
 from signboard.detection.int8 import has_bytes as detector_has_bytes
 from signboard.errors import SignboardError
@@ -59,14 +60,14 @@ def _measure(paths: dict[str, Path], options: argparse.Namespace) -> dict[str, d
     started = time.perf_counter()
     if detector_has_bytes(detector.network):
         photos = drawn_photos(options.set, options.split, options.number)
-        tables["detector"] = detector_ranges(detector, photos)
+        tables["detector"] = detector_ranges(detector, tracked(photos))
         print(f"{paths['detector']}: {len(photos)} photos, {time.perf_counter() - started:.0f} s")
     else:
         print(f"{paths['detector']}: not on a ResNet with the picture's detail, left as it is")
     started = time.perf_counter()
     if recognizer_has_bytes(recognizer.network):
         crops = drawn_crops(options.set, options.split, options.number)
-        tables["recognizer"] = recognizer_ranges(recognizer, crops)
+        tables["recognizer"] = recognizer_ranges(recognizer, tracked(crops, "words"))
         print(f"{paths['recognizer']}: {len(crops)} words, {time.perf_counter() - started:.0f} s")
     else:
         print(f"{paths['recognizer']}: not on a ResNet, left as it is")

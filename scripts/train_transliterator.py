@@ -23,11 +23,12 @@ import torch
 from torch import nn
 
 from signboard.errors import ConfigError, DataError, SignboardError
+from signboard.training.data_root import set_root, with_root
 from signboard.translation.network import DEVANAGARI, LATIN, TransliterationConfig, TransliterationNet, encode_words
 from signboard.translation.transliteration import Transliterator
 
 ROOT = Path(__file__).resolve().parent.parent
-LEXICON = ROOT.parent / "shared" / "data" / "lexicon"
+LEXICON = "$SIGNBOARD_DATA/lexicon/hindi_romanized_{}.tsv"  # see data/README.md
 Lexicon = dict[str, list[tuple[str, int]]]
 
 
@@ -217,17 +218,20 @@ def main() -> int:
     """Command line; exit code 0, or 2 with one line on stderr."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--config", type=Path, default=ROOT / "configs" / "transliterator.yaml")
-    parser.add_argument("--train", type=Path, default=LEXICON / "hindi_romanized_train.tsv")
-    parser.add_argument("--dev", type=Path, default=LEXICON / "hindi_romanized_dev.tsv")
+    parser.add_argument("--data", type=Path, metavar="ROOT", help="folder of data sets; else $SIGNBOARD_DATA")
+    parser.add_argument("--train", default=LEXICON.format("train"), help="rows to train on (default: %(default)s)")
+    parser.add_argument("--dev", default=LEXICON.format("dev"), help="rows to measure on (default: %(default)s)")
     parser.add_argument("--weights", type=Path, default=ROOT / "signboard" / "weights" / "transliterator.safetensors")
     parser.add_argument("--evaluate", action="store_true", help="measure --weights on --dev, train nothing")
     parser.add_argument("--threads", type=int, default=0, help="CPU threads, over the config's")
     parser.add_argument("--show", type=int, default=0, help="print that many missed words")
     options = parser.parse_args()
     try:
+        set_root(options.data)
+        dev = load_lexicon(Path(with_root(options.dev, "--dev")))
         if not options.evaluate:
             settings = load_settings(options.config)
-            net = train(settings, load_lexicon(options.train))
+            net = train(settings, load_lexicon(Path(with_root(options.train, "--train"))))
             card: dict[str, Any] = {
                 "model": "transliteration",
                 "kind": "transliterator",
@@ -242,7 +246,7 @@ def main() -> int:
             }
             save(net, options.weights, card)
         torch.set_num_threads(options.threads or torch.get_num_threads())
-        figures = evaluate(Transliterator.load(options.weights), load_lexicon(options.dev), options.show)
+        figures = evaluate(Transliterator.load(options.weights), dev, options.show)
         if not options.evaluate:
             card["figures"] = {k: v for k, v in figures.items() if not k.startswith("words_per") and k != "threads"}
             card["figures_command"] = "python scripts/train_transliterator.py --evaluate"

@@ -5,21 +5,43 @@ from __future__ import annotations
 import shutil
 import sys
 import time
-from typing import TextIO
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TextIO, TypeVar
+
+Item = TypeVar("Item")
 
 
 class Progress:
-    """One line that is drawn over and over: share done, photos per second, time left. Silent unless `shown`."""
+    """One line that is drawn over and over: share done, photos per second, time left. Silent unless `shown`.
 
-    def __init__(self, total: int, *, shown: bool, stream: TextIO | None = None) -> None:
+    Args:
+        total: how many there are.
+        shown: draw it; None: where standard error is a terminal.
+        unit: what is counted.
+    """
+
+    def __init__(
+        self, total: int, *, shown: bool | None = None, stream: TextIO | None = None, unit: str = "photos"
+    ) -> None:
         self.total, self.done = total, 0
+        self._before, self._unit = 0, unit
+        shown = sys.stderr.isatty() if shown is None else shown
         self._shown, self._stream = shown, stream if stream is not None else sys.stderr
         self._begin = time.monotonic()
         self._drawn = 0.0
 
+    def begin(self, done: int) -> None:
+        """The clock starts now; so many were done before."""
+        self.done = self._before = done
+        self._begin = time.monotonic()
+
     def step(self) -> None:
-        """One more photo is done."""
-        self.done += 1
+        """One more is done."""
+        self.to(self.done + 1)
+
+    def to(self, done: int) -> None:
+        """So many are done."""
+        self.done = done
         now = time.monotonic()
         # Five times a second is smooth enough, and a terminal over a network is slow.
         if self._shown and (now - self._drawn > 0.2 or self.done == self.total):
@@ -38,9 +60,9 @@ class Progress:
             self._stream.flush()
 
     def _draw(self, now: float) -> None:
-        rate = self.done / max(now - self._begin, 1e-9)
+        rate = (self.done - self._before) / max(now - self._begin, 1e-9)
         left = duration((self.total - self.done) / rate) if rate > 0 else "?"
-        numbers = f" {self.done}/{self.total}  {speed(rate)} photos/s  {left} left"
+        numbers = f" {self.done}/{self.total}  {speed(rate)} {self._unit}/s  {left} left"
         width = shutil.get_terminal_size().columns - len(numbers) - 3
         bar = ""
         if width >= 10:
@@ -49,6 +71,20 @@ class Progress:
             bar = "[" + "#" * full + "." * (width - full) + "]"
         self._stream.write("\r\x1b[K" + bar + numbers)
         self._stream.flush()
+
+
+def tracked(items: Iterable[Item], unit: str = "photos", *, total: int | None = None) -> Iterator[Item]:
+    """The items one by one, with a bar while standard error is a terminal; `total` where they have no length."""
+    if total is None:
+        items = items if isinstance(items, Sequence) else list(items)
+        total = len(items)
+    bar = Progress(total, unit=unit)
+    try:
+        for item in items:
+            yield item
+            bar.step()
+    finally:
+        bar.clear()
 
 
 def speed(rate: float) -> str:

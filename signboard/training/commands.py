@@ -13,6 +13,7 @@ import cv2
 
 from signboard.errors import SignboardError
 from signboard.training.config import TrainConfig, load_config
+from signboard.training.data_root import set_root
 from signboard.training.engine import train
 
 T = TypeVar("T", bound=TrainConfig)
@@ -39,10 +40,14 @@ def run_training(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="override a key, e.g. steps=100"
     )
     parser.add_argument("--resume", action="store_true", help="go on from the run's last checkpoint")
+    parser.add_argument(
+        "--data", type=Path, metavar="ROOT", help="folder of other people's data sets; else $SIGNBOARD_DATA"
+    )
     options = parser.parse_args(arguments)
     # Pictures are made in worker processes; OpenCV's threads would only take the network's processor time.
     cv2.setNumThreads(0)
     try:
+        set_root(options.data)
         config = load_config(kind, options.config, options.set)
         task = make_task(config)
         print(task.describe(), file=sys.stderr)

@@ -9,6 +9,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from signboard.errors import ConfigError
+from signboard.training.data_root import with_root
 
 
 class StrictModel(BaseModel):
@@ -296,6 +297,8 @@ S = TypeVar("S", bound=StrictModel)
 def load_config(kind: type[S], path: str | Path, overrides: list[str] | None = None) -> S:
     """The config of type `kind` in the YAML file `path`, with overrides such as "optimizer.learning_rate=0.002".
 
+    Paths may begin with `$SIGNBOARD_DATA` (see `signboard.training.data_root`).
+
     Raises:
         ConfigError: no such file, not YAML, an unknown key, or a value that does not fit; the key is named.
     """
@@ -311,7 +314,7 @@ def load_config(kind: type[S], path: str | Path, overrides: list[str] | None = N
             if not isinstance(target, dict):
                 raise ConfigError(f"--set {override}: {parent} is not a section")
         target[last] = yaml.safe_load(text)
-    return validated(kind, values, path)
+    return validated(kind, with_root(values, path), path)
 
 
 def read_values(path: str | Path) -> dict[str, Any]:

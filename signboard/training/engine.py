@@ -26,9 +26,11 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from signboard.backbones.heads import TrainingForm
+from signboard.commands.progress import Progress
 from signboard.devices import choose_device, choose_precision
 from signboard.errors import SignboardError, WeightsError
 from signboard.training.config import TrainConfig
+from signboard.training.data_root import without_root
 from signboard.training.muon import Muon, parameter_groups
 from signboard.weights import save_weights
 
@@ -197,7 +199,8 @@ def train(
     device = pick_device(config.device)
     if world > 1 and not dist.is_initialized():
         dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
-    say = log or (lambda line: print(line, file=sys.stderr, flush=True))
+    bar = Progress(config.steps, shown=None if rank == 0 and log is None else False, unit="steps")
+    say = log or bar.say
     if rank != 0:
         say = lambda line: None  # noqa: E731
     if config.threads:
@@ -256,6 +259,7 @@ def train(
         f"{device}, {str(precision).removeprefix('torch.')}, {torch.get_num_threads()} threads, output {output}"
     )
     rows = (output / "log.jsonl").open("a", encoding="utf-8")
+    bar.begin(step)
 
     def write(row: dict[str, Any]) -> None:
         if rank == 0:
@@ -272,7 +276,7 @@ def train(
                 "steps": step,
                 "samples": seen,
                 "seconds": round(spent),
-                "config": config.model_dump(mode="json"),
+                "config": without_root(config.model_dump(mode="json")),
             }
             bare = model.model if isinstance(model, TrainingForm) else model
             save_weights(
@@ -355,6 +359,7 @@ def train(
             scaler.step(optimizer)
             scaler.update()
             step += 1
+            bar.to(step)
             size = int(batch["size"])
             seen += size * world
             window_seen += size * world
@@ -407,6 +412,7 @@ def train(
             save(figures, name="last")
             say(f"stopped at step {step}; go on with --resume")
     finally:
+        bar.clear()
         for number, handler in previous.items():
             signal.signal(number, handler)
         rows.close()

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
 import itertools
 import json
 import math
 import pickle
-import sys
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
@@ -18,30 +15,22 @@ import torch
 from signboard.errors import ConfigError, WeightsError
 from signboard.recognition import Charset, LanguageModel, Recognizer, RecognizerConfig, RecognizerNetwork
 from signboard.recognition.language import END, HashTable, Rescorer, SearchOptions, code, fold
+from signboard.training.config import load_config
+from signboard.training.language_task import LanguageConfig, fold_text, make
+from signboard.training.language_tuning import Seen, outcome, tune
 from signboard.weights import WEIGHTS_FOLDER
 
-SCRIPT = Path(__file__).parents[2] / "scripts" / "train_language.py"
+CONFIGS = Path(__file__).parents[2] / "configs"
 OPTIONS = SearchOptions(weight=0.7, length=1.75, unknown=0.03)
 
 
 @pytest.fixture(scope="module")
-def script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("train_language", SCRIPT)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["train_language"] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope="module")
-def card(script: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small model of a few words, saved as the script saves it."""
+def card(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small model of a few words, saved as a run saves it."""
     words = {"hotel": 50.0, "open": 60.0, "oven": 5.0, "royal": 40.0, "9876543210": 40.0, "98-76": 9.0, "opera": 8.0}
     words |= {"शर्मा": 30.0, "शक्ति": 30.0, "हिन्दी": 30.0, "१२३": 20.0, "tel-98": 3.0}
     path = tmp_path_factory.mktemp("language") / "language.json"
-    script.collect = lambda settings: {script.fold_text(w): weight for w, weight in words.items()}
-    script.make(script.Settings(ngrams=100000), path)
+    make(LanguageConfig(ngrams=100000), path, {fold_text(w): weight for w, weight in words.items()})
     return path
 
 
@@ -232,26 +221,26 @@ def test_a_damaged_model_is_named(card: Path, tmp_path: Path) -> None:
             LanguageModel.load(broken)
 
 
-def test_tuning_finds_that_the_model_helps(script: ModuleType, model: LanguageModel) -> None:
+def test_tuning_finds_that_the_model_helps(model: LanguageModel) -> None:
     recognizer = Recognizer(RecognizerNetwork(RecognizerConfig(width=0.125, mixer=32, mixer_layers=1)))
     torn = frames(recognizer.charset, {"Q": 0.55, "O": 0.4}, {"P": 0.9}, {"E": 0.5, "F": 0.45}, {"N": 0.9})
-    words = [script.Seen("open", torn, "QPEN", 0.2, recognizer.charset.encode("QPEN"))]
+    words = [Seen("open", torn, "QPEN", 0.2, recognizer.charset.encode("QPEN"))]
     start = SearchOptions(weight=0.0, length=0.0)
-    best = script.tune(model, recognizer, [words], start)
+    best = tune(model, recognizer, [words], start)
     assert best.weight > 0
-    result = script.outcome(Rescorer(model, recognizer.charset.characters, best), recognizer, words)
+    result = outcome(Rescorer(model, recognizer.charset.characters, best), recognizer, words)
     assert (result.before, result.after, result.mended, result.broken, result.searched) == (0, 1, 1, 0, 1)
 
 
-def test_an_unknown_config_key_is_named(script: ModuleType, tmp_path: Path) -> None:
+def test_an_unknown_config_key_is_named(tmp_path: Path) -> None:
     path = tmp_path / "language.yaml"
     path.write_text("orders: 3\n", encoding="utf-8")
     with pytest.raises(ConfigError, match="orders"):
-        script.load_settings(path)
+        load_config(LanguageConfig, path)
     path.write_text("order: many\n", encoding="utf-8")
-    with pytest.raises(ConfigError, match="order must be int"):
-        script.load_settings(path)
-    assert script.load_settings(SCRIPT.parents[1] / "configs" / "language.yaml").order == 6
+    with pytest.raises(ConfigError, match=r"order: .*integer"):
+        load_config(LanguageConfig, path)
+    assert load_config(LanguageConfig, CONFIGS / "language.yaml").order == 6
 
 
 @pytest.mark.skipif(not (WEIGHTS_FOLDER / "language.json").is_file(), reason="no language model is shipped")

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from signboard.explain.subject import Subject
     from signboard.geometry import ImageArray
 
+# Hundreds of forwards: the detector is shown less than it reads, and each word is still some 20 pixels high.
+OCCLUSION_SIDE = "512"
+
 app = typer.Typer(
     help="Look inside a network: what its units see, look for, fire at and need. Writes .npz, .png and .json.",
     no_args_is_help=True,
@@ -226,6 +229,7 @@ def activations_command(
     output: Output = Path("explain"),
 ) -> None:
     """The patches of a folder of photos that fire neurons most, cut out by their receptive fields."""
+    from signboard.commands.progress import tracked
     from signboard.explain import strongest_patches
 
     with _usage_errors():
@@ -241,7 +245,7 @@ def activations_command(
 
         def opened() -> Iterator[tuple[str, ImageArray]]:
             nonlocal failed
-            for path, _ in _shown(paths):
+            for path in tracked(paths):
                 try:
                     yield path, _open(path, None)
                 except PhotoError as error:
@@ -252,17 +256,6 @@ def activations_command(
         _written(result.save(output))
     if failed:
         raise typer.Exit(1)
-
-
-def _shown(paths: list[str]) -> Iterator[tuple[str, int]]:
-    """The paths with their numbers, and a bar on a terminal's standard error."""
-    from signboard.commands.progress import Progress
-
-    bar = Progress(len(paths), shown=sys.stderr.isatty())
-    for number, path in enumerate(paths):
-        yield path, number
-        bar.step()
-    bar.clear()
 
 
 @app.command("occlusion")
@@ -279,6 +272,9 @@ def occlusion_command(
     stride: Annotated[str | None, typer.Option(help="Its steps, likewise.", show_default="half the patch")] = None,
     fill: Annotated[str, typer.Option(help="Its grey level 0 to 255, or mean for the picture's mean colour.")] = "128",
     batch: Annotated[int | None, typer.Option(min=1, help="Occlusions in one forward.")] = None,
+    full: Annotated[
+        bool, typer.Option("--full", help="Try every place; else those between only where the output moved.")
+    ] = False,
     target: Annotated[
         int | None, typer.Option("--class", min=0, help="A classifier's class.", show_default="the likeliest")
     ] = None,
@@ -305,26 +301,26 @@ def occlusion_command(
             "stride": _pair(stride, "--stride"),
             "fill": level,
             "batch": batch,
+            "full": full,
             "target": target,
             "text": text,
             "polygon": _polygon(polygon),
             "point": point,
         }
-        subject = _subject(model, card, form, size, device)
+        subject = _subject(model, card, form, size or (OCCLUSION_SIDE if model == "detector" else None), device)
         from signboard.commands.progress import Progress
 
         def look(pixels: ImageArray) -> Result:
-            bar: list[Progress] = []
+            bar = Progress(1, unit="places")
 
             def progress(done: int, total: int) -> None:
-                if not bar:
-                    bar.append(Progress(total, shown=sys.stderr.isatty()))
-                bar[0].done = done - 1
-                bar[0].step()
-                if done == total:
-                    bar[0].clear()
+                bar.total = total
+                bar.to(done)
 
-            return occlude(subject, pixels, progress=progress, **options)
+            try:
+                return occlude(subject, pixels, progress=progress, **options)
+            finally:
+                bar.clear()
 
         _each(photos, crop, output, look)
 

@@ -124,8 +124,8 @@ class Activations(Result):
                 label = pictures.blank(row.shape[0], 110)
                 text = pictures.caption(f"channel {n.channel}", 110)
                 peak = pictures.caption(f"{n.patches[0].value:.3g} to {n.patches[-1].value:.3g}", 110, size=11)
-                label[4 : 4 + pictures.LINE] = text
-                label[4 + pictures.LINE : 4 + 2 * pictures.LINE] = peak
+                words = np.concatenate([text, peak])[: row.shape[0] - 4]
+                label[4 : 4 + len(words)] = words
                 lines.append(pictures.beside([label, row], gap=2))
             block = pictures.below(lines, gap=2)
             parts.append(pictures.titled(block, f"{layer}: fields of {size[0]}x{size[1]} (down x across) input pixels"))

@@ -43,7 +43,7 @@ class Occlusion(Result):
         clean: (S,) float32, scores of the picture as it is.
         maps: (S, h, w) float32: clean score less the mean score of all patches that cover the pixel. Above 0 the place
             speaks for the output, below 0 against it.
-        scores: (S, rows, columns) float32: the score for each place of the patch.
+        scores: (S, rows, columns) float32: the score for each place of the patch, NaN where it was not tried.
         tops, lefts: (rows,), (columns,) int64: where its upper left corner was.
         patch: (height, width) of the patch, pixels of the input.
         stride: (down, across), pixels of the input.
@@ -92,9 +92,10 @@ class Occlusion(Result):
             "patch": list(self.patch),
             "stride": list(self.stride),
             "fill": list(self.fill),
+            "places": {"tried": int(np.isfinite(self.scores[0]).sum()), "all": int(self.scores[0].size)},
             "axes": {
                 "maps": "score, row, column of the input: clean score less the mean over the patches that cover it",
-                "scores": "score, row of patches, column of patches",
+                "scores": "score, row of patches, column of patches; NaN: not tried",
                 "tops": "row of patches: upper edge, pixels of the input",
                 "lefts": "column of patches: left edge, pixels of the input",
             },
@@ -144,6 +145,10 @@ def patch_places(length: int, patch: int, stride: int) -> NDArray[np.int64]:
     return np.array(places, np.int64)
 
 
+# A place matters when covering it moves a score by this share of the largest move, or a neighbour's does.
+MATTERS = 0.1
+
+
 def occlusion_scores(
     score: Score,
     picture: ImageArray,
@@ -152,6 +157,7 @@ def occlusion_scores(
     stride: tuple[int, int],
     fill: tuple[int, int, int] = (128, 128, 128),
     batch: int = 16,
+    clean: FloatArray | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[FloatArray, NDArray[np.int64], NDArray[np.int64]]:
     """Scores of a picture with a patch at every place, several places a forward.
@@ -162,27 +168,63 @@ def occlusion_scores(
         patch, stride: (vertical, horizontal), pixels.
         fill: colour of the patch.
         batch: pictures in one call of `score`.
-        progress: called with (places done, places in all).
+        clean: (S,) scores without a patch. With them the places are first tried a patch apart, and the places between
+            only beside those that matter; without, every place is tried.
+        progress: called with (places done, places in all); the second grows when the places between are known.
 
     Returns:
-        scores (S, rows, columns) float32, upper edges (rows,), left edges (columns,).
+        scores (S, rows, columns) float32, NaN where a place was not tried; upper edges (rows,), left edges (columns,).
     """
     if batch < 1:
         raise ConfigError(f"batch must be at least 1, not {batch}")
     tops = patch_places(picture.shape[0], patch[0], stride[0])
     lefts = patch_places(picture.shape[1], patch[1], stride[1])
-    places = [(top, left) for top in tops.tolist() for left in lefts.tolist()]
-    parts = []
-    for begin in range(0, len(places), batch):
-        part = places[begin : begin + batch]
-        covered = np.repeat(picture[None], len(part), axis=0)
-        for i, (top, left) in enumerate(part):
-            covered[i, top : top + patch[0], left : left + patch[1]] = fill
-        parts.append(score(covered))
-        if progress is not None:
-            progress(begin + len(part), len(places))
-    scores = np.concatenate(parts).T.reshape(-1, len(tops), len(lefts)).astype(np.float32)
+    scores: FloatArray = np.zeros((0, len(tops), len(lefts)), np.float32)
+    tried = np.zeros((len(tops), len(lefts)), bool)
+
+    def look(wanted: NDArray[np.bool_], total: int) -> None:
+        nonlocal scores
+        places = np.argwhere(wanted & ~tried)
+        for begin in range(0, len(places), batch):
+            part = places[begin : begin + batch]
+            covered = np.repeat(picture[None], len(part), axis=0)
+            for i, (row, column) in enumerate(part):
+                top, left = tops[row], lefts[column]
+                covered[i, top : top + patch[0], left : left + patch[1]] = fill
+            found = score(covered)  # (N, S)
+            if not len(scores):
+                scores = np.full((found.shape[1], len(tops), len(lefts)), np.nan, np.float32)
+            scores[:, part[:, 0], part[:, 1]] = found.T
+            tried[part[:, 0], part[:, 1]] = True
+            if progress is not None:
+                progress(int(tried.sum()), total)
+
+    if clean is None:
+        look(~tried, tried.size)
+        return scores, tops, lefts
+    apart = [_apart(places, length) for places, length in ((tops, patch[0]), (lefts, patch[1]))]
+    coarse = apart[0][:, None] & apart[1][None, :]
+    look(coarse, int(coarse.sum()))
+    moves = np.abs(scores - clean[:, None, None])
+    largest = np.nanmax(moves, axis=(1, 2), keepdims=True)
+    matters = (np.nan_to_num(moves) >= np.maximum(MATTERS * largest, 1e-12)).any(axis=0)
+    # Every place whose patch overlaps one that matters.
+    near = np.zeros_like(coarse)
+    for row, column in np.argwhere(matters):
+        near |= (np.abs(tops - tops[row]) < patch[0])[:, None] & (np.abs(lefts - lefts[column]) < patch[1])[None, :]
+    look(near, int((near | coarse).sum()))
     return scores, tops, lefts
+
+
+def _apart(places: NDArray[np.int64], patch: int) -> NDArray[np.bool_]:
+    """Which of the ascending places, a patch apart at most, cover the axis together; the first and the last do."""
+    chosen = np.zeros(len(places), bool)
+    at = 0
+    while at < len(places) - 1:
+        chosen[at] = True
+        at = max(at + 1, int(np.searchsorted(places, places[at] + patch, side="right")) - 1)
+    chosen[-1] = True
+    return chosen
 
 
 def drop_map(
@@ -193,7 +235,7 @@ def drop_map(
     patch: tuple[int, int],
     size: tuple[int, int],
 ) -> FloatArray:
-    """(S, h, w) float32 of `size`: the mean drop over all patches that cover each pixel.
+    """(S, h, w) float32 of `size`: the mean drop over all patches that were tried and cover each pixel.
 
     Args:
         clean: (S,) scores without a patch.
@@ -203,6 +245,8 @@ def drop_map(
     count = np.zeros(size, np.float64)
     for i, top in enumerate(tops.tolist()):
         for j, left in enumerate(lefts.tolist()):
+            if np.isnan(scores[0, i, j]):
+                continue
             place = np.s_[top : top + patch[0], left : left + patch[1]]
             total[(slice(None), *place)] += (clean - scores[:, i, j])[:, None, None]
             count[place] += 1
@@ -217,6 +261,7 @@ def occlude(
     stride: tuple[int, int] | None = None,
     fill: int | str = 128,
     batch: int | None = None,
+    full: bool = False,
     target: int | None = None,
     text: str | None = None,
     polygon: FloatArray | None = None,
@@ -231,6 +276,7 @@ def occlude(
         patch, stride: (vertical, horizontal), pixels of the input; a fitting size by default.
         fill: a grey level 0 to 255, or "mean" for the picture's mean colour.
         batch: occlusions in one forward.
+        full: try every place, also between those that do not matter (see `occlusion_scores`).
         target: a classifier's class; the likeliest by default.
         text: the recogniser's word; what it reads by default.
         polygon: (N, 2) pixels of the photo: where the detector's text score is taken, the mean probability inside.
@@ -272,6 +318,7 @@ def occlude(
             stride=stride,
             fill=colour,
             batch=batch if batch is not None else BATCH.get(subject.kind, 16),
+            clean=None if full else clean,
             progress=progress,
         )
     maps = drop_map(clean, scores, tops, lefts, patch, (height, width))

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from signboard.geometry import ImageArray
+from signboard.output.annotate import FONT_PATH, font_characters
 
 Colour = tuple[int, int, int]
 PAPER: Colour = (255, 255, 255)
@@ -26,13 +27,24 @@ def blank(height: int, width: int, colour: Colour = PAPER) -> ImageArray:
 
 
 def caption(text: str, width: int, *, size: int = 13) -> ImageArray:
-    """One line of dark text on white, (LINE, width, 3) uint8; what does not fit is cut off.
+    """Dark text on white, (lines * LINE, width, 3) uint8: broken at spaces where it is too wide for one line.
 
-    Letters that Pillow's own typeface has no shape for come as U+ numbers.
+    Letters that the package's typeface has no shape for come as U+ numbers.
     """
-    shown = "".join(c if c.isascii() else f"U+{ord(c):04X} " for c in text)
-    image = Image.new("RGB", (width, LINE), PAPER)
-    ImageDraw.Draw(image).text((2, 1), shown, fill=INK, font=ImageFont.load_default(size))
+    known = font_characters()
+    shown = "".join(c if ord(c) in known else f"U+{ord(c):04X} " for c in text)
+    font = ImageFont.truetype(str(FONT_PATH), size)
+    lines = [""]
+    for word in shown.split(" "):
+        longer = f"{lines[-1]} {word}" if lines[-1] else word
+        if lines[-1] and font.getlength(longer) > width - 4:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    image = Image.new("RGB", (width, LINE * len(lines)), PAPER)
+    pen = ImageDraw.Draw(image)
+    for number, line in enumerate(lines):
+        pen.text((2, LINE * number + LINE / 2), line, fill=INK, font=font, anchor="lm")
     return np.asarray(image).copy()
 
 
@@ -116,8 +128,8 @@ def framed(picture: ImageArray, *, margin: int = 12) -> ImageArray:
 
 
 def titled(picture: ImageArray, text: str) -> ImageArray:
-    """A caption above a picture."""
-    return below([caption(text, max(picture.shape[1], 160)), picture], gap=2)
+    """A caption above a picture, in several lines where the picture is narrow."""
+    return below([caption(text, max(picture.shape[1], 240)), picture], gap=2)
 
 
 def grid(tiles: Sequence[ImageArray], columns: int, *, gap: int = 2) -> ImageArray:

@@ -29,6 +29,7 @@ from signboard.explain import (
     layer_filters,
     load_subject,
     occlude,
+    pictures,
     receptive_fields,
     strongest_patches,
 )
@@ -301,6 +302,37 @@ def test_the_map_shows_where_the_score_comes_from() -> None:
     assert picture[7, 21, 0] == 255  # left as it was
 
 
+def test_places_between_are_tried_where_the_output_moved() -> None:
+    """Coarse then fine finds the place that a full search finds, with fewer forwards, and agrees where it looked."""
+    picture = np.full((64, 96, 3), 200, np.uint8)
+    calls: list[tuple[int, int]] = []
+
+    def score(batch: np.ndarray) -> np.ndarray:  # light of one corner, and a little of everything
+        x = batch.astype(np.float32) / 255
+        return np.stack([x[:, 18:27, 61:70].mean(axis=(1, 2, 3)), x.mean(axis=(1, 2, 3)) / 1000], axis=1)
+
+    options = {"patch": (16, 16), "stride": (5, 4), "fill": (0, 0, 0), "batch": 8}
+    clean = score(picture[None])[0]
+    full, tops, lefts = occlusion_scores(lambda b: score(b)[:, :1], picture, **options)  # type: ignore[arg-type]
+    fine, _, _ = occlusion_scores(
+        lambda b: score(b)[:, :1],
+        picture,
+        clean=clean[:1],
+        progress=lambda done, total: calls.append((done, total)),
+        **options,  # type: ignore[arg-type]
+    )
+    tried = np.isfinite(fine[0])
+    assert np.array_equal(fine[0][tried], full[0][tried]) and 0.1 < tried.mean() < 0.5
+    assert np.nanargmin(fine[0]) == full[0].argmin()
+    assert calls[-1] == (tried.sum(), tried.sum()) and all(a < b for a, b in itertools.pairwise(c[0] for c in calls))
+    drops = [drop_map(clean[:1], scores, tops, lefts, (16, 16), (64, 96))[0] for scores in (full, fine)]
+    assert np.isfinite(drops[1]).all()
+    everywhere, _, _ = occlusion_scores(score, picture, clean=clean, **options)  # type: ignore[arg-type]
+    assert np.isfinite(everywhere).all(), "a score that every place moves alike needs every place"
+    flat, _, _ = occlusion_scores(lambda b: np.ones((len(b), 1), np.float32), picture, clean=np.ones(1), **options)  # type: ignore[arg-type]
+    assert 0 < np.isfinite(flat).sum() < flat.size, "nothing moved: no place between is needed"
+
+
 def test_a_class_and_its_options(subject: Subject, photo: np.ndarray) -> None:
     result = occlude(subject, photo, patch=(8, 8), stride=(8, 8), target=2, fill="mean")
     assert result.maps.shape == (1, SIDE, SIDE) and result.what == "class 2"
@@ -419,3 +451,15 @@ def test_the_command(tmp_path: Path, photo: np.ndarray) -> None:
         assert code == 2 and err.count("\n") == 1, wrong
     code, out, err = run("filters", "--model", "resnet20", "--layer", "conv1", "--output", tmp_path / "out")
     assert code == 0 and (tmp_path / "out" / "filters.npz").exists(), err
+
+
+def test_a_caption_is_never_cut_off() -> None:
+    """A narrow sheet breaks its headings into lines instead of losing their ends."""
+    text = "layer backbone.layer3.1: fields of 291x291 (down x across) input pixels, word मिष्ठान"
+    wide, narrow = pictures.caption(text, 1200), pictures.caption(text, 240)
+    assert wide.shape == (pictures.LINE, 1200, 3) and narrow.shape[0] >= 2 * pictures.LINE
+    ink = [int((caption < 128).any(axis=2).sum()) for caption in (wide, narrow)]
+    assert abs(ink[0] - ink[1]) < 0.05 * ink[0], "the same letters, in one line or in several"
+    assert not (narrow[:, -2:] < 128).any(), "no letter runs over the edge"
+    sheet = pictures.titled(pictures.blank(20, 80), text)
+    assert int((sheet < 128).any(axis=2).sum()) == ink[1]

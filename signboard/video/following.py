@@ -51,10 +51,17 @@ _TEXTS = 64
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Sighting:
-    """A sign on one frame: the frame's number, its time in seconds, and the sign's polygon there, pixels."""
+    """A sign on one frame.
+
+    Attributes:
+        frame, time: the frame's number, and its seconds.
+        until: seconds up to which the picture stayed the same.
+        polygon: the sign's, pixels of the frame.
+    """
 
     frame: int
     time: float
+    until: float
     polygon: Polygon
 
 
@@ -93,6 +100,7 @@ class _Seen:
 
     frame: int
     time: float
+    until: float  # seconds up to which the picture stayed the same
     word: Word
     quad: NDArray[np.float64]  # (4, 2) pixels
     height: float
@@ -114,7 +122,6 @@ class _Track:
         self.missed = 0  # frames that showed its place while it lived and on which it was not found
         self.votes: defaultdict[str, float] = defaultdict(float)
         self.cut_votes: defaultdict[str, float] = defaultdict(float)
-        self.until = seen.time  # seconds up to which it was seen
         self.strayed = 0.0  # sum of distances between where it was expected and found, in heights
         self.sure = True  # whether the camera's motion is known since it was last seen
         self.add(seen)
@@ -130,6 +137,11 @@ class _Track:
         return self.sightings[-1]
 
     @property
+    def until(self) -> float:
+        """Seconds when it was last seen."""
+        return self.last.until
+
+    @property
     def doubtful(self) -> bool:
         return self.support < _DOUBTFUL * max(self.whole, 1)
 
@@ -139,7 +151,6 @@ class _Track:
             gap = np.linalg.norm(self.place.mean(axis=0) - seen.quad.mean(axis=0))
             self.strayed += float(gap) / max(seen.height, 1.0)
         self.count += 1
-        self.until = seen.time
         self.place = self.raw = seen.quad
         self.height = seen.height
         self.sure = True
@@ -185,7 +196,7 @@ class Follower:
         """Says that the last frame's picture stayed the same up to this time, seconds."""
         self._now = max(self._now, until)
         for track in self._newest.values():
-            track.until = max(track.until, until)
+            track.sightings[-1] = dataclasses.replace(track.last, until=max(track.until, until))
 
     def add(self, reading: Reading, *, frame: int, time: float, motion: Motion = STILL) -> list[FollowedSign]:
         """Takes the reading of the next frame; gives the signs whose time is over.
@@ -434,7 +445,7 @@ def _seen(word: Word, frame: int, time: float, size: tuple[int, int]) -> _Seen:
     quad = text_quad(points.astype(np.float32)).astype(np.float64)
     border = _BORDER * max(size)
     cut = bool((points < border).any() or (points > np.array(size) - border).any())
-    return _Seen(frame, time, word, quad, max(text_size(quad.astype(np.float32))[1], 1.0), cut)
+    return _Seen(frame, time, time, word, quad, max(text_size(quad.astype(np.float32))[1], 1.0), cut)
 
 
 def _affinity(track: _Track, word: _Seen, off: float, limit: float, *, newest: bool) -> float | None:
@@ -510,7 +521,9 @@ def _track(tracks: Sequence[_Track], places: dict[int, NDArray[np.float32]], pol
         before = np.concatenate([places[number] for number, _ in found]).astype(np.float64)
         after = np.concatenate([seen.quad for _, seen in found])
         matrix = _fit(before, after, affine=len(found) > 1)
-        result.append(Sighting(frame, round(found[0][1].time, 3), _polygon(move(np.asarray(polygon), matrix))))
+        first = found[0][1]
+        place = _polygon(move(np.asarray(polygon), matrix))
+        result.append(Sighting(frame, round(first.time, 3), round(first.until, 3), place))
     return tuple(result)
 
 

@@ -15,13 +15,7 @@ import numpy as np
 from signboard.errors import PhotoError, SignboardError
 from signboard.geometry import ImageArray
 from signboard.photo import load_photo, printable
-
-SUFFIXES = frozenset(
-    ".mp4 .m4v .mov .mkv .webm .avi .mts .m2ts .ts .3gp .3g2 .mpg .mpeg .wmv .flv .ogv".split()  # noqa: SIM905
-)
-"""File endings that are taken for videos, in lower case."""
-
-STREAMS = ("rtsp://", "rtsps://")
+from signboard.video.names import is_camera, is_live
 
 # The picture endings of a sequence; what a camera or ffmpeg writes.
 _PICTURES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
@@ -44,12 +38,14 @@ class FrameSource(Protocol):
         live: whether frames come as they happen: a camera, a stream. What is not taken in time is lost.
         rate: frames a second, as far as it is known; 25 otherwise.
         duration: seconds, None when it is not known.
+        size: (width, height) of the frames in pixels; (0, 0) before the first was retrieved.
     """
 
     name: str
     live: bool
     rate: float
     duration: float | None
+    size: tuple[int, int]
 
     def grab(self) -> float | None:
         """The time of the next frame in seconds from the first, always rising; None at the end."""
@@ -64,15 +60,6 @@ class FrameSource(Protocol):
         """Lets go of it."""
 
 
-def is_video(name: str) -> bool:
-    """Whether `name` stands for a video: by its ending, the address of a stream, or the number of a camera."""
-    if name.lower().startswith(STREAMS):
-        return True
-    if name.isascii() and name.isdigit() and len(name) < 4:
-        return not Path(name).exists()
-    return Path(name).suffix.lower() in SUFFIXES and not Path(name).is_dir()
-
-
 def open_source(name: str, *, sequence: bool = False, rate: float | None = None) -> FrameSource:
     """Opens a video by its name: a path, rtsp://..., a camera's number, or with `sequence` a folder of pictures.
 
@@ -84,9 +71,7 @@ def open_source(name: str, *, sequence: bool = False, rate: float | None = None)
     """
     if sequence:
         return PictureSequence(name, rate or 25.0)
-    if name.lower().startswith(STREAMS) or (name.isascii() and name.isdigit() and not Path(name).exists()):
-        return Capture(name, live=True, rate=rate)
-    return Capture(name, live=False, rate=rate)
+    return Capture(name, live=is_live(name), rate=rate)
 
 
 class Capture:
@@ -103,6 +88,7 @@ class Capture:
             VideoError: it cannot be opened, or no frame of it can be decoded.
         """
         self.name, self.live = name, live
+        self.size = (0, 0)
         self._shown = printable(name)
         if not live:
             _check_file(name, self._shown)
@@ -124,7 +110,7 @@ class Capture:
         level = cv2.utils.logging.getLogLevel()
         cv2.utils.logging.setLogLevel(0)
         try:
-            if self.live and self.name.isdigit():
+            if self.live and is_camera(self.name):
                 capture = cv2.VideoCapture(int(self.name))
             elif self.live:
                 limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, _STREAM_TIMEOUT, cv2.CAP_PROP_READ_TIMEOUT_MSEC]
@@ -137,7 +123,7 @@ class Capture:
             cv2.utils.logging.setLogLevel(level)
         if not capture.isOpened():
             capture.release()
-            kind = "camera" if self.name.isdigit() else "stream" if self.live else None
+            kind = "camera" if is_camera(self.name) else "stream" if self.live else None
             why = f"no such {kind}, or it does not answer" if kind else "not a video that can be opened, or damaged"
             raise VideoError(f"{self._shown}: {why}")
         return capture
@@ -159,7 +145,7 @@ class Capture:
         return now
 
     def _reconnect(self) -> bool:
-        if self.name.isdigit():
+        if is_camera(self.name):
             self._lost = "the camera stopped"
             return False
         for _ in range(_RECONNECTS):
@@ -176,6 +162,7 @@ class Capture:
         if not ok or pixels is None or pixels.ndim != 3:
             self._damaged += 1
             return None
+        self.size = (pixels.shape[1], pixels.shape[0])
         return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB))
 
     def fault(self) -> str | None:
@@ -254,7 +241,7 @@ class PictureSequence:
             self._frames = [(index / rate, path) for index, path in enumerate(sorted(found))]
         self.duration: float | None = self._frames[-1][0] + 1.0 / rate
         self._next = 0
-        self._size: tuple[int, int] | None = None
+        self.size = (0, 0)
         self._bad: list[str] = []
         self._asked = 0
 
@@ -271,10 +258,10 @@ class PictureSequence:
         except PhotoError as error:
             self._bad.append(str(error))
             return None
-        if self._size is None:
-            self._size = (pixels.shape[1], pixels.shape[0])
-        if (pixels.shape[1], pixels.shape[0]) != self._size:
-            pixels = np.asarray(cv2.resize(pixels, self._size, interpolation=cv2.INTER_AREA))
+        if self.size == (0, 0):
+            self.size = (pixels.shape[1], pixels.shape[0])
+        if (pixels.shape[1], pixels.shape[0]) != self.size:
+            pixels = np.asarray(cv2.resize(pixels, self.size, interpolation=cv2.INTER_AREA))
         return pixels
 
     def fault(self) -> str | None:

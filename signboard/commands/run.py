@@ -15,13 +15,24 @@ import types
 import warnings
 from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from typer.core import TyperCommand
 
 from signboard.commands.inputs import SUFFIXES, Item, find_photos
 from signboard.commands.progress import Progress, speed
+from signboard.commands.video import (
+    FrameRateOption,
+    GpxOption,
+    MemoryOption,
+    RateOption,
+    SequenceOption,
+    StartOption,
+    VideoOptions,
+    has_videos,
+    run_videos,
+)
 from signboard.errors import ConfigError, PhotoError, SignboardError
 
 if TYPE_CHECKING:
@@ -144,6 +155,12 @@ def run(
             "started on this machine.",
         ),
     ] = None,
+    sequence: SequenceOption = False,
+    gpx: GpxOption = None,
+    start: StartOption = None,
+    sample_rate: RateOption = 2.0,
+    frame_rate: FrameRateOption = None,
+    memory: MemoryOption = 20.0,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only errors on standard error.")] = False,
 ) -> None:
     """Read photos of signs.
@@ -160,6 +177,20 @@ def run(
         raise usage("--resume needs the --output (or --html) of the run to go on with")
     if resume and overwrite:
         raise usage("--resume and --overwrite exclude each other")
+    videos = VideoOptions(sequence, gpx, start, sample_rate, frame_rate, memory)
+    try:
+        if has_videos(inputs, videos):
+            if ray is not None or html is not None:
+                raise usage("--ray and --html are for photos, not for videos")
+            raise typer.Exit(
+                run_videos(
+                    inputs, videos, output=output, format_name=format_name, annotate=annotate,
+                    reader_options=reader_options, batch_size=batch, workers=workers, resume=resume,
+                    overwrite=overwrite, quiet=quiet,
+                )
+            )  # fmt: skip
+    except SignboardError as error:
+        raise usage(str(error)) from None
     cluster: dict[str, Any] | None = None
     remote: Callable[[str], Iterator[str]] | None = None
     if ray is not None:
@@ -223,9 +254,9 @@ def _reader_options(
     }
 
 
-def _batch_size(value: str) -> int | str:
+def _batch_size(value: str) -> int | Literal["auto"]:
     if value == "auto":
-        return value
+        return "auto"
     if not re.fullmatch(r"[1-9]\d{0,5}", value):
         raise usage(f"--batch-size {value}: must be a number from 1 on, or auto")
     return int(value)

@@ -16,13 +16,24 @@ import types
 import warnings
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from typer.core import TyperCommand
 
 from signboard.commands.inputs import SUFFIXES, Item, find_photos
 from signboard.commands.progress import Progress, speed
+from signboard.commands.video import (
+    FrameRateOption,
+    GpxOption,
+    MemoryOption,
+    RateOption,
+    SequenceOption,
+    StartOption,
+    VideoOptions,
+    has_videos,
+    run_videos,
+)
 from signboard.errors import ConfigError, PhotoError, SignboardError
 
 if TYPE_CHECKING:
@@ -164,6 +175,12 @@ def run(
             "started on this machine.",
         ),
     ] = None,
+    sequence: SequenceOption = False,
+    gpx: GpxOption = None,
+    start: StartOption = None,
+    sample_rate: RateOption = 2.0,
+    frame_rate: FrameRateOption = None,
+    memory: MemoryOption = 20.0,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only errors on standard error.")] = False,
     debug: Annotated[
         bool, typer.Option("--debug", help="Say on standard error where in the program a photo failed.")
@@ -188,6 +205,20 @@ def run(
         raise usage("--resume needs the --output (or --html) of the run to go on with")
     if resume and overwrite:
         raise usage(f"--{'retry-failed' if retry_failed else 'resume'} and --overwrite exclude each other")
+    videos = VideoOptions(sequence, gpx, start, sample_rate, frame_rate, memory)
+    try:
+        if has_videos(inputs, videos):
+            if ray is not None or html is not None:
+                raise usage("--ray and --html are for photos, not for videos")
+            raise typer.Exit(
+                run_videos(
+                    inputs, videos, output=output, format_name=format_name, annotate=annotate,
+                    reader_options=reader_options, batch_size=batch, workers=workers, resume=resume,
+                    overwrite=overwrite, quiet=quiet,
+                )
+            )  # fmt: skip
+    except SignboardError as error:
+        raise usage(str(error)) from None
     left_out = _LeftOut(output, html)
     cluster: dict[str, Any] | None = None
     remote: Callable[[str], Iterator[str]] | None = None
@@ -298,9 +329,9 @@ def _reader_options(
     }
 
 
-def _batch_size(value: str) -> int | str:
+def _batch_size(value: str) -> int | Literal["auto"]:
     if value == "auto":
-        return value
+        return "auto"
     if not re.fullmatch(r"[1-9]\d{0,5}", value):
         raise usage(f"--batch-size {value}: must be a number from 1 on, or auto")
     return int(value)

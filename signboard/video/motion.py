@@ -1,0 +1,101 @@
+"""How the camera moved between two frames: a similarity transform of the picture, from small grey copies of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from signboard.geometry import ImageArray
+
+Transform = NDArray[np.float64]
+"""(3, 3) float64, homogeneous: takes pixels of one frame to pixels of another."""
+
+SIDE = 480
+"""Longer side of the grey copies that motion is estimated on, pixels."""
+
+_POINTS = 160
+_LEAST_POINTS = 12
+_LEAST_INLIERS = 0.5
+_RANSAC_PIXELS = 1.5
+# Two frames of one scene have one sharp peak in their phase correlation; of different scenes, none.
+_LEAST_PEAK = 0.12
+_LEAST_SCALE, _LARGEST_SCALE = 0.6, 1.7
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Motion:
+    """A camera motion: `matrix` takes pixels of the earlier frame to the later one. Not `sure`: it is a guess."""
+
+    matrix: Transform
+    sure: bool
+
+    def then(self, later: Motion) -> Motion:
+        """This motion and `later` behind it."""
+        return Motion(later.matrix @ self.matrix, self.sure and later.sure)
+
+
+STILL = Motion(np.eye(3), True)
+
+
+def small_grey(pixels: ImageArray) -> ImageArray:
+    """(h, w) uint8 copy of a frame (H, W, 3) RGB with a longer side of `SIDE`, for `estimate_motion`."""
+    height, width = pixels.shape[:2]
+    scale = min(1.0, SIDE / max(height, width))
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return np.asarray(cv2.cvtColor(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY))
+
+
+def estimate_motion(before: ImageArray, after: ImageArray, scale: float) -> Motion:
+    """The motion between two grey copies (h, w) of one size.
+
+    Corners are followed by pyramidal optical flow (Bouguet 2001, after Lucas and Kanade 1981) and the similarity that
+    most of them agree on is taken (RANSAC). Where too few agree, phase correlation gives a shift; where that has no
+    clear peak either, the frames are taken to be at rest and the result is not sure.
+
+    Args:
+        scale: pixels of the frame for a pixel of the copies.
+    """
+    if before.shape != after.shape:
+        return Motion(np.eye(3), False)
+    found = _by_flow(before, after)
+    if found is None:
+        found = _by_phase(before, after)
+    if found is None:
+        return Motion(np.eye(3), False)
+    matrix = np.eye(3)
+    matrix[:2] = found
+    matrix[:2, 2] = scale * (found[:, 2] + 0.5 * (1 - found[:, :2].sum(axis=1)))  # pixel centres are at a half
+    return Motion(matrix, True)
+
+
+def _by_flow(before: ImageArray, after: ImageArray) -> Transform | None:
+    corners = cv2.goodFeaturesToTrack(before, _POINTS, 0.01, 8)
+    if corners is None or len(corners) < _LEAST_POINTS:
+        return None
+    moved, status, _ = cv2.calcOpticalFlowPyrLK(before, after, corners, None, winSize=(21, 21), maxLevel=4)  # type: ignore[call-overload]
+    kept = status.reshape(-1) == 1
+    if kept.sum() < max(_LEAST_POINTS, 0.3 * len(corners)):
+        return None
+    matrix, inliers = cv2.estimateAffinePartial2D(corners[kept], moved[kept], ransacReprojThreshold=_RANSAC_PIXELS)
+    if matrix is None or inliers.mean() < _LEAST_INLIERS or inliers.sum() < _LEAST_POINTS:
+        return None
+    size = float(np.hypot(matrix[0, 0], matrix[1, 0]))
+    return np.asarray(matrix, np.float64) if _LEAST_SCALE <= size <= _LARGEST_SCALE else None
+
+
+def _by_phase(before: ImageArray, after: ImageArray) -> Transform | None:
+    height, width = before.shape
+    window = cv2.createHanningWindow((width, height), cv2.CV_32F)
+    shift, peak = cv2.phaseCorrelate(before.astype(np.float32), after.astype(np.float32), window)
+    if peak < _LEAST_PEAK:
+        return None
+    return np.array([[1.0, 0.0, shift[0]], [0.0, 1.0, shift[1]]])
+
+
+def move(points: NDArray[np.floating], matrix: Transform) -> NDArray[np.float64]:
+    """`points` (..., 2) taken through `matrix`."""
+    points = np.asarray(points, np.float64)
+    return np.asarray(points @ matrix[:2, :2].T + matrix[:2, 2])

@@ -1,0 +1,176 @@
+"""Which frames of a video are read: of every half second the sharpest, and none that shows what was read already."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+
+from signboard.geometry import ImageArray
+from signboard.video.motion import STILL, Motion, Transform, estimate_motion, move, small_grey
+from signboard.video.source import FrameSource
+
+READ_SIDE = 2560
+"""Frames are read at no more than this longer side, pixels: letters keep more pixels than are needed to read them."""
+
+# Frames that are compared with each other for each one that is chosen.
+_CANDIDATES = 4
+# The longer side of the grey copy that sharpness is measured on: fine enough to show a blur of three pixels.
+_SHARP_SIDE = 960
+# A frame shows nothing new when, the camera's motion taken out, no part of it differs by more than this from the last
+# one that was chosen (grey levels, mean over a part), the camera has moved by less than this share of the frame's side,
+# and it is not much sharper.
+_CHANGE, _PARTS = 9.0, 12
+_MOVED = 0.01
+_SHARPER = 1.5
+# One that shows nothing new is read all the same after so many seconds.
+_LONGEST = 5.0
+
+
+@dataclasses.dataclass(eq=False, slots=True)
+class Pick:
+    """A frame that was chosen to be read.
+
+    Attributes:
+        index: its number in the source, from 0.
+        time: seconds from the source's first frame.
+        pixels: (H, W, 3) uint8 RGB, at most `READ_SIDE`; None once it has been read.
+        width, height: of the frame in the source, pixels.
+        motion: of the camera since the pick before, in the source's pixels.
+        until: nothing changed up to this time.
+    """
+
+    index: int
+    time: float
+    pixels: ImageArray | None
+    width: int
+    height: int
+    motion: Motion
+    until: float
+
+
+@dataclasses.dataclass(eq=False, slots=True)
+class _Candidate:
+    index: int
+    time: float
+    pixels: ImageArray
+    grey: ImageArray
+    sharpness: float
+    since: Motion  # the last pick
+    doubts: int  # camera motions before it that were not sure
+
+
+def sharpness(pixels: ImageArray) -> float:
+    """The variance of the Laplacian of a frame (H, W, 3) RGB: high where edges are crisp, low in motion blur.
+
+    Source: Pech-Pacheco et al., "Diatom autofocusing in brightfield microscopy", ICPR 2000.
+    """
+    height, width = pixels.shape[:2]
+    scale = min(1.0, _SHARP_SIDE / max(height, width))
+    grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
+    if scale < 1:
+        grey = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    _, deviation = cv2.meanStdDev(cv2.Laplacian(grey, cv2.CV_16S))
+    return float(deviation[0, 0] ** 2)
+
+
+def pick_frames(
+    source: FrameSource, *, rate: float = 2.0, motions: list[tuple[int, float, Transform]] | None = None
+) -> Iterator[Pick]:
+    """The frames of a source that are worth reading, as they come: at most one in memory besides the one in hand.
+
+    Of each span of 1 / `rate` seconds the sharpest of a few frames is taken, and left out when it shows nothing new.
+    The `until` of a pick may still grow while the next one is waited for.
+
+    Args:
+        rate: frames chosen a second, at most.
+        motions: filled with (index, time, transform from this frame to the first) of every frame of the source, which
+            takes longer: only every few frames are looked at otherwise.
+    """
+    best: _Candidate | None = None
+    window = 0
+    due = 0.0
+    index = -1
+    grey: ImageArray | None = None  # of the last frame that was looked at
+    since = STILL  # the camera's motion from the last pick to that frame
+    last: Pick | None = None
+    last_grey: ImageArray | None = None
+    last_sharpness = 0.0
+    to_first = np.eye(3)
+    doubts = 0
+
+    def chosen(candidate: _Candidate) -> Iterator[Pick]:
+        nonlocal last, last_grey, last_sharpness, since
+        scale = max(candidate.pixels.shape[:2]) / max(candidate.grey.shape)
+        if (
+            last is not None
+            and last_grey is not None
+            and candidate.time - last.time < _LONGEST
+            and candidate.sharpness < _SHARPER * last_sharpness
+            and _unchanged(last_grey, candidate.grey, candidate.since, scale)
+        ):
+            last.until = candidate.time
+            return
+        height, width = candidate.pixels.shape[:2]
+        # What was seen after this candidate is counted from it on.
+        since = Motion(since.matrix @ np.linalg.inv(candidate.since.matrix), doubts == candidate.doubts)
+        last, last_grey, last_sharpness = (
+            Pick(candidate.index, candidate.time, _readable(candidate.pixels), width, height, candidate.since,
+                 candidate.time),
+            candidate.grey,
+            candidate.sharpness,
+        )  # fmt: skip
+        yield last
+
+    while (now := source.grab()) is not None:
+        index += 1
+        if motions is None and now + 1e-6 < due:
+            continue
+        pixels = source.retrieve()
+        if pixels is None:
+            continue
+        seen = small_grey(pixels)
+        if grey is not None:
+            step = estimate_motion(grey, seen, max(pixels.shape[:2]) / max(seen.shape))
+            since = since.then(step)
+            doubts += not step.sure
+            to_first = to_first @ np.linalg.inv(step.matrix)
+        grey = seen
+        if motions is not None:
+            motions.append((index, now, to_first))
+            if now + 1e-6 < due:
+                continue
+        due = max(due + 1.0 / (rate * _CANDIDATES), now - 0.5 / (rate * _CANDIDATES))
+        if int(now * rate + 1e-6) != window and best is not None:
+            yield from chosen(best)
+            best = None
+        window = int(now * rate + 1e-6)
+        sharp = sharpness(pixels)
+        if best is None or sharp > best.sharpness:
+            best = _Candidate(index, now, pixels, seen, sharp, since, doubts)
+    if best is not None:
+        yield from chosen(best)
+
+
+def _unchanged(before: ImageArray, after: ImageArray, motion: Motion, scale: float) -> bool:
+    """Whether the later grey copy (h, w) shows what the earlier one did, from nearly the same place."""
+    if not motion.sure or before.shape != after.shape:
+        return False
+    height, width = after.shape
+    corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float64) * scale
+    if np.abs(move(corners, motion.matrix) - corners).max() > _MOVED * scale * max(width, height):
+        return False
+    matrix = motion.matrix[:2].copy()
+    matrix[:, 2] /= scale
+    laid = cv2.warpAffine(before, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE)
+    parts = cv2.resize(cv2.absdiff(laid, after), (_PARTS, _PARTS), interpolation=cv2.INTER_AREA)
+    return float(parts.max()) < _CHANGE
+
+
+def _readable(pixels: ImageArray) -> ImageArray:
+    scale = READ_SIDE / max(pixels.shape[:2])
+    if scale >= 1:
+        return pixels
+    return np.asarray(cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA))

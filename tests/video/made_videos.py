@@ -1,0 +1,105 @@
+"""Videos with known truth: signs drawn on a wall that a camera pans, zooms and shakes over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+View = tuple[float, float, float, float]
+"""Centre x, centre y, zoom (pixels of the frame for one of the scene) and turn in degrees."""
+
+
+def view(scene: np.ndarray, at: View, size: tuple[int, int], *, blur: float = 0.0, angle: float = 0.0) -> np.ndarray:
+    """The frame of `size` (width, height) that shows the scene (H, W, 3) from a view; `blur` is a streak in pixels."""
+    x, y, zoom, turn = at
+    matrix = cv2.getRotationMatrix2D((x, y), turn, zoom)
+    matrix[:, 2] += np.array(size) / 2 - (x, y)
+    frame = cv2.warpAffine(
+        scene, matrix, size, flags=cv2.INTER_AREA if zoom < 1 else cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT
+    )
+    if blur >= 2:
+        kernel = np.zeros((int(blur) | 1,) * 2, np.float32)
+        kernel[len(kernel) // 2] = 1
+        spin = cv2.getRotationMatrix2D(((len(kernel) - 1) / 2,) * 2, angle, 1)
+        kernel = cv2.warpAffine(kernel, spin, kernel.shape)
+        frame = cv2.filter2D(frame, -1, kernel / max(float(kernel.sum()), 1e-6))
+    return np.asarray(frame)
+
+
+def path(points: Sequence[tuple[float, View]], seconds: float) -> View:
+    """The view at a time, between the views of `points` (seconds, view), eased in and out."""
+    times = [t for t, _ in points]
+    values = np.array([v for _, v in points])
+    i = int(np.clip(np.searchsorted(times, seconds, side="right") - 1, 0, len(points) - 2))
+    share = float(np.clip((seconds - times[i]) / (times[i + 1] - times[i]), 0, 1))
+    share = share * share * (3 - 2 * share)
+    x, y, zoom, turn = values[i] + share * (values[i + 1] - values[i])
+    return float(x), float(y), float(zoom), float(turn)
+
+
+def make_video(
+    target: Path,
+    scene: np.ndarray,
+    points: Sequence[tuple[float, View]],
+    *,
+    size: tuple[int, int] = (1280, 720),
+    rate: float = 25.0,
+    shake: float = 0.0,
+    blurred: float = 0.0,
+    noise: float = 0.0,
+    over: Callable[[np.ndarray, float], None] | None = None,
+    seed: int = 0,
+    kind: str = "mp4v",
+) -> Path:
+    """Writes the video of a camera that moves over a scene (H, W, 3) RGB.
+
+    Args:
+        shake: pixels of hand shake (standard deviation).
+        blurred: share of frames with a streak of motion blur.
+        noise: grey levels of noise (standard deviation).
+        over: draws on a frame at a time, e.g. a bus that passes.
+    """
+    rng = np.random.default_rng(seed)
+    writer = cv2.VideoWriter(str(target), cv2.VideoWriter_fourcc(*kind), rate, size)
+    assert writer.isOpened()
+    sway = np.zeros(2)
+    for index in range(round(points[-1][0] * rate)):
+        x, y, zoom, turn = path(points, index / rate)
+        sway = 0.8 * sway + 0.6 * rng.normal(0, 1, 2) * shake
+        blur = float(rng.uniform(8, 24)) if rng.random() < blurred else 0.0
+        frame = view(
+            scene,
+            (x + sway[0] / zoom, y + sway[1] / zoom, zoom, turn + 0.05 * float(sway[0])),
+            size,
+            blur=blur,
+            angle=float(rng.uniform(0, 180)),
+        ).copy()
+        if over is not None:
+            over(frame, index / rate)
+        if noise:
+            frame = np.clip(frame + rng.normal(0, noise, frame.shape), 0, 255).astype(np.uint8)
+        writer.write(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
+    writer.release()
+    return target
+
+
+def wall(width: int, height: int, seed: int = 0) -> np.ndarray:
+    """(height, width, 3) uint8: bricks and stains, with enough corners to follow."""
+    rng = np.random.default_rng(seed)
+    small = rng.normal(0, 1, (height // 16 + 1, width // 16 + 1)).astype(np.float32)
+    stains = cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC) * 9
+    picture = np.full((height, width, 3), (172, 150, 132), np.float32) + stains[..., None]
+    for row, y in enumerate(range(0, height, 36)):
+        picture[y : y + 2] -= 26
+        for x in range((row % 2) * 48, width, 96):
+            picture[y : y + 36, x : x + 2] -= 22
+    return np.clip(picture, 0, 255).astype(np.uint8)
+
+
+def paste(scene: np.ndarray, picture: np.ndarray, left: int, top: int) -> None:
+    """Lays a picture on the scene, in place."""
+    height, width = picture.shape[:2]
+    scene[top : top + height, left : left + width] = picture

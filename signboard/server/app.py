@@ -295,9 +295,7 @@ def _add_api(app: FastAPI, service: Service) -> None:
         options = ReadOptions(_rounded(min_confidence), _rounded(detection_threshold), translate, tile)
         names = [upload.name for upload in uploads]
         futures = _submit(service, uploads, sizes, options)
-        readings = await _within(
-            asyncio.gather(*(asyncio.wrap_future(future) for future in futures)), limits.seconds, request
-        )
+        readings = await _within(_all(futures), limits.seconds, request)
         begin = time.monotonic()
         named = [_labelled(reading, name, with_position) for reading, name in zip(readings, names, strict=True)]
         for reading in named:
@@ -397,6 +395,18 @@ def _submit(
         line = f"photo: more than {service.limits.pixels / 1e6:g} megapixels, too large to open"
         futures[i].set_result(Reading("", 0, 0, error=line))
     return futures
+
+
+async def _all(futures: Sequence[Future[Reading]]) -> list[Reading]:
+    """The results of all; photos that nobody waits for any more lose their place in the queue."""
+    waiting = [asyncio.wrap_future(future) for future in futures]
+    try:
+        await asyncio.wait(waiting)
+        return [future.result() for future in waiting]
+    finally:
+        for future in waiting:
+            if not future.cancel() and not future.cancelled():
+                future.exception()  # looked at, so that asyncio does not complain
 
 
 async def _within(work: Any, seconds: float, request: Request) -> Any:

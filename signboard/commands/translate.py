@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -42,7 +42,7 @@ def translate_command(
     if not any(text.strip() for text in texts):
         raise typer.BadParameter('nothing to translate: give a Hindi text, such as "प्रवेश निषेध"')
     try:
-        for record in _records(texts, scheme, n_best):
+        for record in records(_lines(texts), scheme, n_best):
             if as_json:
                 print(json.dumps(record, ensure_ascii=False))
                 continue
@@ -55,14 +55,14 @@ def translate_command(
         raise typer.Exit(2) from None
 
 
-def _records(texts: list[str], scheme: Scheme, n_best: int) -> Iterator[dict[str, Any]]:
+def records(texts: Iterable[str], scheme: Scheme, n_best: int) -> Iterator[dict[str, Any]]:
     """One JSON-ready dict a text, in order; imports the network library at the first."""
     from signboard.translation import to_iso15919
     from signboard.translation.translator import default_translator
     from signboard.translation.transliteration import WORD, romanizable
 
     translator = default_translator()
-    for text in _lines(texts):
+    for text in texts:
         translation = translator.translate(text)
         record = dataclasses.asdict(translation)
         del record["matched_line"], record["continues"]

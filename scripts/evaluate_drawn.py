@@ -11,19 +11,14 @@ boards       boards of one, two and more columns: whether the words come out in 
 
 from __future__ import annotations
 
-import argparse
-import json
 import random
-import sys
-import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFilter, ImageFont
+from PIL import Image, ImageDraw, ImageFont
 
 LATIN = (
     "Roboto-latin-400", "Roboto-latin-700", "Lato-latin-700", "PTSerif-latin-400", "RobotoSlab-latin-700",

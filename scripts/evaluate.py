@@ -59,7 +59,9 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--min-confidence", type=float, help="end to end: leave out less confident words; default: the card's"
     )
-    parser.add_argument("--without", nargs="*", default=[], metavar="STEP", help="end to end: mending steps to leave out")
+    parser.add_argument(
+        "--without", nargs="*", default=[], metavar="STEP", help="end to end: mending steps to leave out"
+    )
     parser.add_argument("--limit", type=int, help="only the first photos or words of each set")
     parser.add_argument("--json", type=Path, help="write the figures here")
     parser.add_argument("--mistakes", type=Path, help="write every mistake here, one JSON object a line")

@@ -25,9 +25,22 @@ class Frames:
     @classmethod
     def of(cls, logits: Tensor) -> Frames:
         """From logits (N, T, C), on any device."""
-        values, classes = torch.softmax(logits.float(), dim=-1).topk(2, dim=-1)
-        (best, second), (p, q) = classes.cpu().numpy().transpose(2, 0, 1), values.cpu().numpy().transpose(2, 0, 1)
-        return cls(best, p, second, q)
+        return cls.unpacked(best_two(logits).cpu().numpy())
+
+    @classmethod
+    def unpacked(cls, two: NDArray[np.float32]) -> Frames:
+        """From what `best_two` makes, (4, N, T), on the processor."""
+        best, second, p, q = two
+        return cls(best.astype(np.int64), p, second.astype(np.int64), q)
+
+
+def best_two(logits: Tensor) -> Tensor:
+    """Logits (N, T, C) -> (4, N, T) float32: the likeliest class and the next one, and their probabilities.
+
+    One tensor, so that one copy takes it off the device; classes are small enough to be exact in float32.
+    """
+    values, classes = torch.softmax(logits.float(), dim=-1).topk(2, dim=-1)
+    return torch.cat([classes.float(), values], dim=-1).permute(2, 0, 1).contiguous()
 
 
 def greedy_decode(frames: Frames, charset: Charset) -> list[tuple[str, float]]:

@@ -299,7 +299,11 @@ def test_a_folder_is_read_in_order_each_photo_once_bad_ones_too(street: Path, tm
     assert [row["source"] for row in rows(output) if row["error"]] == [str(street / name) for name in BAD]
     assert [row["text"] for row in rows(output) if not row["error"]] == ["a", "b", "y", "z", "", "थाना"]
     lines = result.stderr.splitlines()
-    assert len(lines) == 5 and lines[-1].startswith("5 read, 1 empty, 4 failed, ") and lines[-1].endswith(" photos/s; 1 file that is no photo left out")
+    assert (
+        len(lines) == 5
+        and lines[-1].startswith("5 read, 1 empty, 4 failed, ")
+        and lines[-1].endswith(" photos/s; 1 file that is no photo left out")
+    )
 
 
 def test_text_of_several_photos_stands_under_their_names(tmp_path: Path) -> None:

@@ -141,17 +141,28 @@ def number(kind: str, rng: random.Random) -> str:
         text = f"{rng.randint(110001, 855999)}"
         return text if rng.random() < 0.6 else f"{text[:3]} {text[3:]}"
     if kind == "time":
+
         def hour(half: str) -> str:
             return f"{rng.randint(1, 12)}:{rng.choice(['00', '15', '30', '45'])}{half}"
+
         return rng.choice([hour(""), hour(" AM"), f"{hour(' AM')} - {hour(' PM')}", f"{hour('')} - {hour('')}"])
     if kind == "plate":
         state = rng.choice(["DL", "MH", "UP", "KA", "HR", "RJ"])
         letters = "".join(rng.choice("ABCDEFGHJKLMNPRSTUVWXYZ") for _ in range(2))
         return f"{state} {rng.randint(10, 99)} {letters} {rng.randint(1000, 9999)}"
     if kind == "date":
-        return rng.choice("/-.").join([f"{rng.randint(1, 28):02}", f"{rng.randint(1, 12):02}", str(rng.randint(1995, 2030))])
+        return rng.choice("/-.").join(
+            [f"{rng.randint(1, 28):02}", f"{rng.randint(1, 12):02}", str(rng.randint(1995, 2030))]
+        )
     if kind == "distance":
-        return rng.choice(["½ km", f"{rng.randint(1, 250)} km", f"{rng.randint(1, 20)}.{rng.randint(1, 9)} km", f"{50 * rng.randint(1, 18)} m"])
+        return rng.choice(
+            [
+                "½ km",
+                f"{rng.randint(1, 250)} km",
+                f"{rng.randint(1, 20)}.{rng.randint(1, 9)} km",
+                f"{50 * rng.randint(1, 18)} m",
+            ]
+        )
     raise ValueError(kind)
 
 

@@ -176,17 +176,14 @@ def _from_bytes(data: bytes, name: str, max_pixels: int, decode_side: int | None
         label += f", page {page}"
     kind = kind_of(data[:HEAD])
     formats = _formats(data, name, label)
-    frame = 0
+    pages = tiff_pages(io.BytesIO(data)) if kind == "TIFF" else [0]
+    if page is not None and not 1 <= page <= len(pages):
+        has = "one" if len(pages) == 1 else str(len(pages))
+        raise PhotoError(f"{_label(name)}: there is no page {page}, the file has {has}")
+    frame = pages[(page or 1) - 1]
     warnings: tuple[str, ...] = ()
-    if kind == "TIFF":
-        pages = tiff_pages(io.BytesIO(data))
-        if page is not None and not 1 <= page <= len(pages):
-            raise PhotoError(f"{_label(name)}: there is no page {page}, the file has {len(pages)}")
-        frame = pages[(page or 1) - 1]
-        if page is None and len(pages) > 1:
-            warnings = (f"only the first page was read: the file has {len(pages)}",)
-    elif page is not None and page != 1:
-        raise PhotoError(f"{_label(name)}: there is no page {page}, the file has one")
+    if page is None and len(pages) > 1:
+        warnings = (f"only the first page was read: the file has {len(pages)}",)
     try:
         photo = _decode(data, formats, frame, label, max_pixels, decode_side)
     except _UndecodableError as error:

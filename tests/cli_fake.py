@@ -16,7 +16,7 @@ from signboard.reading import Reading, Word
 
 
 class FakeReader:
-    """Opens photos for real and "reads" their names: "wall" holds no text, "doubt" is unsure.
+    """Opens photos for real and "reads" their names: "wall" holds no text, "doubt" is unsure, "bug" is a fault.
 
     With SIGNBOARD_FAKE_HOLD it waits before the photo of that number until the file SIGNBOARD_FAKE_GATE is there, so
     that a test can do things in the middle of a run without guessing at times.
@@ -33,14 +33,17 @@ class FakeReader:
         self, photos: Iterable[Any], *, batch_size: int | str = "auto", workers: int | None = None
     ) -> Iterator[Reading]:
         hold = int(os.environ.get("SIGNBOARD_FAKE_HOLD", "-1"))
-        for number, path in enumerate(photos):
+        for number, source in enumerate(photos):
+            path = os.fspath(source)
             while number == hold and not Path(os.environ["SIGNBOARD_FAKE_GATE"]).exists():
                 time.sleep(0.01)
             try:
-                photo = load_photo(path)
+                photo = load_photo(source)
             except PhotoError as error:
                 yield Reading(path, 0, 0, error=str(error))
                 continue
+            if "bug" in path:
+                raise ZeroDivisionError("by a\nbug")
             confidence = 0.3 if "doubt" in path else 0.9
             words = []
             if "wall" not in path and confidence >= self.least:
@@ -49,7 +52,7 @@ class FakeReader:
                 words = [
                     Word(Path(path).stem, tuple((float(x), float(y)) for x, y in polygon), confidence, 0.9, "latin")
                 ]
-            warnings = ("text may be too small",) if "small" in path else ()
+            warnings = (*photo.warnings, "text may be too small") if "small" in path else photo.warnings
             yield Reading(path, photo.width, photo.height, arrange(words), warnings=warnings, metadata=photo.metadata)
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 import os
+import random
+import re
 import signal
 import subprocess
 import sys
@@ -17,6 +20,7 @@ import cli_fake
 import numpy as np
 import pytest
 from PIL import ExifTags, Image
+from scripts_of import script
 from test_photo import header_of_png
 from typer.testing import CliRunner
 
@@ -27,6 +31,8 @@ from signboard.commands.progress import Progress, duration, speed
 from signboard.errors import WeightsError
 from signboard.output import jsonl
 
+fuzz = script("fuzz_photos")
+resuming = script("fuzz_resume")
 FAKE = [sys.executable, str(Path(cli_fake.__file__))]
 
 
@@ -299,7 +305,11 @@ def test_a_folder_is_read_in_order_each_photo_once_bad_ones_too(street: Path, tm
     assert [row["source"] for row in rows(output) if row["error"]] == [str(street / name) for name in BAD]
     assert [row["text"] for row in rows(output) if not row["error"]] == ["a", "b", "y", "z", "", "थाना"]
     lines = result.stderr.splitlines()
-    assert len(lines) == 5 and lines[-1].startswith("5 read, 1 empty, 4 failed, ") and lines[-1].endswith(" photos/s; 1 file that is no photo left out")
+    assert (
+        len(lines) == 5
+        and lines[-1].startswith("5 read, 1 empty, 4 failed, ")
+        and lines[-1].endswith(" photos/s; 1 file that is no photo left out")
+    )
 
 
 def test_text_of_several_photos_stands_under_their_names(tmp_path: Path) -> None:
@@ -327,6 +337,136 @@ def test_a_file_whose_name_looks_like_a_pattern_is_a_file(tmp_path: Path) -> Non
     path = photo(tmp_path / "a[1]*.jpg")
     photo(tmp_path / "a1.jpg")
     assert [item.path for item in find_photos([str(path)])] == [str(path)]
+
+
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\0"])
+def test_lists_of_every_kind(mark: bytes, end: bytes, street: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(street)
+    names = ["b.jpg", "थाना.tiff", "sub/z.JPG"]
+    result = call("run", "-", "--json", stdin=mark + end.join(name.encode() for name in names) + end)
+    assert result.exit_code == 0 and [json.loads(line)["source"] for line in result.stdout.splitlines()] == names
+
+
+@pytest.mark.parametrize("coding", ["utf-16-le", "utf-16-be"])
+def test_lists_by_powershell(coding: str, street: Path) -> None:
+    text = f"\ufeff{street / 'b.jpg'}\r\n{street / 'थाना.tiff'}\r\n"
+    result = call("run", "-", "--json", stdin=text.encode(coding))
+    assert result.exit_code == 0 and result.stdout.count("\n") == 2
+
+
+def test_a_name_with_a_newline_goes_through_a_list_of_null_bytes(street: Path) -> None:
+    path = photo(street / "two\nlines.jpg")
+    result = call("run", "-", "--json", stdin=os.fsencode(path) + b"\0")
+    assert json.loads(result.stdout)["source"] == str(path)
+
+
+# What a folder holds --------------------------------------------------------------------------------------------------
+
+
+def test_pictures_of_a_folder_are_known_by_their_first_bytes(tmp_path: Path) -> None:
+    folder = tmp_path / "photos"
+    for name, data in fuzz.seeds().items():
+        path = folder / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(data)
+    expected = len(fuzz.seeds()) + 2  # a TIFF has three pages
+    for name in ("IMG_0001", "scan.JPG.download", "a.jfif", "b.jpe", "c.image", "photo.2024-03-09"):
+        photo(folder / name, format="JPEG")
+        expected += 1
+    photo(folder / "d.dat", format="PNG")
+    for name, data in {
+        "notes.txt": b"not a photo", "a.pdf": b"%PDF-1.4", "empty": b"", "film.mp4": b"\0\0\0\x18ftypisom",
+        "BM": b"BM.", "raw.nef": fuzz.seeds()["plain.tif"], "raw.DNG": fuzz.seeds()["plain.tif"],
+    }.items():  # fmt: skip
+        (folder / name).write_bytes(data)
+    (folder / ".hidden").write_bytes(b"x")
+    os.mkfifo(folder / "pipe")  # is not opened, else this would hang
+    output = folder / "signs.jsonl"
+    for extra in ([], ["--resume"]):
+        result = call("run", folder, "--output", output, "--html", folder / "report.html", *extra)
+        assert result.exit_code == 0 and result.stderr.endswith("; 8 files that are no photos left out\n"), (
+            result.stderr
+        )
+    assert len(rows(output)) == expected + 1 and all(row["error"] is None for row in rows(output))
+    for name in (path.name for path in folder.iterdir()):
+        if name not in {"raw.nef", "raw.DNG", "pipe"} and (folder / name).stat().st_size > 20:
+            assert any(source.endswith(f"/{name}") for source in sources(output)) or "signs" in name or "rep" in name
+
+
+def test_a_folder_without_pictures_says_what_it_holds(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("a")
+    result = call("run", tmp_path)
+    assert result.exit_code == 2 and result.stderr.endswith("1 file that is no photo left out\n")
+    assert "nothing to read" in result.stderr
+
+
+# Pages ----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def scans(tmp_path: Path) -> Path:
+    """A TIFF of three pages, one of one, and a JPEG."""
+    folder = tmp_path / "scans"
+    folder.mkdir()
+    first, *others = [Image.new("RGB", (40 + number, 30), (90, 120, 150)) for number in range(3)]
+    first.save(folder / "three.tif", save_all=True, append_images=others)
+    first.save(folder / "one.tiff")
+    first.save(folder / "photo.jpg")
+    return folder
+
+
+def test_every_page_of_a_tiff_is_a_row(scans: Path, tmp_path: Path) -> None:
+    output = tmp_path / "a.jsonl"
+    result = call("run", scans, "--output", output, "--annotate", tmp_path / "drawn", "--html", tmp_path / "a.html")
+    assert result.exit_code == 0 and "5 read, 0 empty, 0 failed" in result.stderr
+    found = [(Path(row["source"]).name, row["page"], row["width"]) for row in rows(output)]
+    assert found == [
+        ("one.tiff", 1, 40), ("photo.jpg", 1, 40), ("three.tif", 1, 40), ("three.tif", 2, 41), ("three.tif", 3, 42)
+    ]  # fmt: skip
+    assert not any(row["warnings"] for row in rows(output))
+    assert sorted(path.name for path in (tmp_path / "drawn").iterdir()) == [
+        "one.jpg", "photo.jpg", "three-page1.jpg", "three-page2.jpg", "three-page3.jpg"
+    ]  # fmt: skip
+    assert [Image.open(tmp_path / "drawn" / f"three-page{n}.jpg").width for n in (1, 2, 3)] == [40, 41, 42]
+    assert "three.tif, page 3</h2>" in (tmp_path / "a.html").read_text(encoding="utf-8")
+    back = [(reading.source, reading.page) for reading in jsonl.read_jsonl(output)]
+    assert back[-1] == (str(scans / "three.tif"), 3)
+    assert f"== {scans / 'three.tif'}, page 2 ==" in call("convert", output).stdout
+    assert call("run", scans / "three.tif", "--annotate", tmp_path / "x.jpg").exit_code == 2
+
+
+def test_one_page_of_a_tiff(scans: Path) -> None:
+    result = call("run", scans / "three.tif", "--page", "2", "--json")
+    assert result.exit_code == 0
+    assert [(json.loads(line)["page"], json.loads(line)["width"]) for line in result.stdout.splitlines()] == [(2, 41)]
+    result = call("run", scans / "three.tif", scans / "photo.jpg", "--page", "4", "--json")
+    assert result.exit_code == 1 and "three.tif: there is no page 4, the file has 3" in result.stderr
+    assert "photo.jpg: there is no page 4, the file has one" in result.stderr
+    assert [json.loads(line)["page"] for line in result.stdout.splitlines()] == [4, 4]
+    assert call("run", scans, "--page", "0").exit_code == 2
+
+
+def test_a_damaged_page_is_that_pages_error(scans: Path, tmp_path: Path) -> None:
+    path = scans / "three.tif"
+    image = Image.open(path)
+    image.seek(1)
+    offset = image.tag_v2[273][0]  # where its pixels begin
+    data = path.read_bytes()
+    path.write_bytes(data[:offset] + data[offset:].replace(bytes([90, 120, 150]), b"", 1))
+    small = tmp_path / "cut.tif"
+    small.write_bytes(path.read_bytes()[:-900])
+    output = tmp_path / "a.jsonl"
+    assert call("run", small, "--output", output).exit_code in (0, 1)
+    assert len(rows(output)) >= 1
+
+
+def test_frames_of_an_animation_are_told(tmp_path: Path) -> None:
+    frames = [Image.new("RGB", (40, 30), (90 * number, 120, 150)) for number in range(3)]
+    path = tmp_path / "moving.gif"
+    frames[0].save(path, save_all=True, append_images=frames[1:])
+    result = call("run", path)
+    assert result.stderr == f"signboard: {path}: only the first frame was read: the animation has 3\n"
 
 
 def test_links_in_circles_and_to_other_folders(street: Path) -> None:
@@ -472,6 +612,282 @@ def test_resume_of_rows_and_report_together(street: Path, tmp_path: Path) -> Non
     assert (output.read_bytes(), report.read_bytes()) == whole
 
 
+def every_output(folder: Path) -> dict[str, list[str | Path]]:
+    """The options of a run into each format."""
+    folder.mkdir(exist_ok=True)
+    files: dict[str, list[str | Path]] = {
+        name: ["--output", folder / f"out.{name}"] for name in ("jsonl", "csv", "txt", "hocr", "geojson", "parquet")
+    }
+    return files | {
+        "alto": ["--output", folder / "out", "--format", "alto"],
+        "html": ["--html", folder / "out.html", "--output", os.devnull, "--format", "jsonl"],
+    }
+
+
+FORMATS = ("jsonl", "csv", "txt", "hocr", "geojson", "parquet", "alto")
+
+
+def in_output(folder: Path, name: str) -> list[str]:
+    """The names of the photos in a format's output, read with the format's own tools."""
+    from signboard.output import formats
+
+    path = folder / f"out.{name}"
+    if name == "parquet":
+        parquet = pytest.importorskip("pyarrow.parquet", reason="the extra parquet is not installed")
+        return [Path(source).name for source in parquet.read_table(path)["source"].to_pylist()]
+    files = sorted((folder / "out").rglob("*.xml")) if name == "alto" else [path]
+    form = formats.FORMATS["alto" if name == "alto" else formats.by_suffix(path) or ""]
+    found = []
+    for file in files:
+        with file.open("rb") as stream:
+            stream.seek(len(form.head().encode()))
+            assert form.pieces is not None
+            found += [Path(piece.source).name for piece in form.pieces(stream, str(file))]
+    return found
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_resume_knows_a_photo_whichever_way_it_was_named(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "photos"
+    for letter in "abc":
+        photo(folder / f"{letter}.jpg")
+    photo(folder / "wall.jpg")
+    (tmp_path / "link").symlink_to(folder)
+    monkeypatch.chdir(folder)
+    options = every_output(tmp_path / "target")[name]
+    assert call("run", "a.jpg", "wall.jpg", *options).exit_code == 0
+    for more in (["./a.jpg", "wall.jpg"], [folder / "a.jpg", "b.jpg"], ["../photos/a.jpg", "../link/b.jpg"], ["."],
+                 [tmp_path / "link"]):  # fmt: skip
+        assert call("run", *more, *options, "--resume").exit_code == 0
+    assert sorted(in_output(tmp_path / "target", name)) == ["a.jpg", "b.jpg", "c.jpg", "wall.jpg"]
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_resume_reads_photos_of_the_same_name_in_another_folder(name: str, tmp_path: Path) -> None:
+    """Two cameras, two memory cards: DSC0001.jpg is on both."""
+    for card in ("A", "B"):
+        photo(tmp_path / card / "DSC0001.jpg")
+        photo(tmp_path / card / "DSC0002.jpg")
+    options = every_output(tmp_path / "target")[name]
+    assert call("run", tmp_path / "A", *options).exit_code == 0
+    for _ in range(2):
+        assert call("run", tmp_path / "B", *options, "--resume").exit_code == 0
+    assert sorted(in_output(tmp_path / "target", name)) == ["DSC0001.jpg"] * 2 + ["DSC0002.jpg"] * 2
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_resume_after_a_photo_of_like_name_was_added(name: str, tmp_path: Path) -> None:
+    photo(tmp_path / "photos" / "gate.png")
+    options = every_output(tmp_path / "target")[name]
+    call("run", tmp_path / "photos", *options)
+    photo(tmp_path / "photos" / "gate.jpg")  # comes before the other one
+    result = call("run", tmp_path / "photos", *options, "--resume")
+    assert "1 read, 0 empty, 0 failed" in result.stderr and "1 were there" in result.stderr
+    assert sorted(in_output(tmp_path / "target", name)) == ["gate.jpg", "gate.png"]
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_photos_that_failed_are_named_and_read_again_when_asked(name: str, tmp_path: Path) -> None:
+    folder = tmp_path / "photos"
+    for letter in "ac":
+        photo(folder / f"{letter}.jpg")
+    for letter in "bde":
+        (folder / f"{letter}.jpg").write_bytes(b"half a photo")
+    options = every_output(tmp_path / "target")[name]
+    assert call("run", folder, *options).exit_code == 1
+    photo(folder / "b.jpg")
+    photo(folder / "d.jpg")
+    photo(folder / "f.jpg")
+    result = call("run", folder, *options, "--resume")
+    assert result.exit_code == 0 and "1 read, 0 empty, 0 failed" in result.stderr
+    assert "3 photos failed in an earlier run" in result.stderr and "--retry-failed" in result.stderr
+    assert all(str(folder / f"{letter}.jpg") in result.stderr for letter in "bde")
+    result = call("run", folder, *options, "--retry-failed")
+    assert result.exit_code == 1 and "2 read, 0 empty, 1 failed" in result.stderr and "3 were there" in result.stderr
+    assert sorted(in_output(tmp_path / "target", name)) == [f"{letter}.jpg" for letter in "abcdef"]
+    (folder / "e.jpg").unlink()  # what is gone need not be named again
+    result = call("run", folder, *options, "--resume")
+    assert "--retry-failed" not in result.stderr
+    assert not [path for path in (tmp_path / "target").rglob("*") if path.suffix in {".part", ".new"}]
+
+
+def test_failed_photos_of_a_report_are_read_again(tmp_path: Path) -> None:
+    photo(tmp_path / "photos" / "a.jpg")
+    (tmp_path / "photos" / "b.jpg").write_bytes(b"half a photo")
+    options = ["--html", tmp_path / "a.html", "--output", tmp_path / "a.jsonl"]
+    assert call("run", tmp_path / "photos", *options).exit_code == 1
+    photo(tmp_path / "photos" / "b.jpg")
+    assert call("run", tmp_path / "photos", *options, "--retry-failed").exit_code == 0
+    page = (tmp_path / "a.html").read_text(encoding="utf-8")
+    assert page.count("<article") == 2 and 'data-state="failed"' not in page and page.endswith("</html>\n")
+
+
+def test_ids_of_hocr_stay_unique_when_photos_are_read_again(tmp_path: Path) -> None:
+    for letter in "acd":
+        photo(tmp_path / "photos" / f"{letter}.jpg")
+    (tmp_path / "photos" / "b.jpg").write_bytes(b"half a photo")
+    options = ["--output", tmp_path / "a.hocr"]
+    call("run", tmp_path / "photos", *options)
+    for letter in "be":
+        photo(tmp_path / "photos" / f"{letter}.jpg")
+        call("run", tmp_path / "photos", *options, "--retry-failed")
+    identifiers = re.findall(r'id="(\w+)"', (tmp_path / "a.hocr").read_text(encoding="utf-8"))
+    assert len(identifiers) == len(set(identifiers)) and sum(name.startswith("page") for name in identifiers) == 5
+
+
+def test_alto_of_other_programs_and_photos_is_never_replaced(tmp_path: Path) -> None:
+    photo(tmp_path / "photos" / "a.jpg")
+    folder = tmp_path / "alto"
+    folder.mkdir()
+    (folder / "a.xml").write_text("<alto>another program's</alto>")
+    assert call("run", tmp_path / "photos", "--output", folder, "--format", "alto", "--resume").exit_code == 0
+    assert (folder / "a.xml").read_text() == "<alto>another program's</alto>" and (folder / "a~2.xml").exists()
+    one = tmp_path / "one.xml"
+    other = photo(tmp_path / "b.jpg")
+    call("run", other, "--output", one)
+    before = one.read_bytes()
+    result = call("run", tmp_path / "photos" / "a.jpg", "--output", one, "--resume")
+    assert result.exit_code == 2 and "is of another photo" in result.stderr and one.read_bytes() == before
+    assert "1 were there already" in call("run", other, "--output", one, "--resume").stderr
+
+
+def test_parquet_of_a_killed_run_is_not_dropped_unasked(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow", reason="the extra parquet is not installed")
+    for letter in "ab":
+        photo(tmp_path / "photos" / f"{letter}.jpg")
+    output = tmp_path / "out.parquet"
+    rows_before = tmp_path / "out.parquet.part"
+    call("run", tmp_path / "photos" / "a.jpg", "--output", tmp_path / "a.jsonl")
+    rows_before.write_bytes((tmp_path / "a.jsonl").read_bytes() + b'{"schema":"sign')
+    result = call("run", tmp_path / "photos", "--output", output)
+    assert result.exit_code == 2 and "rows of an interrupted run" in result.stderr and rows_before.exists()
+    result = call("run", tmp_path / "photos", "--output", output, "--resume")
+    assert result.exit_code == 0 and "1 were there already" in result.stderr and not rows_before.exists()
+    assert in_output(tmp_path, "parquet") == ["a.jpg", "b.jpg"]
+    # Killed between the new file and the removal of the rows that went into it.
+    rows_before.write_bytes((tmp_path / "a.jsonl").read_bytes())
+    photo(tmp_path / "photos" / "c.jpg")
+    assert call("run", tmp_path / "photos", "--output", output, "--resume").exit_code == 0
+    assert in_output(tmp_path, "parquet") == ["a.jpg", "b.jpg", "c.jpg"]
+    other = tmp_path / "other.parquet"
+    other.write_bytes(b"PAR1 of another kind")
+    result = call("run", tmp_path / "photos", "--output", other, "--resume")
+    assert result.exit_code == 2 and "cannot go on" in result.stderr
+
+
+def test_pictures_are_replaced_only_when_asked(tmp_path: Path) -> None:
+    path = photo(tmp_path / "photos" / "a.jpg", (200, 150))
+    drawn = tmp_path / "drawn.png"
+    drawn.write_bytes(b"a person's own picture")
+    result = call("run", path, "--annotate", drawn)
+    assert result.exit_code == 2 and "already there; --overwrite" in result.stderr and not cli_fake.FakeReader.made
+    assert drawn.read_bytes() == b"a person's own picture"
+    folder = tmp_path / "drawn"
+    folder.mkdir()
+    (folder / "a.jpg").write_bytes(b"mine")
+    assert call("run", tmp_path / "photos", "--annotate", folder).exit_code == 2
+    assert call("run", path, "--annotate", drawn, "--overwrite").exit_code == 0
+    assert Image.open(drawn).size == (200, 150)
+    # A resumed run leaves what is there, and knows its own picture again.
+    rows_path = tmp_path / "a.jsonl"
+    for _ in range(2):
+        rows_path.unlink(missing_ok=True)
+        assert call("run", path, "--annotate", folder, "--output", rows_path, "--resume").exit_code == 0
+    assert sorted(file.name for file in folder.iterdir()) == ["a.jpg", "a~2.jpg"]
+    assert (folder / "a.jpg").read_bytes() == b"mine" and Image.open(folder / "a~2.jpg").size == (200, 150)
+
+
+def test_pictures_that_are_missing_are_drawn_by_a_resumed_run(tmp_path: Path) -> None:
+    photo(tmp_path / "photos" / "a.jpg")
+    (tmp_path / "photos" / "b.jpg").write_bytes(b"half a photo")
+    output, folder = tmp_path / "a.jsonl", tmp_path / "drawn"
+    call("run", tmp_path / "photos", "--output", output)
+    call("run", tmp_path / "photos", "--output", output, "--annotate", folder, "--resume")
+    assert (folder / "a.jpg").exists() and len(rows(output)) == 2
+
+
+def test_a_picture_that_cannot_be_drawn_costs_nothing_else(tmp_path: Path) -> None:
+    photo(tmp_path / "photos" / "long.png", (17_000, 20))  # WebP ends at 16,383 pixels
+    photo(tmp_path / "photos" / "next.jpg")
+    output, drawn = tmp_path / "a.jsonl", tmp_path / "x.webp"
+    result = call("run", tmp_path / "photos" / "long.png", "--output", output, "--annotate", drawn)
+    assert result.exit_code == 1 and result.stderr.count("\n") == 2 and "long.png: not annotated, " in result.stderr
+    assert [row["error"] for row in rows(output)] == [None] and not drawn.exists()
+
+
+@pytest.mark.parametrize("command", ["run", "convert"])
+def test_a_dash_is_standard_output(command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = photo(tmp_path / "stop.jpg")
+    call("run", path, "--output", "a.jsonl")
+    source = path if command == "run" else "a.jsonl"
+    for options in (["-o", "-"], ["--output", "-"]):
+        assert call(command, source, *options).stdout == "stop\n"
+        assert "stop" in call(command, source, *options, "--format", "csv").stdout
+    assert not (tmp_path / "-").exists()
+    assert call("run", path, "-o", "-", "--resume").exit_code == 2
+    for option in ("--annotate", "--html"):
+        result = call("run", path, option, "-")
+        assert result.exit_code == 2 and "must be a file" in result.stderr
+
+
+def test_csv_that_no_spreadsheet_takes_for_formulas(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    names = ["=1+1.jpg", "+91 98100.jpg", "-5.jpg", "@home.jpg", "'=2.jpg", "'plain.jpg", "plain.jpg"]
+    for name in names:
+        photo(tmp_path / name)
+    for _ in range(2):
+        call("run", "--output", "a.csv", "--csv-safe", "--resume", "--", *names)
+    with (tmp_path / "a.csv").open(encoding="utf-8", newline="") as file:
+        found = list(csv.DictReader(file))
+    assert [row["source"] for row in found] == [
+        "'=1+1.jpg", "'+91 98100.jpg", "'-5.jpg", "'@home.jpg", "''=2.jpg", "'plain.jpg", "plain.jpg"
+    ]  # fmt: skip
+    assert [row["text"] for row in found][:2] == ["'=1+1", "'+91 98100"]
+    assert not any(value[:1] in "=+-@" for row in found for value in row.values() if value)
+    call("run", "--output", "b.csv", "--", *names)
+    assert "\n=1+1.jpg," in (tmp_path / "b.csv").read_text()
+    call("run", "--output", "a.jsonl", "--", *names)
+    assert call("convert", "a.jsonl", "--output", "c.csv", "--csv-safe").exit_code == 0
+    assert (tmp_path / "c.csv").read_bytes() == (tmp_path / "a.csv").read_bytes()
+    assert call("run", "plain.jpg", "--csv-safe").exit_code == 2
+    assert call("convert", "a.jsonl", "--csv-safe").exit_code == 2
+
+
+def test_a_fault_of_the_program_loses_nothing_and_is_one_line(tmp_path: Path) -> None:
+    for name in ("a", "bug", "c"):
+        photo(tmp_path / "photos" / f"{name}.jpg")
+    output = tmp_path / "a.jsonl"
+    result = call("run", tmp_path / "photos", "--output", output)
+    assert result.exit_code == 1 and result.stderr.count("\n") == 1
+    assert "failed after 1 photos" in result.stderr and "ZeroDivisionError: by a bug" in result.stderr
+    assert "--debug" in result.stderr and [Path(source).name for source in sources(output)] == ["a.jpg"]
+    command = [*FAKE, "run", str(tmp_path / "photos"), "--output", str(output), "--resume", "--debug"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=180, check=False)
+    assert done.returncode == 1 and "cli_fake.py" in done.stderr and "Traceback" in done.stderr
+
+
+def test_debug_says_where_a_photo_failed(tmp_path: Path) -> None:
+    path = tmp_path / "half.png"
+    path.write_bytes(fuzz.seeds()["rgb.png"][:-60])
+    assert call("run", path).stderr.count("\n") == 1
+    command = [*FAKE, "run", str(path), "--debug"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=180, check=False)
+    assert done.returncode == 1 and "Traceback" in done.stderr and "photo.py" in done.stderr
+    assert done.stderr.splitlines()[-1].startswith("signboard: ")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no kill -9 here")
+@pytest.mark.parametrize("name", resuming.FORMATS)
+def test_killed_and_resumed_every_photo_is_there_once(name: str, tmp_path: Path) -> None:
+    """A kill at a random moment; scripts/fuzz_resume.py does many."""
+    if name == "parquet":
+        pytest.importorskip("pyarrow", reason="the extra parquet is not installed")
+    resuming.killed_and_resumed(name, tmp_path, count=24, kills=1, rng=random.Random(name))
+
+
 class Run:
     """A run in a process of its own that waits before photo number `hold` until it is told to go on."""
 
@@ -593,6 +1009,12 @@ def test_whoever_reads_the_output_may_go_away(many: Path, tmp_path: Path) -> Non
 
 
 # Start-up and progress ------------------------------------------------------------------------------------------------
+
+
+def test_python_m_signboard(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "signboard", "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=180, check=False)
+    assert done.returncode == 0 and "Usage: signboard [OPTIONS] COMMAND" in done.stdout
 
 
 def test_help_imports_no_network_library() -> None:

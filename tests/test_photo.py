@@ -13,10 +13,13 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image
 from PIL.TiffImagePlugin import IFDRational
+from scripts_of import script
 
 from signboard.commands.inputs import SUFFIXES
 from signboard.errors import PhotoError
-from signboard.photo import HEIC_HELP, MAX_PIXELS, load_photo, printable
+from signboard.photo import HEIC_HELP, MAX_PIXELS, Page, load_photo, printable
+
+fuzz = script("fuzz_photos")
 
 RED, GREEN, BLUE, GREY = (200, 30, 20), (20, 180, 40), (10, 30, 210), (128, 128, 128)
 
@@ -71,20 +74,22 @@ def test_formats_and_sources_agree(kind: str, options: dict[str, Any], tmp_path:
     assert photos[0].source == str(path) and photos[2].source == ""
 
 
+# What the camera stores so that the upright picture is `quarters()`.
+STORED = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_90,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_270,
+}
+
+
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("how", ["path", "bytes", "pillow"])
 def test_every_exif_orientation_comes_out_upright(orientation: int, how: str, tmp_path: Path) -> None:
-    # What the camera stores so that the upright picture is `quarters()`.
-    store = {
-        2: Image.Transpose.FLIP_LEFT_RIGHT,
-        3: Image.Transpose.ROTATE_180,
-        4: Image.Transpose.FLIP_TOP_BOTTOM,
-        5: Image.Transpose.TRANSPOSE,
-        6: Image.Transpose.ROTATE_90,
-        7: Image.Transpose.TRANSVERSE,
-        8: Image.Transpose.ROTATE_270,
-    }
-    stored = quarters().transpose(store[orientation]) if orientation > 1 else quarters()
+    stored = quarters().transpose(STORED[orientation]) if orientation > 1 else quarters()
     exif = Image.Exif()
     exif[ExifTags.Base.Orientation] = orientation
     data = encoded(stored, "JPEG", quality=95, exif=exif)
@@ -129,13 +134,62 @@ def test_transparency_is_laid_on_white() -> None:
     assert centers(load_photo(rgba.convert("LA")).pixels)[0] == (255, 255, 255)
 
 
-def test_palette_with_alpha() -> None:
-    palette = quarters().quantize(8)
-    index = palette.getpixel((3, 3))
-    data = encoded(palette, "PNG", transparency=index)
-    found = centers(load_photo(data).pixels)
-    assert found[0] == (255, 255, 255)
-    assert near(found[1:], [GREEN, BLUE, GREY])
+def lettered(*inks: tuple[int, int, int]) -> Image.Image:
+    """Strokes of these colours on transparency."""
+    rgba = Image.new("RGBA", (120, 40), (0, 0, 0, 0))
+    for number in range(8):
+        rgba.paste((*inks[number % len(inks)], 255), (10 + 12 * number, 8, 15 + 12 * number, 32))
+    return rgba
+
+
+def binary_16_bit_grey() -> bytes:
+    """A PNG of 16-bit grey, white strokes, whose black is said to be transparent."""
+    values = np.asarray(lettered((255, 255, 255)).convert("L")).astype(np.uint16) * 257
+    return encoded(Image.fromarray(values), "PNG", transparency=0)
+
+
+WHITE_TEXT = {
+    "RGBA": lambda: encoded(lettered((255, 255, 255)), "PNG"),
+    "LA": lambda: encoded(lettered((255, 255, 255)).convert("LA"), "PNG"),
+    "PA": lambda: encoded(lettered((255, 255, 255)).convert("P").convert("PA"), "TIFF"),
+    "palette": lambda: encoded(lettered((255, 255, 255)).quantize(4), "PNG"),
+    "gif": lambda: encoded(lettered((255, 255, 255)), "GIF"),
+    "webp": lambda: encoded(lettered((255, 255, 255)), "WEBP", lossless=True),
+    "grey with a clear value": lambda: encoded(lettered((255, 255, 255)).convert("L"), "PNG", transparency=0),
+    "colours with a clear one": lambda: encoded(
+        lettered((255, 255, 255)).convert("RGB"), "PNG", transparency=(0, 0, 0)
+    ),
+    "16 bits": binary_16_bit_grey,
+}
+
+
+@pytest.mark.parametrize("kind", WHITE_TEXT)
+def test_white_text_on_transparency_can_be_read(kind: str) -> None:
+    pixels = load_photo(WHITE_TEXT[kind]()).pixels
+    assert (pixels[2, 2] == 0).all() and (pixels[20, 12] == 255).all()
+
+
+@pytest.mark.parametrize(
+    ("inks", "ground"),
+    [
+        ([(0, 0, 0)], 255),
+        ([(120, 20, 30)], 255),
+        ([(128, 128, 128)], 255),
+        ([(255, 255, 0)], 0),
+        ([(220, 220, 220)], 0),
+        ([(255, 255, 255), (0, 0, 0)], 128),
+    ],
+)
+def test_the_ground_is_what_the_text_stands_out_from(inks: list[tuple[int, int, int]], ground: int) -> None:
+    for source in (lettered(*inks), np.array(lettered(*inks)), encoded(lettered(*inks), "PNG")):
+        assert (load_photo(source).pixels[2, 2] == ground).all()
+
+
+def test_what_lies_inside_a_board_does_not_choose_the_ground() -> None:
+    board = Image.new("RGBA", (200, 100), (0, 0, 0, 0))
+    board.paste((10, 40, 90, 255), (20, 10, 180, 90))
+    board.paste((255, 255, 255, 255), (40, 30, 160, 70))
+    assert (load_photo(board).pixels[2, 2] == 255).all()
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "P", "YCbCr", "HSV", "LAB", "I", "F", "RGBX", "PA"])
@@ -148,10 +202,77 @@ def _mode(mode: str) -> Image.Image:
     return Image.new("LAB", (40, 24)) if mode == "LAB" else quarters().convert(mode)
 
 
-def test_gif_gives_its_first_frame() -> None:
+@pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG", "AVIF"])
+def test_an_animation_gives_its_first_frame_and_says_so(kind: str) -> None:
+    if kind not in Image.SAVE_ALL:
+        pytest.skip("this Pillow writes no such file")
     frames = [Image.new("RGB", (16, 16), color) for color in (RED, GREEN, BLUE)]
-    data = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])
-    assert near([tuple(map(int, load_photo(data).pixels[8, 8]))], [RED])
+    data = encoded(frames[0], kind, save_all=True, append_images=[frame.copy() for frame in frames[1:]])
+    photo = load_photo(data)
+    assert near([tuple(map(int, photo.pixels[8, 8]))], [RED])
+    assert photo.warnings == ("only the first frame was read: the animation has 3",)
+    assert load_photo(encoded(frames[1], kind)).warnings == ()
+
+
+def test_a_pair_of_pictures_is_its_first_one() -> None:
+    """MPO: what follows are previews, views from beside or brightness maps of the same photo."""
+    image = quarters(320, 192)
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 3
+    data = encoded(image.rotate(180), "MPO", save_all=True, append_images=[Image.new("RGB", (320, 192))], exif=exif)
+    for more in (b"", b"trailing bytes of a phone's own" * 50, data):
+        photo = load_photo(data + more)
+        assert near(centers(photo.pixels), [RED, GREEN, BLUE, GREY], 12) and photo.warnings == ()
+
+
+# Pages ----------------------------------------------------------------------------------------------------------------
+
+
+def pages(*colors: tuple[int, int, int], **options: Any) -> bytes:
+    first, *others = [Image.new("RGB", (40 + 8 * number, 24), color) for number, color in enumerate(colors)]
+    return encoded(first, "TIFF", save_all=True, append_images=others, **options)
+
+
+@pytest.mark.parametrize("compression", [None, "tiff_lzw", "jpeg"])
+def test_each_page_of_a_tiff(compression: str | None, tmp_path: Path) -> None:
+    path = tmp_path / "pages.tif"
+    path.write_bytes(pages(RED, GREEN, BLUE, compression=compression))
+    for number, color in enumerate((RED, GREEN, BLUE), start=1):
+        photo = load_photo(Page(str(path), number))
+        assert near([tuple(map(int, photo.pixels[8, 8]))], [color]) and photo.width == 32 + 8 * number
+        assert (photo.source, photo.page, photo.warnings) == (str(path), number, ())
+    first = load_photo(path)
+    assert first.width == 40 and first.page == 1
+    assert first.warnings == ("only the first page was read: the file has 3",)
+    with pytest.raises(PhotoError, match=r"pages\.tif: there is no page 4, the file has 3"):
+        load_photo(Page(str(path), 4))
+    path.write_bytes(pages(RED))
+    assert load_photo(Page(str(path), 1)).warnings == ()
+    with pytest.raises(PhotoError, match="there is no page 2, the file has one"):
+        load_photo(Page(str(path), 2))
+
+
+def test_a_damaged_page_is_named(tmp_path: Path) -> None:
+    data = bytearray(pages(RED, GREEN, compression="tiff_adobe_deflate"))
+    # The second page's pixels: deflate's own mark comes a second time.
+    second = data.rindex(b"\x78\x9c")
+    data[second : second + 12] = bytes(12)
+    path = tmp_path / "pages.tif"
+    path.write_bytes(data)
+    assert load_photo(Page(str(path), 1)).page == 1
+    with pytest.raises(PhotoError, match=r"pages\.tif, page 2: "):
+        load_photo(Page(str(path), 2))
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_turned_tiff_is_upright_with_its_right_size(orientation: int) -> None:
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    stored = quarters().transpose(STORED[orientation]) if orientation > 1 else quarters()
+    data = encoded(stored, "TIFF", exif=exif)
+    for source in (data, Image.open(io.BytesIO(data))):
+        photo = load_photo(source)
+        assert near(centers(photo.pixels), [RED, GREEN, BLUE, GREY]) and (photo.width, photo.height) == (40, 24)
 
 
 def test_arrays() -> None:
@@ -208,6 +329,49 @@ def test_bad_files_give_one_line_with_their_name(name: str, tmp_path: Path) -> N
         load_photo(path)
     message = str(caught.value)
     assert message.startswith(str(path)) and words in message and "\n" not in message
+
+
+@pytest.mark.parametrize("name", fuzz.seeds())
+def test_every_format_is_read_and_half_of_it_is_one_line(name: str, tmp_path: Path) -> None:
+    data = fuzz.seeds()[name]
+    path = tmp_path / name
+    path.write_bytes(data)
+    assert min(load_photo(path).pixels.shape[:2]) >= 32
+    # The last bytes may be metadata or marks of the end; of half a file there is not enough.
+    path.write_bytes(data[: len(data) // 3] if "animated" in name or name == "pair.mpo" else data[: len(data) // 2])
+    if name in {"icon.ico", "pages.tif"}:
+        return  # their first picture is whole in half of the file
+    with pytest.raises(PhotoError) as caught:
+        load_photo(path)
+    assert str(caught.value).startswith(f"{path}: ") and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        SyntaxError("not a file"), struct.error("unpack"), RuntimeError("decoder"), zlib.error("stream"), EOFError(),
+        OverflowError("too large"), AttributeError("no such"), KeyError(3), IndexError("range"), TypeError("none"),
+        ValueError("tile"), RecursionError("depth"), MemoryError(), AssertionError(), ZeroDivisionError("by zero"),
+        NotImplementedError("mode"), OSError(5, "Input/output error"), UnicodeDecodeError("ascii", b"x", 0, 1, "no"),
+        LookupError("encoding"), Image.DecompressionBombError("bomb"),
+    ],
+    ids=lambda error: type(error).__name__,
+)  # fmt: skip
+@pytest.mark.parametrize("where", ["open", "load", "convert"])
+def test_whatever_a_decoder_raises_is_this_photos_error(
+    error: Exception, where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise error
+
+    data = encoded(quarters().convert("CMYK"), "JPEG")
+    if where == "open":
+        monkeypatch.setattr(Image, "open", fail)
+    else:
+        monkeypatch.setattr("PIL.JpegImagePlugin.JpegImageFile." + where, fail)
+    with pytest.raises(PhotoError) as caught:
+        load_photo(data, name="street.jpg")
+    assert str(caught.value).startswith("street.jpg: ") and "\n" not in str(caught.value)
 
 
 def test_the_size_limit_is_checked_before_decoding(tmp_path: Path) -> None:
@@ -365,5 +529,142 @@ def test_broken_exif_costs_nothing_but_itself() -> None:
     assert photo.pixels.shape == (24, 40, 3) and "gps" not in photo.metadata
 
 
+def test_exif_of_a_gps_table_that_is_no_table_keeps_the_orientation() -> None:
+    """What is wrong with one part costs no other: a turned photo would be lost with its orientation."""
+    main = [(0x0112, 3, 1, struct.pack("<H", 6)), (0x0132, 2, 20, b"2024:03:09 11:37:08\0")]
+    for broken in (b"", b"\xff" * 4, b"Dec "):
+        block = fuzz.tiff_tables([main, [], []])
+        place = block.index(struct.pack("<HH", 0x8825, 4))
+        block = block[: place + 8] + broken.ljust(4, b"\0") + block[place + 12 :]
+        data = encoded(quarters().transpose(STORED[6]), "JPEG", quality=95)
+        segment = b"\xff\xe1" + struct.pack(">H", len(block) + 8) + b"Exif\0\0" + block
+        photo = load_photo(data[:2] + segment + data[2:])
+        assert near(centers(photo.pixels), [RED, GREEN, BLUE, GREY], 12)
+        assert photo.metadata == {"time": "2024-03-09T11:37:08"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "count", "value"),
+    [
+        (3, 1, struct.pack("<H", 6)), (4, 1, struct.pack("<I", 6)), (1, 1, b"\6"), (7, 1, b"\6"), (2, 2, b"6\0"),
+        (5, 1, struct.pack("<II", 6, 1)), (11, 1, struct.pack("<f", 6)), (12, 1, struct.pack("<d", 6)),
+        (3, 2, struct.pack("<HH", 6, 0)), (9, 1, struct.pack("<i", 6)), (7, 2, b"\6\0"),
+    ],
+)  # fmt: skip
+def test_an_orientation_of_any_type_turns_the_photo(kind: int, count: int, value: bytes) -> None:
+    block = fuzz.tiff_tables([[(0x0112, kind, count, value)], [], []])
+    data = encoded(quarters().transpose(STORED[6]), "JPEG", quality=95)
+    segment = b"\xff\xe1" + struct.pack(">H", len(block) + 8) + b"Exif\0\0" + block
+    photo = load_photo(data[:2] + segment + data[2:])
+    assert (photo.width, photo.height) == (40, 24) and near(centers(photo.pixels), [RED, GREEN, BLUE, GREY], 12)
+
+
+@pytest.mark.parametrize("value", [0, 9, 65535, (0, 0), b"", "x", -6])
+def test_an_orientation_that_makes_no_sense_is_none(value: Any) -> None:
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = value
+    image = quarters()
+    image.getexif()[ExifTags.Base.Orientation] = value
+    photo = load_photo(image)
+    assert (photo.width, photo.height) == (40, 24) and near(centers(photo.pixels), [RED, GREEN, BLUE, GREY])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {7: (4294967295.0, 0.0, 0.0)}, {7: (25.0, 0.0, 0.0)}, {7: (0.0, 61.0, 0.0)}, {7: 6.0}, {7: (6.0, 7.0)},
+        {7: (IFDRational(6, 0), 0.0, 0.0)}, {29: "2024:13:40"}, {29: 5}, {29: "2024-03-09"},
+    ],
+)  # fmt: skip
+def test_a_satellite_time_that_makes_no_sense_costs_no_position(change: dict[int, Any]) -> None:
+    gps = POSITION | {29: "2024:03:09", 7: (6.0, 7.0, 8.0)}
+    metadata = load_photo(with_exif(gps | change)).metadata
+    assert set(metadata) == {"gps"} and set(metadata["gps"]) == {"latitude", "longitude"}
+    assert load_photo(with_exif(gps | {7: (23.0, 59.0, 60.0)})).metadata["time"] == "2024-03-10T00:00:00Z"
+
+
+def test_a_position_of_zeros_is_none_unless_the_receiver_knew_it() -> None:
+    zeros: dict[int, Any] = {1: "N", 2: (0.0, 0.0, 0.0), 3: "E", 4: (0.0, 0.0, 0.0)}
+    nothing = ({}, {5: b"\0", 6: 0.0}, {9: "V"}, {8: "0"}, {11: 0.0}, {16: "T", 17: 0.0}, {29: "2024:03:09"})
+    for more in nothing:
+        assert "gps" not in load_photo(with_exif(zeros | more)).metadata, more
+    for more in ({9: "A"}, {8: "05"}, {11: 2.5}, {5: b"\0", 6: 12.0}):
+        assert load_photo(with_exif(zeros | more)).metadata["gps"]["latitude"] == 0, more
+    # On the equator or the meridian alone it is a place like others.
+    assert load_photo(with_exif(zeros | {4: (9.0, 27.0, 0.0)})).metadata["gps"]["longitude"] == 9.45
+
+
+def test_numbers_beyond_sense_are_left_out_of_a_position() -> None:
+    gps = POSITION | {5: b"\0", 6: IFDRational(4294967295, 1), 16: "T", 17: IFDRational(4294967295, 1)}
+    assert set(load_photo(with_exif(gps)).metadata["gps"]) == {"latitude", "longitude"}
+    for key in (2, 4):
+        for value in ((1.0, 61.0, 0.0), (1.0, 0.0, 75.0), (180.0, 59.0, 0.0)):
+            assert "gps" not in load_photo(with_exif(POSITION | {key: value})).metadata
+
+
+# What stands beside the pixels must not cost the photo --------------------------------------------------------------
+
+CASES = Path(__file__).parent / "cases"
+
+
+@pytest.mark.parametrize("path", sorted((CASES / "crash").iterdir()), ids=lambda path: path.name)
+def test_photos_that_ended_whole_runs(path: Path) -> None:
+    if path.suffix == ".avif":
+        with pytest.raises(PhotoError, match=r"damaged_planes\.avif: damaged image, "):
+            load_photo(path)
+        return
+    photo = load_photo(path)
+    assert photo.pixels.shape == (500, 900, 3)
+    assert ("gps" in photo.metadata) == path.name.startswith("gps") and "time" not in photo.metadata
+
+
+@pytest.mark.parametrize(
+    "path", sorted(p for p in (CASES / "lost").iterdir() if p.suffix in {".png", ".jpg"}), ids=lambda path: path.name
+)
+def test_photos_that_were_lost_to_what_does_not_matter(path: Path) -> None:
+    photo = load_photo(path)
+    assert photo.pixels.shape[1:] == (900, 3) and "gps" not in photo.metadata
+    assert (photo.pixels[2, 2] == (0 if "transparent" in path.name else (150, 140, 130))).all()
+
+
+def png_with(*chunks: bytes, at: int = 33) -> bytes:
+    data = encoded(quarters(), "PNG")
+    return data[:at] + b"".join(chunks) + data[at:]
+
+
+LARGE = 3_000_000  # bytes, unpacked; Pillow's own limit is about a million
+ODD_CHUNKS = {
+    "large text": fuzz._png_chunk(b"tEXt", b"Comment\0" + b"x" * LARGE),
+    "large packed text": fuzz._png_chunk(b"zTXt", b"Comment\0\0" + zlib.compress(b"x" * LARGE)),
+    "large international text": fuzz._png_chunk(b"iTXt", b"Comment\0\1\0\0\0" + zlib.compress(b"x" * LARGE)),
+    "large profile": fuzz._png_chunk(b"iCCP", b"icc\0\0" + zlib.compress(b"x" * LARGE)),
+    "text that cannot be unpacked": fuzz._png_chunk(b"zTXt", b"Comment\0\0rubbish"),
+    "bad crc of text": fuzz._png_chunk(b"tEXt", b"Comment\0hello", crc=1),
+    "bad crc of time": fuzz._png_chunk(b"tIME", bytes(7), crc=1),
+    "bad crc of an unknown chunk": fuzz._png_chunk(b"vpAg", b"ab", crc=1),
+    "gamma too short": fuzz._png_chunk(b"gAMA", b"\0"),
+    "resolution too short": fuzz._png_chunk(b"pHYs", b"\0"),
+    "colours too short": fuzz._png_chunk(b"cHRM", b"\0"),
+    "animation control too short": fuzz._png_chunk(b"acTL", b"\0"),
+}
+
+
+@pytest.mark.parametrize("name", ODD_CHUNKS)
+@pytest.mark.parametrize("behind", [False, True])
+def test_a_png_is_read_whatever_stands_beside_its_pixels(name: str, behind: bool) -> None:
+    data = png_with(ODD_CHUNKS[name], at=len(encoded(quarters(), "PNG")) - 12 if behind else 33)
+    assert near(centers(load_photo(data).pixels), [RED, GREEN, BLUE, GREY])
+
+
+def test_a_png_that_is_turned_and_has_a_bad_crc() -> None:
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    data = encoded(quarters().transpose(STORED[6]), "PNG", exif=exif)
+    for odd in (ODD_CHUNKS["bad crc of text"], ODD_CHUNKS["large packed text"]):
+        photo = load_photo(data[:33] + odd + data[33:])
+        assert (photo.width, photo.height) == (40, 24) and near(centers(photo.pixels), [RED, GREEN, BLUE, GREY])
+
+
 def test_file_endings_cover_the_formats() -> None:
-    assert {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".heic"} <= SUFFIXES
+    endings = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".heic", ".jfif", ".jpe", ".ppm"}
+    assert endings | {".pgm", ".pnm", ".tga", ".jp2"} <= SUFFIXES

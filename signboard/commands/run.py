@@ -399,6 +399,7 @@ def _read_all(
 ) -> int:
     """Reads and writes every item that is not written yet; the exit code. `note` ends the last line."""
     todo = [item for item in items if not outputs.has(item)]
+    failed_before = [item for item in items if outputs.failed_before(item)]
     counts = {"read": 0, "empty": 0, "failed": 0}
     warned = 0
     progress = Progress(len(todo), shown=not quiet and sys.stderr.isatty() and not outputs.to_terminal)
@@ -456,7 +457,7 @@ def _read_all(
         notes += f"; {there} were there already" if there else ""
         print(f"{summary}, {rate} photos/s{notes}{note}", file=sys.stderr)
     if not quiet:
-        _name_failures([item for item in items if outputs.failed_before(item)])
+        _name_failures(failed_before)
     return code or (1 if counts["failed"] else 0)
 
 

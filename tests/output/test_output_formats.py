@@ -34,7 +34,18 @@ def whole(form: TextFormat, readings: list[Reading], position: bool = False) -> 
 
 def test_json_lines_have_the_documented_fields() -> None:
     row = json.loads(jsonl.dumps(reading()))
-    assert list(row) == ["schema", "source", "page", "width", "height", "text", "signs", "error", "warnings", "metadata"]
+    assert list(row) == [
+        "schema",
+        "source",
+        "page",
+        "width",
+        "height",
+        "text",
+        "signs",
+        "error",
+        "warnings",
+        "metadata",
+    ]
     assert row["schema"] == "signboard/1"
     line = row["signs"][0]["lines"][0]
     assert list(line) == ["text", "polygon", "romanized", "translation", "words"]

@@ -257,3 +257,36 @@ def walls(seed: int, count: int) -> Iterator[Drawn]:
     for kind in WALLS:
         for i in range(count):
             yield Drawn(wall(kind, random.Random(f"{seed} {kind} {i}")), "", kind)
+
+
+# Boards and words ----------------------------------------------------------------------------------------------------
+
+BOARDS = (
+    ("POLICE STATION", "पुलिस थाना", "Sector 12"), ("CITY HOSPITAL", "शहर अस्पताल"), ("EXIT", "निकास"),
+    ("MAIN STREET",), ("Sharma Sweets", "शर्मा मिष्ठान"), ("NO PARKING",), ("Platform 4", "प्लेटफार्म ४"),
+    ("Ticket Counter", "टिकट खिड़की"), ("WELCOME TO AGRA", "आगरा में स्वागत है"), ("Books & Stationery",),
+    ("Delhi 45 km", "Jaipur 210 km"),
+)  # fmt: skip
+SINGLE = ("EXIT", "42", "STOP", "Hotel", "OPEN", "निकास", "MUSEUM", "Bakery", "दवाखाना", "24", "Library", "METRO")
+
+
+def boards_to_turn(fonts: Path, seed: int) -> Iterator[Drawn]:
+    """Each of `BOARDS`, upright."""
+    for i, lines in enumerate(BOARDS):
+        rng = random.Random(f"{seed} {i}")
+        faces = ("Mukta-devanagari-700", "NotoSansDevanagari-devanagari-700", "Laila-devanagari-500")
+        ink, ground = COLOURS[i % len(COLOURS)]
+        picture = card(Lettering(fonts, faces[i % 3], rng.choice([48, 60, 76])), lines, ink, ground, rng.randint(90, 160))
+        yield Drawn(picture, " ".join(lines), "board")
+
+
+def tight_words(fonts: Path) -> Iterator[Drawn]:
+    """Each of `SINGLE` in three typefaces, cut at its ink."""
+    for i, text in enumerate(SINGLE):
+        for k, name in enumerate(("NotoSansDevanagari-devanagari-700", "Mukta-devanagari-400", "Laila-devanagari-500")):
+            face = Lettering(fonts, name, (200, 80, 120)[k])
+            left, top, right, bottom = face.box(text)
+            ink, ground = COLOURS[(i + k) % len(COLOURS)]
+            picture = Image.new("RGB", (round(right - left), round(bottom - top)), ground)
+            face.write(picture, (-left, -top), text, ink)
+            yield Drawn(picture, text, f"{name} {text}")

@@ -11,6 +11,7 @@ from collections.abc import Collection
 from signboard.pipeline.mending.fragments import MergeFragments
 from signboard.pipeline.mending.lost_letters import RestoreLostLetters
 from signboard.pipeline.mending.numbers import JoinNumbers
+from signboard.pipeline.mending.orientation import DecideOrientation
 from signboard.pipeline.mending.repetition import RejectRepetition
 from signboard.pipeline.mending.step import Mending, MendingStep, mend_words
 from signboard.pipeline.mending.verification import RejectNonWords, Verifier
@@ -20,6 +21,7 @@ from signboard.recognition import Recognizer
 
 # Names, in the order in which the steps are taken, with what each puts right.
 STEPS = {
+    DecideOrientation.name: "the words of a photo decide together whether it is upside down",
     JoinNumbers.name: "pieces of numbers are put together, in one script, with their commas and dashes",
     MergeFragments.name: "words that were found in pieces are put together",
     RestoreLostLetters.name: "first and last letters that were cut off are looked for",
@@ -48,7 +50,11 @@ def mending_steps(
     """
     language, height = recognizer.language, recognizer.height
     is_word = language.is_word if language else lambda text: False
-    steps: list[MendingStep] = [JoinNumbers(height), MergeFragments(is_word, height)]
+    steps: list[MendingStep] = [
+        DecideOrientation(threshold, is_word, height),
+        JoinNumbers(height),
+        MergeFragments(is_word, height),
+    ]
     if language is not None:
         steps.append(RestoreLostLetters(language, height))
     steps.append(JoinVerticalText(threshold, height))

@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from signboard.geometry import ImageArray, rotate_polygon_start
+from signboard.geometry import ImageArray, rotate_polygon_start, text_size
 from signboard.pipeline.mending.step import Mending
 from signboard.pipeline.words import ReadWord, cut_out
 
@@ -19,6 +19,9 @@ _TURNED = 0.5
 _DOUBT = 0.75
 # So much surer must the words be the other way up, all together, to be turned.
 _MARGIN = 0.05
+# On photos that lie on their side: the share of words that run one way; boxes no longer than this times their width;
+# how much less sure what stands in those may be read along the others.
+_MOST, _SQUARE, _LESS = 0.6, 1.7, 0.6
 _UNKNOWN = 0.8  # what a text counts that is no known word
 
 
@@ -101,7 +104,37 @@ class DecideOrientation:
             words = list(words)
             for i, word in zip(which, first if up > down else second, strict=True):
                 words[i] = word
-        return words
+        return (yield from self._along_the_rest(picture, words))
+
+    def _along_the_rest(self, picture: ImageArray, words: list[ReadWord]) -> Mending:
+        """Words that run across those of a photo that lies on its side are read along them: 12 stands in a square."""
+        weights = dict.fromkeys((0, 90, 180, 270), 0.0)
+        for word in words:
+            weights[word.rotation] += weight_of(word.text) if word.score >= self.threshold else 0.0
+        way = max(weights, key=lambda way: (weights[way], -way))
+        across = [i for i, word in enumerate(words) if (word.rotation - way) % 180]
+        if way % 180 == 0 or not across or weights[way] < _MOST * sum(weights.values()):
+            return words
+        along = [_turned_to(words[i], way) for i in across]
+        result = list(words)
+        for i, word, reading in zip(
+            across, along, (yield [cut_out(picture, word.polygon, self.height) for word in along]), strict=True
+        ):
+            width, height = text_size(word.polygon)
+            square = max(width, height) < _SQUARE * min(width, height)
+            if reading.confidence >= words[i].confidence * (_LESS if square else 1.0):
+                result[i] = replace(word, text=reading.text, confidence=reading.confidence)
+        return result
+
+
+def main_rotation(words: Sequence[ReadWord]) -> int:
+    """The way that most of a photo's words run, by `ReadWord.rotation`; 0 where there are none."""
+    ways = [word.rotation for word in words]
+    return max((0, 180, 90, 270), key=lambda way: (ways.count(way), way == 0))
+
+
+def _turned_to(word: ReadWord, way: int) -> ReadWord:
+    return replace(word, polygon=rotate_polygon_start(word.polygon, (way - word.rotation) % 360), rotation=way)
 
 
 def _as_level(words: Sequence[ReadWord]) -> list[ReadWord]:
@@ -111,4 +144,4 @@ def _as_level(words: Sequence[ReadWord]) -> list[ReadWord]:
     return [replace(word, rotation=180 if word.rotation == rarer else 0) for word in words]
 
 
-__all__ = ["DecideOrientation", "in_doubt", "support", "turned", "weight_of"]
+__all__ = ["DecideOrientation", "in_doubt", "main_rotation", "support", "turned", "weight_of"]

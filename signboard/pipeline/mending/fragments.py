@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from signboard.geometry import FloatArray, ImageArray, text_quad, text_size
+from signboard.pipeline.mending.orientation import main_rotation
 from signboard.pipeline.mending.step import Mending
 from signboard.pipeline.words import ReadWord, cut_out
 from signboard.recognition.recognizer import CropReading
@@ -170,8 +171,9 @@ class MergeFragments:
     def mend(self, picture: ImageArray, words: list[ReadWord]) -> Mending:
         """See `MendingStep`. A merged word has the lower one of its pieces' detection scores."""
         readings: dict[bytes, CropReading] = {}  # of quads: pairs that stay apart come up in each round
+        way = main_rotation(words)
         for _ in range(_ROUNDS):
-            level = [word for word in words if word.rotation == 0 and len(word.polygon) == 4]
+            level = [word for word in words if word.rotation == way and len(word.polygon) == 4]
             pairs = merge_candidates([(word.text, word.polygon) for word in level], self.is_word)
             new = {pair.quad.tobytes(): pair.quad for pair in pairs if pair.quad.tobytes() not in readings}
             if new:
@@ -186,7 +188,7 @@ class MergeFragments:
                 if accepts_merge(reading.text, reading.confidence, before, behind, self.is_word, far=far):
                     gone |= {id(first), id(second)}
                     score = min(first.score, second.score)
-                    merged.append(ReadWord(reading.text, reading.confidence, quad, score=score))
+                    merged.append(ReadWord(reading.text, reading.confidence, quad, way, score))
             if not merged:
                 break
             words = [word for word in words if id(word) not in gone] + merged

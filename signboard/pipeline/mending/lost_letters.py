@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from signboard.geometry import FloatArray, ImageArray, grow_sides, text_size
 from signboard.pipeline.mending.fragments import letters_of
+from signboard.pipeline.mending.orientation import main_rotation
 from signboard.pipeline.mending.step import Mending
 from signboard.pipeline.words import UNSURE, ReadWord, cut_out
 from signboard.recognition.language import LanguageModel
@@ -42,8 +43,9 @@ class RestoreLostLetters:
     def mend(self, picture: ImageArray, words: list[ReadWord]) -> Mending:
         """See `MendingStep`."""
         jobs: list[tuple[int, bool]] = []  # (word, whether the letter may be missing before it)
+        way = main_rotation(words)
         for i, word in enumerate(words):
-            if word.rotation == 0 and len(word.polygon) == 4 and word.confidence >= UNSURE:
+            if word.rotation == way and len(word.polygon) == 4 and word.confidence >= UNSURE:
                 before, behind = self.language.lacks_letter(word.text)
                 jobs += [(i, first) for first, lacks in ((True, before), (False, behind)) if lacks]
         if not jobs:

@@ -1,0 +1,80 @@
+"""Photos that are one word: people crop before they read, and then nothing around the word shows where it is."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import numpy as np
+
+from signboard.geometry import FloatArray, ImageArray
+from signboard.pipeline.mending.step import Mending
+from signboard.pipeline.words import ReadWord
+from signboard.recognition.recognizer import CropReading, with_border
+
+# The largest word found must take so much of the picture's height; on ordinary photos it does not.
+_TALL = 0.45
+# Width over height of pictures that may be a word.
+_PROPORTIONS = (0.4, 25.0)
+_MOST_WORDS = 3  # found on the picture
+# How sure the reading of the whole must be: where nothing was found, where it says a single letter or digit, and where
+# no word that was found is large.
+_LEAST, _LEAST_SINGLE, _LEAST_LARGE = 0.5, 0.9, 0.95
+
+
+def may_be_one_word(height: int, width: int, words: list[ReadWord]) -> bool:
+    """Whether the picture may be a single word: nothing, or little more than one large word, was found on it."""
+    if not _PROPORTIONS[0] <= width / max(height, 1) <= _PROPORTIONS[1] or len(words) > _MOST_WORDS:
+        return False
+    return not words or _share(height, words) >= _TALL
+
+
+def _share(height: int, words: list[ReadWord]) -> float:
+    """What the tallest word takes of the picture's height."""
+    return max(float(np.ptp(word.polygon[:, 1])) for word in words) / max(height, 1)
+
+
+def takes_whole(reading: CropReading, words: list[ReadWord]) -> bool:
+    """Whether what the whole picture says is to be believed, and not the words found on it.
+
+    Args:
+        reading: of the whole picture, or of it with a border, the surer one.
+    """
+    letters = sum(unicodedata.category(c)[0] in "LN" for c in reading.text)
+    if letters == 0 or " " in reading.text:
+        return False
+    if not words:
+        return reading.confidence >= (_LEAST if letters > 1 else _LEAST_SINGLE)
+    return reading.confidence > min(word.confidence for word in words) and letters > 1
+
+
+class ReadWholePicture:
+    """A picture that may be one word is read as one, too, and the surer reading counts.
+
+    Args:
+        min_confidence: readings with less do not count.
+    """
+
+    name = "whole-picture"
+
+    def __init__(self, min_confidence: float) -> None:
+        self.min_confidence = min_confidence
+
+    def mend(self, picture: ImageArray, words: list[ReadWord]) -> Mending:
+        """See `MendingStep`. The word has the best detection score of those it stands for, 0 where none was found."""
+        height, width = picture.shape[:2]
+        if not may_be_one_word(height, width, words):
+            return words
+        reading = max((yield [picture, with_border(picture)]), key=lambda reading: reading.confidence)
+        if reading.confidence < self.min_confidence or not takes_whole(reading, words):
+            return words
+        if len(words) == 1 and words[0].text == reading.text:
+            return words
+        score = max((word.score for word in words), default=0.0)
+        return [ReadWord(reading.text, reading.confidence, _frame_of(height, width), score=score)]
+
+
+def _frame_of(height: int, width: int) -> FloatArray:
+    return np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
+
+
+__all__ = ["ReadWholePicture", "may_be_one_word", "takes_whole"]

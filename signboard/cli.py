@@ -50,7 +50,7 @@ def _mount(parent: typer.Typer) -> None:
 
     A module of several commands has an `app`; a module of one has a function `<name>_command`.
     """
-    for name in ("translate", "serve", "backbones", "explain"):
+    for name in ("translate", "serve", "merge", "backbones", "explain"):
         module_name = f"signboard.commands.{name}"
         if importlib.util.find_spec(module_name) is None:
             continue

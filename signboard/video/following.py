@@ -32,13 +32,19 @@ _DOUBTFUL = 0.6
 # Words found again elsewhere than expected: so many heights off at once, and so many more a second they were lost.
 _OFF, _OFF_A_SECOND = 1.0, 1.5
 _FARTHEST = 0.3  # of the picture's diagonal
+# What moves by itself (on a bus, or nearer than the rest) is looked for this many of its widths around, from one frame
+# to the next; once its speed is known it is expected further on.
+_OWN_MOTION = 1.25
 _HEIGHT_RATIO = 0.5  # between sightings of a word
+# Between their shapes, width over height: a smaller one is a piece of the word, or holds the word beside it, too.
+_SHAPE_RATIO = 0.65
+_STEADY = 2.0  # seconds
 # Fewer characters than this are no proof that it is the same word elsewhere.
 _TELLING = 3
 # The border cuts words that come nearer to it than this share of the picture's longer side.
 _BORDER = 0.004
 # A word is real when its confidences add up to this, and this share of the frames that showed its place had it.
-_LEAST_SUPPORT, _LEAST_SHARE = 0.8, 0.25
+_LEAST_SUPPORT, _LEAST_SHARE = 0.8, 0.3
 # The end of a word's time: frames in which it was no longer found count for so many seconds.
 _AFTERMATH = 1.6
 # A word is another reading of what a better-supported word says when that one took its place this often.
@@ -104,6 +110,7 @@ class _Seen:
     word: Word
     quad: NDArray[np.float64]  # (4, 2) pixels
     height: float
+    shape: float  # width over height
     cut: bool  # by the picture's border
 
 
@@ -124,6 +131,7 @@ class _Track:
         self.cut_votes: defaultdict[str, float] = defaultdict(float)
         self.strayed = 0.0  # sum of distances between where it was expected and found, in heights
         self.sure = True  # whether the camera's motion is known since it was last seen
+        self.speed = np.zeros(2)  # of its own, beside the camera's, pixels a second
         self.add(seen)
 
     @property
@@ -148,8 +156,13 @@ class _Track:
     def add(self, seen: _Seen) -> None:
         """One more sighting."""
         if self.count:
-            gap = np.linalg.norm(self.place.mean(axis=0) - seen.quad.mean(axis=0))
-            self.strayed += float(gap) / max(seen.height, 1.0)
+            off = seen.quad.mean(axis=0) - self.place.mean(axis=0)
+            self.strayed += float(np.linalg.norm(off)) / seen.height
+            gap = seen.time - self.until
+            own = self.speed + (off / gap if gap > 0 else 0.0)
+            # Letters found a little higher or lower are no motion, and nor is a place that was a guess.
+            steady = self.sure and gap <= _STEADY and bool(np.linalg.norm(own) * gap > 0.5 * seen.height)
+            self.speed = own if steady else np.zeros(2)
         self.count += 1
         self.place = self.raw = seen.quad
         self.height = seen.height
@@ -183,6 +196,7 @@ class Follower:
         self._tracks: dict[int, _Track] = {}
         self._numbers = itertools.count()
         self._now = 0.0
+        self._time = 0.0  # of the last frame
         self._newest: dict[int, _Track] = {}  # those seen on the last frame
         self._moves: dict[int, Transform] = {}  # by frame, the transform from it to the first
         self._together: defaultdict[tuple[int, int], int] = defaultdict(int)  # frames with both words in one sign
@@ -223,8 +237,13 @@ class Follower:
             if word.text
         ]
         words = [word for word, _ in seen]
+        passed = time - self._time
+        self._time = time
         for track in self._tracks.values():
             track.place = move(track.place, motion.matrix)
+            track.speed = motion.matrix[:2, :2] @ track.speed
+            if time - track.until <= _STEADY:
+                track.place = track.place + track.speed * passed
             track.height *= float(np.sqrt(abs(np.linalg.det(motion.matrix[:2, :2]))))
             track.sure = track.sure and motion.sure
         if not motion.sure:
@@ -305,7 +324,10 @@ class Follower:
         gap = max(time - track.until, 0.0) if telling else 0.0
         if not track.sure and telling:
             return diagonal
-        return min(track.height * (_OFF + _OFF_A_SECOND * gap), max(_FARTHEST * diagonal, track.height))
+        near = track.height * (_OFF + _OFF_A_SECOND * gap)
+        if telling and track.number in self._newest:
+            near = max(near, _OWN_MOTION * float(np.ptp(track.place, axis=0).max()))
+        return min(near, max(_FARTHEST * diagonal, track.height))
 
     def _count(
         self, found: dict[int, int], words: Sequence[_Seen], signs: Sequence[int], size: tuple[int, int], time: float
@@ -445,7 +467,8 @@ def _seen(word: Word, frame: int, time: float, size: tuple[int, int]) -> _Seen:
     quad = text_quad(points.astype(np.float32)).astype(np.float64)
     border = _BORDER * max(size)
     cut = bool((points < border).any() or (points > np.array(size) - border).any())
-    return _Seen(frame, time, time, word, quad, max(text_size(quad.astype(np.float32))[1], 1.0), cut)
+    wide, tall = (max(side, 1.0) for side in text_size(quad.astype(np.float32)))
+    return _Seen(frame, time, time, word, quad, tall, wide / tall, cut)
 
 
 def _affinity(track: _Track, word: _Seen, off: float, limit: float, *, newest: bool) -> float | None:
@@ -463,6 +486,8 @@ def _affinity(track: _Track, word: _Seen, off: float, limit: float, *, newest: b
         part = max(contained(text, track.text), contained(track.text, text))
         if smaller >= _SAME_PART and max(part, alike) >= _ALIKE:
             return smaller + part
+    elif _ratio(word.shape, track.last.shape) < _SHAPE_RATIO:
+        return None
     bonus = 0.2 if newest else 0.0
     if union >= _SAME_PLACE and (
         alike >= _ALIKE_HERE or word.word.confidence < _DOUBTFUL or (track.count < 3 and track.doubtful)

@@ -16,9 +16,9 @@ Transform = NDArray[np.float64]
 SIDE = 480
 """Longer side of the grey copies that motion is estimated on, pixels."""
 
-_POINTS = 160
+_CORNERS, _CELLS, _CORNERS_A_CELL = 600, (8, 5), 5
 _LEAST_POINTS = 12
-_LEAST_INLIERS = 0.5
+_LEAST_INLIERS = 0.3
 _RANSAC_PIXELS = 1.5
 # Two frames of one scene have one sharp peak in their phase correlation; of different scenes, none.
 _LEAST_PEAK = 0.12
@@ -72,8 +72,8 @@ def estimate_motion(before: ImageArray, after: ImageArray, scale: float) -> Moti
 
 
 def _by_flow(before: ImageArray, after: ImageArray) -> Transform | None:
-    corners = cv2.goodFeaturesToTrack(before, _POINTS, 0.01, 8)
-    if corners is None or len(corners) < _LEAST_POINTS:
+    corners = _corners(before)
+    if len(corners) < _LEAST_POINTS:
         return None
     moved, status, _ = cv2.calcOpticalFlowPyrLK(before, after, corners, None, winSize=(21, 21), maxLevel=4)  # type: ignore[call-overload]
     kept = status.reshape(-1) == 1
@@ -84,6 +84,23 @@ def _by_flow(before: ImageArray, after: ImageArray) -> Transform | None:
         return None
     size = float(np.hypot(matrix[0, 0], matrix[1, 0]))
     return np.asarray(matrix, np.float64) if _LEAST_SCALE <= size <= _LARGEST_SCALE else None
+
+
+def _corners(picture: ImageArray) -> NDArray[np.float32]:
+    """(n, 1, 2) corners, the best of every part of the picture: a bus has more than the street behind it."""
+    found = cv2.goodFeaturesToTrack(picture, _CORNERS, 0.004, 7)
+    if found is None:
+        return np.empty((0, 1, 2), np.float32)
+    height, width = picture.shape
+    columns, rows = _CELLS
+    across, down = (found[:, 0] * (columns / width, rows / height)).astype(int).T
+    cell = down * columns + across
+    # The best come first: the place of each among those of its cell.
+    order = np.argsort(cell, kind="stable")
+    starts = np.searchsorted(cell[order], cell[order])
+    rank = np.empty(len(cell), int)
+    rank[order] = np.arange(len(cell)) - starts
+    return np.asarray(found[rank < _CORNERS_A_CELL], np.float32)
 
 
 def _by_phase(before: ImageArray, after: ImageArray) -> Transform | None:

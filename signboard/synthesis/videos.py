@@ -1,4 +1,4 @@
-"""Videos with known truth: signs drawn on a wall that a camera pans, zooms and shakes over."""
+"""Videos with known truth: plain boards on a long wall that a camera pans, zooms and shakes over."""
 
 from __future__ import annotations
 
@@ -7,29 +7,36 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from numpy.random import Generator
+from PIL import Image as PillowImage
+from PIL import ImageDraw, ImageFont, features
+
+from signboard.geometry import ImageArray
+from signboard.output.annotate import FONT_PATH
 
 View = tuple[float, float, float, float]
 """Centre x, centre y, zoom (pixels of the frame for one of the scene) and turn in degrees."""
 
 
-def view(scene: np.ndarray, at: View, size: tuple[int, int], *, blur: float = 0.0, angle: float = 0.0) -> np.ndarray:
+def view(scene: ImageArray, at: View, size: tuple[int, int], *, blur: float = 0.0, angle: float = 0.0) -> ImageArray:
     """The frame of `size` (width, height) that shows the scene (H, W, 3) from a view; `blur` is a streak in pixels."""
     x, y, zoom, turn = at
-    matrix = cv2.getRotationMatrix2D((x, y), turn, zoom)
+    matrix = np.asarray(cv2.getRotationMatrix2D((x, y), turn, zoom), np.float64)
     matrix[:, 2] += np.array(size) / 2 - (x, y)
     frame = cv2.warpAffine(
         scene, matrix, size, flags=cv2.INTER_AREA if zoom < 1 else cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT
     )
     if blur >= 2:
-        kernel = np.zeros((int(blur) | 1,) * 2, np.float32)
-        kernel[len(kernel) // 2] = 1
-        spin = cv2.getRotationMatrix2D(((len(kernel) - 1) / 2,) * 2, angle, 1)
-        kernel = cv2.warpAffine(kernel, spin, kernel.shape)
+        side = int(blur) | 1
+        line = np.zeros((side, side), np.float32)
+        line[side // 2] = 1
+        spin = cv2.getRotationMatrix2D(((side - 1) / 2, (side - 1) / 2), angle, 1)
+        kernel = np.asarray(cv2.warpAffine(line, spin, (side, side)), np.float32)
         frame = cv2.filter2D(frame, -1, kernel / max(float(kernel.sum()), 1e-6))
     return np.asarray(frame)
 
 
-def path(points: Sequence[tuple[float, View]], seconds: float) -> View:
+def view_at(points: Sequence[tuple[float, View]], seconds: float) -> View:
     """The view at a time, between the views of `points` (seconds, view), eased in and out."""
     times = [t for t, _ in points]
     values = np.array([v for _, v in points])
@@ -42,7 +49,7 @@ def path(points: Sequence[tuple[float, View]], seconds: float) -> View:
 
 def make_video(
     target: Path,
-    scene: np.ndarray,
+    scene: ImageArray,
     points: Sequence[tuple[float, View]],
     *,
     size: tuple[int, int] = (1280, 720),
@@ -50,7 +57,7 @@ def make_video(
     shake: float = 0.0,
     blurred: float = 0.0,
     noise: float = 0.0,
-    over: Callable[[np.ndarray, float], None] | None = None,
+    over: Callable[[ImageArray, float], None] | None = None,
     seed: int = 0,
     kind: str = "mp4v",
 ) -> Path:
@@ -63,11 +70,11 @@ def make_video(
         over: draws on a frame at a time, e.g. a bus that passes.
     """
     rng = np.random.default_rng(seed)
-    writer = cv2.VideoWriter(str(target), cv2.VideoWriter_fourcc(*kind), rate, size)
+    writer = cv2.VideoWriter(str(target), cv2.VideoWriter.fourcc(*kind), rate, size)
     assert writer.isOpened()
     sway = np.zeros(2)
     for index in range(round(points[-1][0] * rate)):
-        x, y, zoom, turn = path(points, index / rate)
+        x, y, zoom, turn = view_at(points, index / rate)
         sway = 0.8 * sway + 0.6 * rng.normal(0, 1, 2) * shake
         blur = float(rng.uniform(8, 24)) if rng.random() < blurred else 0.0
         frame = view(
@@ -86,7 +93,7 @@ def make_video(
     return target
 
 
-def wall(width: int, height: int, seed: int = 0) -> np.ndarray:
+def wall(width: int, height: int, seed: int = 0) -> ImageArray:
     """(height, width, 3) uint8: bricks and stains, with enough corners to follow."""
     rng = np.random.default_rng(seed)
     small = rng.normal(0, 1, (height // 16 + 1, width // 16 + 1)).astype(np.float32)
@@ -99,7 +106,28 @@ def wall(width: int, height: int, seed: int = 0) -> np.ndarray:
     return np.clip(picture, 0, 255).astype(np.uint8)
 
 
-def paste(scene: np.ndarray, picture: np.ndarray, left: int, top: int) -> None:
+def paste(scene: ImageArray, picture: ImageArray, left: int, top: int) -> None:
     """Lays a picture on the scene, in place."""
     height, width = picture.shape[:2]
     scene[top : top + height, left : left + width] = picture
+
+
+def draw_board(rng: Generator, lines: Sequence[str], width: int = 700) -> ImageArray:
+    """(H, `width`, 3) uint8: lines of text on a board, in the typeface of this package, any colours that contrast."""
+    engine = ImageFont.Layout.RAQM if features.check("raqm") else ImageFont.Layout.BASIC
+    ground = rng.integers(0, 256, 3)
+    ink = np.where(ground.mean() > 127, ground * rng.uniform(0, 0.25, 3), 255 - (255 - ground) * rng.uniform(0, 0.3, 3))
+    fonts = []
+    for text in lines:
+        size = float(rng.uniform(0.09, 0.16) * width)
+        length = ImageFont.truetype(str(FONT_PATH), 100, layout_engine=engine).getlength(text)
+        fonts.append(ImageFont.truetype(str(FONT_PATH), min(size, 86 * width / length), layout_engine=engine))
+    height = int(sum(1.45 * font.size for font in fonts) + 0.12 * width)
+    board = PillowImage.new("RGB", (width, height), tuple(int(c) for c in ground))
+    pen = ImageDraw.Draw(board)
+    pen.rectangle((6, 6, width - 7, height - 7), outline=tuple(int(c) for c in ink), width=5)
+    y = 0.06 * width
+    for text, font in zip(lines, fonts, strict=True):
+        pen.text((width / 2, y + 0.72 * font.size), text, font=font, fill=tuple(int(c) for c in ink), anchor="mm")
+        y += 1.45 * font.size
+    return np.asarray(board)

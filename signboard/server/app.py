@@ -68,27 +68,15 @@ class Service:
     stopping: bool = False
 
     def load(self) -> None:
-        """Loads the networks, reads a blank picture so that the first photo does not pay for it, opens the queue."""
+        """Loads the networks and opens the queue."""
         try:
             self.queue.start(crew_for(self.readers.load(), self.workers))
-            self._warm_up()
             self.ready = True
         except Exception as error:
             if not isinstance(error, SignboardError):
                 traceback.print_exc(file=sys.stderr)
             self.queue.close("the service could not load its networks")
             self.failed(printable(str(error) or type(error).__name__))
-
-    def _warm_up(self) -> None:
-        import io
-
-        from PIL import Image
-
-        picture = io.BytesIO()
-        Image.new("RGB", (1280, 720), "white").save(picture, "JPEG")
-        with contextlib.suppress(ClosedError):
-            self.queue.submit([(picture.getvalue(), 0)], ReadOptions(translate=True))[0].result()
-        _translate(["पुलिस थाना"], "spelled", 1)
 
 
 def make_app(

@@ -19,17 +19,29 @@ class ReadOptions:
 
 
 def load_reader(**options: Any) -> Any:
-    """A `Reader`, the process's memory settled for it first; imports the networks' library and loads the weights.
+    """A `Reader`. The first in a process settles its memory and makes everything ready for the first photo.
+
+    Imports the networks' library.
 
     Raises:
         SignboardError: as `Reader`.
     """
-    from signboard.memory import settle_memory
+    first = "detector" not in options
+    if first:
+        from signboard.memory import settle_memory
 
-    settle_memory(options.get("precision", "auto"), options.get("device", "auto"))
+        settle_memory(options.get("precision", "auto"), options.get("device", "auto"))
     from signboard.reader import Reader
 
-    return Reader(**options)
+    reader = Reader(**options)
+    if first:
+        import numpy as np
+
+        from signboard.translation import translate
+
+        reader.read(np.full((720, 1280, 3), 255, np.uint8))
+        translate("पुलिस थाना")
+    return reader
 
 
 class Readers:

@@ -3,6 +3,7 @@
 import { read, Refused } from "./api.js";
 import { Motion } from "./motion.js";
 import { Overlay } from "./overlay.js";
+import { isHindi } from "./text.js";
 
 const EVERY = 1000; // milliseconds between two readings, as long as they take less
 const SIDE = 1280; // pixels of the longer side that is sent
@@ -15,7 +16,7 @@ export class Live {
     this.note = dialog.querySelector("#cam-note");
     this.keep = keep;
     this.motion = new Motion();
-    this.overlay = new Overlay(dialog.querySelector("svg"), () => {});
+    this.overlay = new Overlay(dialog.querySelector("svg"), null);
     this.overlay.setMode("english");
     dialog.querySelector("#cam-close").addEventListener("click", () => dialog.close());
     dialog.querySelector("#cam-keep").addEventListener("click", () => this.#keepPhoto());
@@ -83,6 +84,7 @@ export class Live {
           this.overlay.show(row);
           this.overlay.move(this.moved[0] - seen[0], this.moved[1] - seen[1]);
           this.#say(row.signs.length ? "" : "No text in sight");
+          this.#tell(row);
         }
       } catch (error) {
         if (error.name === "AbortError") return;
@@ -108,6 +110,15 @@ export class Live {
     const photo = await this.#frame(4096);
     this.dialog.close();
     this.keep(photo);
+  }
+
+  /** Tells a screen reader what is in sight, once two readings agree. */
+  #tell(row) {
+    const lines = row.signs.flatMap((sign) => sign.lines).map((line) => (isHindi(line.text) ? line.translation : line.text));
+    const text = lines.filter(Boolean).join(". ");
+    const spoken = this.dialog.querySelector("#cam-said");
+    if (text === this.before && spoken.textContent !== text) spoken.textContent = text;
+    this.before = text;
   }
 
   #say(line) {

@@ -9,7 +9,10 @@ const REACH = 22; // pixels on the screen from a word that a tap may miss it by
 
 const pen = document.createElement("canvas").getContext("2d");
 
-/** Draws one row at a time into an `<svg>`; calls `onPick(sign, line, word)` with indices when a word is chosen. */
+/**
+ * Draws one row at a time into an `<svg>`; calls `onPick(sign, line, word)` with indices when a word is chosen. Without
+ * `onPick` words cannot be chosen.
+ */
 export class Overlay {
   constructor(svg, onPick) {
     this.svg = svg;
@@ -21,8 +24,10 @@ export class Overlay {
     this.picked = null;
     this.tabbed = 0;
     this.shift = [0, 0];
-    svg.addEventListener("click", (event) => this.#tap(event));
-    svg.addEventListener("keydown", (event) => this.#key(event));
+    if (onPick) {
+      svg.addEventListener("click", (event) => this.#tap(event));
+      svg.addEventListener("keydown", (event) => this.#key(event));
+    }
     new ResizeObserver(() => this.#redraw()).observe(svg);
     document.fonts.load(`600 40px ${FONT}`, "पअA").then(() => this.#redraw(), () => {});
   }
@@ -104,9 +109,9 @@ export class Overlay {
       const hit = draw("polygon", {
         class: "hit",
         points: points(word.polygon),
-        role: "button",
-        tabindex: number === this.tabbed ? 0 : -1,
-        "aria-label": word.text,
+        role: this.onPick && "button",
+        tabindex: this.onPick && (number === this.tabbed ? 0 : -1),
+        "aria-label": this.onPick && word.text,
         lang: language(word.text),
         "data-at": `${s}-${l}-${w}`,
         "data-number": number,

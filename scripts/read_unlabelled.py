@@ -43,6 +43,7 @@ from signboard.recognition.charset import Charset
 from signboard.script import script_of
 from signboard.training.adapters import load_scenes, read_rgb
 from signboard.training.metrics import normalize_text
+from signboard.training.peers import Worker
 
 Trusted = Callable[[Word], bool]
 Second = Callable[[NDArray[np.uint8]], tuple[str, float]]  # a crop -> its text and confidence
@@ -117,9 +118,6 @@ def _second(name: str, python: str) -> Iterator[Second]:
     Raises:
         DataError: it is not there, or its Python is not, or, from the reader, its process has ended.
     """
-    sys.path.insert(0, str(Path(__file__).resolve().parent))
-    from compare import Worker
-
     try:
         worker = Worker(name, 1, python, {})
     except OSError as error:

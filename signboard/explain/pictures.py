@@ -34,10 +34,11 @@ def caption(text: str, width: int, *, size: int = 13) -> ImageArray:
     known = font_characters()
     shown = "".join(c if ord(c) in known else f"U+{ord(c):04X} " for c in text)
     font = ImageFont.truetype(str(FONT_PATH), size)
-    lines = [""]
-    for word in shown.split(" "):
-        longer = f"{lines[-1]} {word}" if lines[-1] else word
-        if lines[-1] and font.getlength(longer) > width - 4:
+    first, *words = shown.lstrip().split(" ")
+    lines = [shown[: len(shown) - len(shown.lstrip())] + first]
+    for word in words:
+        longer = f"{lines[-1]} {word}"
+        if font.getlength(longer) > width - 4:
             lines.append(word)
         else:
             lines[-1] = longer

@@ -308,6 +308,7 @@ class RecognizerTask:
         self.charset = Charset(characters)
         excluded = {text for item in config.exclude for text in texts_of(item)}
         self.report: list[str] = []
+        self._names: list[str] = []  # of the sources
         self.skipped: Counter[str] = Counter()
         sources: list[tuple[list[Crop], float]] = []
         for item in config.data:
@@ -376,8 +377,6 @@ class RecognizerTask:
         ] + [{"name": name, "weight": weight} for name, weight in made.items()]
         self.validation = [(v.path.name, self._validation(v.path, v.split, v.form)) for v in config.validation]
 
-    _names: list[str]
-
     def _add(self, sources: list[tuple[list[Crop], float]], name: str, crops: list[Crop], weight: float) -> None:
         if not crops:
             raise DataError(f"{name}: no usable word")
@@ -385,7 +384,7 @@ class RecognizerTask:
         self.report.append(
             f"{name}: {len(crops)} words ({', '.join(f'{n} {s}' for s, n in counts.most_common())}), weight {weight:g}"
         )
-        self._names = [*getattr(self, "_names", []), name]
+        self._names.append(name)
         sources.append((crops, weight))
 
     def _usable(self, text: str) -> bool:

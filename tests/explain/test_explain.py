@@ -377,7 +377,7 @@ def test_the_detector_and_the_recogniser(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no word"):
         occlude(subject, photo)
 
-    tool = Recognizer(RecognizerNetwork(RecognizerConfig("resnet18", 0.125, 32, 1, 32, "ab")))
+    tool = Recognizer(RecognizerNetwork(RecognizerConfig("resnet18", 0.125, mixer=32, mixer_layers=1, characters="ab")))
     words = Subject("recognizer", tool.network, "recognizer", (32, 128), recognizer=tool)
     result = occlude(words, photo, patch=(16, 16), stride=(16, 16), text="ab")
     assert result.maps.shape == (1, *result.picture.shape[:2]) and result.what == "word ab"

@@ -14,7 +14,7 @@ from signboard.training.data_root import set_root, with_root, without_root
 from signboard.weights import WEIGHTS_FOLDER
 
 ROOT = Path(__file__).parents[2]
-CONFIGS = sorted(set((ROOT / "configs").rglob("*.yaml")) - {ROOT / "configs" / "recognizer.yaml"})
+CONFIGS = sorted((ROOT / "configs").rglob("*.yaml"))
 
 
 def strings(values: object) -> list[str]:

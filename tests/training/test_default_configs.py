@@ -72,7 +72,7 @@ def run(clone: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     return script
 
 
-STAGES = ["detector"]
+STAGES = ["detector", "recognizer"]
 
 
 @pytest.mark.parametrize("stage", STAGES)

@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from signboard.errors import DataError, PhotoError
+from signboard.training import peer_systems, peers
 from signboard.training.adapters import SceneSample, SceneWord, WordSample, load_scenes
 from signboard.training.evaluation import (
     ReadWord,
@@ -242,12 +243,11 @@ def test_evaluate_script_says_what_is_wrong(tmp_path: Path, capsys: pytest.Captu
 
 
 def test_split_line() -> None:
-    compare = script("compare")
-    pieces = compare.split_line(box(0, 0, 80, 10), " Bus  Stop ")
+    pieces = peers.split_line(box(0, 0, 80, 10), " Bus  Stop ")
     assert [text for _, text in pieces] == ["Bus", "Stop"]
     np.testing.assert_allclose(pieces[0][0], box(0, 0, 30, 10))
     np.testing.assert_allclose(pieces[1][0], box(40, 0, 40, 10))
-    assert len(compare.split_line(box(0, 0, 80, 10), "Bus")) == 1
+    assert len(peers.split_line(box(0, 0, 80, 10), "Bus")) == 1
 
 
 def test_compare_with_a_worker(
@@ -258,14 +258,13 @@ def test_compare_with_a_worker(
     # A worker that stands in for a system that returns one line, prints to stdout, and fails on crops.
     stand_in = tmp_path / "worker.py"
     stand_in.write_text(
-        f"""
+        """
 import sys
-sys.path.insert(0, {str(SCRIPTS)!r})
-import compare
+from signboard.training import peer_systems
 
 class Fake:
     def __init__(self, threads, options):
-        self.version = f"Fake {{threads}}"
+        self.version = f"Fake {threads}"
     def read(self, pixels):
         print("noise")
         assert pixels.shape == (60, 100, 3)
@@ -277,11 +276,11 @@ class Missing:
     def __init__(self, threads, options):
         raise ImportError("not here")
 
-compare.SYSTEMS.update(tesseract=Fake, easyocr=Missing)
-sys.exit(compare.main())
+peer_systems.SYSTEMS.update(tesseract=Fake, easyocr=Missing)
+peer_systems.work(sys.argv[1], int(sys.argv[2]), {})
 """
     )
-    monkeypatch.setattr(compare, "__file__", str(stand_in))
+    monkeypatch.setattr(peer_systems, "__file__", str(stand_in))
     out = tmp_path / "out.json"
     command = ["--set", str(folder), "--systems", "tesseract", "--threads", "1", "--json", str(out)]
     assert compare.main(command) == 0

@@ -91,14 +91,14 @@ class RapidOcr:
         self.version = f"RapidOCR {version('rapidocr')}"
 
     def read(self, pixels: np.ndarray) -> list[Reading]:
-        result = self.engine(np.ascontiguousarray(pixels[..., ::-1]), use_det=True, use_cls=True, use_rec=True)
+        result: Any = self.engine(np.ascontiguousarray(pixels[..., ::-1]), use_det=True, use_cls=True, use_rec=True)
         if getattr(result, "boxes", None) is None or result.txts is None:
             return []
         found = zip(result.boxes, result.txts, result.scores, strict=True)
         return [(np.asarray(box, float).tolist(), text, float(score)) for box, text, score in found]
 
     def read_crop(self, pixels: np.ndarray) -> tuple[str, float]:
-        result = self.engine(np.ascontiguousarray(pixels[..., ::-1]), use_det=False, use_cls=False, use_rec=True)
+        result: Any = self.engine(np.ascontiguousarray(pixels[..., ::-1]), use_det=False, use_cls=False, use_rec=True)
         texts = getattr(result, "txts", None)
         return (texts[0], float(result.scores[0])) if texts else ("", 0.0)
 

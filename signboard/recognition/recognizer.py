@@ -234,6 +234,7 @@ class Recognizer:
             buckets[width].append(i)
         for width, members in sorted(buckets.items()):
             size = max(1, self.batch_area // (width * rows))
+            size = 1 << (size.bit_length() - 1)
             while members:
                 count = min(size, len(members))
                 if self.device.type == "cpu":

@@ -7,6 +7,7 @@ section 2, and BigTIFF.
 from __future__ import annotations
 
 import io
+import os
 import re
 import struct
 import zlib
@@ -58,6 +59,15 @@ def kind_of(head: bytes) -> str | None:
     if head[:1] == b"\n" and head[1:2] in b"\0\2\3\4\5" and head[2:3] == b"\1" and head[3:4] in b"\1\2\4\10":
         return "PCX"
     return None
+
+
+def kind_of_file(path: str | os.PathLike[str]) -> str | None:
+    """`kind_of` a file; None also where it cannot be read."""
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123 - a string stays a string
+            return kind_of(file.read(HEAD))
+    except (OSError, ValueError):
+        return None
 
 
 # Pages of TIFF --------------------------------------------------------------------------------------------------------

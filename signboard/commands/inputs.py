@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from signboard.errors import SignboardError
-from signboard.image_files import HEAD, kind_of, tiff_pages
+from signboard.image_files import HEAD, kind_of, kind_of_file, tiff_pages
 from signboard.output.sink import photo_key, reason
 
 SUFFIXES = frozenset(
@@ -218,19 +218,11 @@ def _folder(folder: str, start: int, search: _Search) -> Iterator[Item]:
         if suffix in SUFFIXES:
             yield from _pages(Item(path, start), search, several=search.pages and is_file and suffix in _TIFF_SUFFIXES)
             continue
-        kind = _kind(path) if is_file else None
+        kind = kind_of_file(path) if is_file else None
         if kind is None or (kind == "TIFF" and suffix in _RAW_SUFFIXES):
             search.left_out(path)
         else:
             yield from _pages(Item(path, start), search, several=search.pages and kind == "TIFF")
-
-
-def _kind(path: str) -> str | None:
-    try:
-        with open(path, "rb") as file:  # noqa: PTH123
-            return kind_of(file.read(HEAD))
-    except OSError:
-        return None
 
 
 def _is_file(entry: os.DirEntry[str]) -> bool:

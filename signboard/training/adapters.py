@@ -26,6 +26,7 @@ import shapely
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from signboard.errors import DataError
+from signboard.image_files import kind_of_file
 
 SCENE_FORMS = ("auto", "jsonl", "icdar", "svt")
 WORD_FORMS = ("auto", "jsonl", "icdar", "iiit5k", "svt", "lmdb")
@@ -136,8 +137,9 @@ def read_rgb(sample: SceneSample | WordSample) -> np.ndarray:
             pixels = np.array(upright.convert("RGB"))
     except FileNotFoundError:
         raise DataError(f"{where}: no such image; is the set complete?") from None
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
-        raise DataError(f"{where}: cannot be decoded ({error}); fetch the set again") from None
+    except Exception as error:  # decoders raise whatever comes up in damaged files
+        what = " ".join(f"{type(error).__name__}: {error}".split())
+        raise DataError(f"{where}: cannot be decoded ({what}); fetch the set again") from None
     if pixels.size == 0:
         raise DataError(f"{where}: the crop is empty; check the box {getattr(sample, 'box', None)}")
     if isinstance(sample, SceneSample) and pixels.shape[:2] != (sample.height, sample.width):
@@ -319,6 +321,8 @@ def _image_file(folder: Path, name: str, where: str) -> Path:
     image = folder / name
     if not image.is_file():
         raise DataError(f"{where}: image {image} is missing")
+    if kind_of_file(image) is None:  # now, not in the middle of a training run
+        raise DataError(f"{where}: image {image} is empty or no picture")
     return image
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from signboard.errors import ConfigError, DataError
 from signboard.geometry import FloatArray, ImageArray
+from signboard.image_files import kind_of_file
 from signboard.photo import load_photo
 from signboard.training.characters import SETS, CharacterPainter, split_families
 from signboard.training.config import CharactersData, ClassifierTrainConfig, TorchvisionData
@@ -83,7 +84,8 @@ class FolderPictures:
         classes: the classes of the training part, which those of this part must be among; None for that part itself.
 
     Raises:
-        DataError: no such folder, no class in it, a class without pictures, or a class that training does not have.
+        DataError: no such folder, no class in it, a class without pictures, a file that is no picture, or a class that
+            training does not have.
     """
 
     def __init__(self, root: Path, classes: Sequence[str] | None = None) -> None:
@@ -103,6 +105,11 @@ class FolderPictures:
             if not files:
                 raise DataError(f"{root / name}: class folder without pictures; fill or remove it")
             self.files += [(file, self.classes.index(name)) for file in files]
+        # Now, not in the middle of a training run.
+        broken = [file for file, _ in self.files if kind_of_file(file) is None]
+        if broken:
+            more = f" and {len(broken) - 1} more" if len(broken) > 1 else ""
+            raise DataError(f"{broken[0]}{more}: empty or no picture; take it out of the training set")
         self.boxes = self._boxes(root / "boxes.csv")
 
     def _boxes(self, file: Path) -> dict[Path, FloatArray]:

@@ -189,6 +189,14 @@ def test_damaged_icdar(tmp_path: Path) -> None:
         load_scenes(tmp_path)
 
 
+def test_an_empty_image_is_found_when_the_labels_are_read(tmp_path: Path) -> None:
+    picture(tmp_path / "word_1.png")
+    (tmp_path / "word_2.png").touch()
+    (tmp_path / "gt.txt").write_text('word_1.png, "x"\nword_2.png, "y"\n')
+    with pytest.raises(DataError, match=r"gt\.txt:2: image .*word_2\.png is empty or no picture"):
+        load_words(tmp_path)
+
+
 def test_icdar_words(tmp_path: Path) -> None:
     picture(tmp_path / "word_1.png")
     picture(tmp_path / "word_2.png")

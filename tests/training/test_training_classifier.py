@@ -341,6 +341,17 @@ def test_a_class_folder_without_pictures(folder: Path) -> None:
         open_pictures(_config(folder))
 
 
+@pytest.mark.parametrize("content", [b"", b"no picture"])
+def test_a_file_that_is_no_picture_is_found_before_training_begins(content: bytes, folder: Path) -> None:
+    for part in ("train", "val"):
+        broken = folder / part / "left" / "broken.png"
+        broken.write_bytes(content)
+        with pytest.raises(DataError, match=rf"{part}/left/broken\.png: empty or no picture"):
+            open_pictures(_config(folder))
+        broken.unlink()
+    open_pictures(_config(folder))
+
+
 def test_one_class_only(folder: Path) -> None:
     for part in ("train", "val"):
         for file in [*(folder / part / "right").iterdir()]:

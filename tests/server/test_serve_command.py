@@ -1,0 +1,200 @@
+"""`signboard serve` as a program: how it starts, what it says, how it ends."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import server_fake
+from server_fake import SLOW, photo
+from typer.testing import CliRunner
+
+from signboard.cli import app
+
+
+@contextmanager
+def program(*options: str, slow: float = 0.5) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """The program with the fake reader, and its address."""
+    command = [sys.executable, str(Path(server_fake.__file__)), str(slow), "serve", "--port", "0", *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield process, process.stdout.readline().split()[1]
+        finally:
+            process.kill()
+
+
+def send(url: str, *photos: bytes, **options: Any) -> httpx.Response:
+    files = [("photo", (f"{n}.png", data)) for n, data in enumerate(photos)]
+    return httpx.post(f"{url}v1/read", files=files, timeout=60, **options)
+
+
+def numbers(answer: httpx.Response) -> list[str]:
+    return [row["signs"][0]["lines"][0]["words"][1]["text"] for row in answer.json()["readings"]]
+
+
+def test_it_prints_its_address_and_answers_there() -> None:
+    with program() as (process, url):
+        assert url.startswith("http://127.0.0.1:") and url.endswith("/")
+        assert numbers(send(url, photo(7), photo(8))) == ["7 2 3", "8 2 3"]
+        assert "<title>signboard</title>" in httpx.get(url).text
+        assert "server" not in httpx.get(url).headers
+        process.send_signal(signal.SIGINT)
+        out, errors = process.communicate(timeout=60)
+        assert process.returncode == 0 and out == "" and errors == "", errors
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no kill -9 here")
+def test_killed_in_the_middle_clients_get_errors_and_no_wrong_answers() -> None:
+    with program("--workers", "2", slow=0.05) as (process, url):
+        send(url, photo())
+        answers: list[tuple[int, list[str]]] = []
+        errors: list[BaseException] = []
+
+        def client(blue: int) -> None:
+            for green in range(200):
+                try:
+                    answer = send(url, photo(SLOW, green, blue))
+                except httpx.HTTPError as error:
+                    errors.append(error)
+                    return
+                answers.append((answer.status_code, numbers(answer)))
+                assert answers[-1] == (200, [f"{SLOW} {green} {blue}"])
+
+        clients = [threading.Thread(target=client, args=(blue,)) for blue in range(8)]
+        for thread in clients:
+            thread.start()
+        while len(answers) < 20:
+            time.sleep(0.01)
+        process.kill()
+        for thread in clients:
+            thread.join(60)
+        assert len(errors) == 8 and all(status == 200 and len(found) == 1 for status, found in answers)
+
+
+def test_stopped_in_the_middle_it_says_so() -> None:
+    with program("--workers", "1", slow=1.0) as (process, url):
+        send(url, photo())
+        answers: list[httpx.Response] = []
+        clients = [threading.Thread(target=lambda n=n: answers.append(send(url, photo(SLOW, n)))) for n in range(3)]
+        for thread in clients:
+            thread.start()
+        while "signboard_reading_photos 1.0" not in httpx.get(f"{url}v1/metrics").text:
+            time.sleep(0.01)
+        time.sleep(0.2)
+        process.send_signal(signal.SIGTERM)
+        for thread in clients:
+            thread.join(60)
+        for answer in answers:
+            assert answer.status_code in (200, 503)
+            if answer.status_code == 503:
+                assert answer.json()["detail"] == "the service is stopping" and answer.headers["retry-after"]
+        assert len(answers) == 3 and process.wait(30) in (0, -signal.SIGTERM, 143)
+
+
+def test_a_client_that_goes_away_costs_nothing() -> None:
+    with program("--workers", "1", slow=0.6) as (_, url):
+        send(url, photo())
+        threads = [threading.Thread(target=send, args=(url, photo(SLOW)))]
+        threads[0].start()
+        while "signboard_reading_photos 1.0" not in httpx.get(f"{url}v1/metrics").text:
+            time.sleep(0.01)
+        with pytest.raises(httpx.ReadTimeout):
+            httpx.post(f"{url}v1/read", content=photo(SLOW), headers={"content-type": "image/png"}, timeout=0.2)
+        begin = time.monotonic()
+        assert send(url, photo(1)).status_code == 200
+        assert time.monotonic() - begin < 1.1  # the first photo's time and not that of both
+        threads[0].join()
+
+
+def test_an_address_in_use_is_one_line() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        result = CliRunner().invoke(app, ["serve", "--port", str(taken.getsockname()[1])])
+    assert result.exit_code == 2 and "in use" in result.stderr and result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        (["--device", "gpu"], "--device gpu: must be"),
+        (["--precision", "int4"], "--precision int4: must be"),
+        (["--token", "short"], "--token: must be 8 to 200"),
+        (["--certificate", "a.pem"], "--certificate and --key belong together"),
+        (["--certificate", "no.pem", "--key", "no.pem"], "--certificate no.pem: no such file"),
+        (["--host", "no such host"], "--host no such host: "),
+    ],
+)
+def test_options_that_make_no_sense(options: list[str], line: str) -> None:
+    result = CliRunner().invoke(app, ["serve", *options])
+    assert result.exit_code == 2 and line in result.stderr and result.stderr.count("\n") == 1
+
+
+def test_a_reader_that_cannot_be_made_ends_it() -> None:
+    code = (
+        "import sys; from signboard.commands import serve; from signboard.errors import WeightsError\n"
+        "def broken(**options): raise WeightsError('weights.json: damaged')\n"
+        "serve._load = broken; sys.argv = ['signboard', 'serve', '--port', '0']\n"
+        "from signboard.cli import app; app()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 1 and done.stderr == "signboard: weights.json: damaged\n"
+
+
+def test_the_token_comes_from_the_environment_and_is_not_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SIGNBOARD_TOKEN", "correct-horse")
+    with program() as (_, url):
+        assert "correct" not in url
+        assert send(url, photo()).status_code == 401
+        assert send(url, photo(), headers={"authorization": "Bearer correct-horse"}).status_code == 200
+
+
+def test_other_machines_are_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SIGNBOARD_TOKEN", raising=False)
+    with program("--host", "0.0.0.0") as (process, url):
+        assert send(url, photo()).status_code == 200
+        process.send_signal(signal.SIGINT)
+        assert "anybody who reaches this machine" in process.communicate(timeout=60)[1]
+
+
+def test_without_the_extra_it_says_what_to_install() -> None:
+    code = (
+        "import sys; sys.modules['fastapi'] = None; sys.argv = ['signboard', 'serve']\n"
+        "from signboard.cli import app; app()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 2 and "pip install 'signboard[serve]'" in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_help_does_not_import_the_server() -> None:
+    code = (
+        "import sys; sys.argv = ['signboard', 'serve', '--help']\n"
+        "from signboard.cli import app\n"
+        "try:\n    app()\nexcept SystemExit:\n    pass\n"
+        "names = ('torch', 'numpy', 'fastapi', 'starlette', 'uvicorn', 'signboard.server')\n"
+        "print([name for name in names if name in sys.modules], file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
+    assert "--allow-host" in done.stdout and done.stderr == "[]\n"
+
+
+def test_the_page_goes_along_with_an_installation() -> None:
+    """Every kind of file of the page is among the package's data."""
+    import tomllib
+
+    root = Path(__file__).parents[2]
+    with (root / "pyproject.toml").open("rb") as file:
+        patterns = tomllib.load(file)["tool"]["setuptools"]["package-data"]["signboard"]
+    kinds = {path.suffix for path in (root / "signboard" / "server" / "page").iterdir()}
+    assert kinds and {f"**/*{kind}" for kind in kinds} <= set(patterns)

@@ -322,7 +322,7 @@ def _position(group: Sequence[Observation]) -> tuple[float | None, float | None,
     metres = math.radians(1) * EARTH
     cameras = np.array([(((lon - west + 180) % 360 - 180) * shrink, lat - south) for lat, lon, _ in known]) * metres
     crossing = _crossing([(camera, b) for camera, (_, _, b) in zip(cameras, known, strict=True) if b is not None])
-    east, north = cameras.mean(axis=0) if crossing is None else crossing
+    east, north = (cameras.mean(axis=0) if crossing is None else crossing).tolist()
     longitude = (west + east / metres / shrink + 180) % 360 - 180
     return round(south + north / metres, 7), round(longitude, 7), "cameras" if crossing is None else "bearings"
 

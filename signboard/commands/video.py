@@ -331,7 +331,7 @@ class _Run:
             return 0, False, seconds  # a video is written whole, so that --resume knows
         if picture is not None and signs:
             self._draw(name, picture, signs, motions or [], bar, stop)
-        signs.sort(key=lambda sign: (sign.first, sign.time, sign.sign.polygon))
+        signs.sort(key=lambda sign: sign.order)
         for sign in signs:
             count += 1
             rows.append(row(sign, len(signs)))

@@ -43,7 +43,7 @@ def creation_time(path: str) -> datetime.datetime | None:
             head = file.read(12)
             file.seek(0)
             moment = _matroska_time(file) if head.startswith(b"\x1aE\xdf\xa3") else _mp4_time(file)
-    except (OSError, ValueError, OverflowError, struct.error):
+    except (OSError, ValueError, IndexError, OverflowError, struct.error):
         return None
     return moment if moment is not None and moment >= _EARLIEST else None
 

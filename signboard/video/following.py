@@ -94,6 +94,12 @@ class FollowedSign:
     votes: tuple[tuple[tuple[str, float], ...], ...]
 
     @property
+    def order(self) -> tuple[float, float, float, str]:
+        """What signs are sorted by: when they were first seen, then from top to bottom, then from left to right."""
+        left, top = self.sign.polygon[0]
+        return self.first, top, left, self.sign.text
+
+    @property
     def confidence(self) -> float:
         """Mean confidence of its words."""
         words = [word for line in self.sign.lines for word in line.words]
@@ -388,7 +394,7 @@ class Follower:
             kept = [track for track in group if self._is_real(track)]
             if kept:
                 signs.append(self._sign(kept))
-        return sorted(signs, key=lambda sign: (sign.first, sign.time, sign.sign.polygon))
+        return sorted(signs, key=lambda sign: sign.order)
 
     def _is_real(self, track: _Track) -> bool:
         """Whether a word is no mistake of a frame or two, no half of another word, and no second reading of it."""

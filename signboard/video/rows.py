@@ -177,6 +177,9 @@ class _Whole:
                 self.sources.add(source)
 
 
+_JSON_START = b'{"schema":"signboard/'[:20]
+
+
 def _whole_jsonl(file: BinaryIO, name: str) -> _Whole:
     """The videos of an interrupted file of JSON lines.
 
@@ -186,7 +189,7 @@ def _whole_jsonl(file: BinaryIO, name: str) -> _Whole:
     whole = _Whole()
     end = 0
     for number, line in enumerate(file, start=1):
-        if not line.endswith(b"\n") and number > 1:
+        if not line.endswith(b"\n") and (number > 1 or line[:20] == _JSON_START[: len(line)]):
             break  # it was being written
         end += len(line)
         try:

@@ -3,8 +3,8 @@
     python scripts/quantize.py --set DIR [DIR ...] [--split train] [--number 40]
     python scripts/quantize.py --set DIR --weights-detector my/detector.json --weights-recognizer my/recognizer.json
 
-Run it after either network was trained, on labelled photos like those to be read. On processors with products of bytes
-(VNNI) convolutions take half the time of bfloat16's in int8, a quarter of float32's. Networks on ResNets can be
+Run it after either network was trained, on labelled photos like those to be read. On x86 processors with AVX2
+convolutions take a quarter to two fifths of float32's time in int8. Networks on ResNets can be
 computed so; of others the card is left as it is.
 """
 

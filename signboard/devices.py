@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import torch
@@ -32,9 +33,9 @@ def choose_device(name: str) -> torch.device:
 def choose_precision(name: str, device: torch.device, *, measured: bool = False) -> torch.dtype:
     """What a network computes in on `device`: "fp32", "fp16", "bf16", "int8", or "auto".
 
-    "auto" is what is fastest: float16 on CUDA; on processors int8 where they have products of bytes (VNNI) and the
-    network is `measured`, else bfloat16 where they multiply it in hardware (AVX512-BF16 or AMX); float32 elsewhere.
-    In int8 convolutions take half the time of bfloat16's, a quarter of float32's.
+    "auto" is what is fastest: float16 on CUDA; on processors int8 where they have products of bytes (AVX2 or AVX-512)
+    and the network is `measured`, else bfloat16 where they multiply it in hardware (AVX512-BF16 or AMX); float32
+    elsewhere. In int8 convolutions take half the time of bfloat16's, a quarter to two fifths of float32's.
 
     Args:
         measured: whether the network can be computed in bytes: see `backbones.int8`.
@@ -57,7 +58,7 @@ def choose_precision(name: str, device: torch.device, *, measured: bool = False)
         if device.type != "cpu":
             raise ConfigError(f"precision 'int8': processors only, not {device.type}; use auto")
         if not multiplies_bytes():
-            raise ConfigError("precision 'int8': this processor has no products of bytes (VNNI); use auto")
+            raise ConfigError("precision 'int8': this processor has no products of bytes (AVX2); use auto")
         if not measured:
             raise ConfigError("precision 'int8': the ranges of these weights were not measured")
     return names[name]
@@ -90,13 +91,38 @@ def multiplies_bfloat16() -> bool:
 
 
 def multiplies_bytes() -> bool:
-    """Whether this processor sums products of bytes without overflow (VNNI), and this torch has operators for it."""
-    capabilities = getattr(torch.cpu, "get_capabilities", None)
-    known: dict[str, Any] = capabilities() if capabilities else {}
-    vnni = getattr(torch.cpu, "_is_vnni_supported", bool)() or known.get("avx_vnni", False)
+    """Whether this processor multiplies many bytes at once (AVX2 or AVX-512), and this torch has operators for it."""
     operators = ("qconv_prepack", "qconv2d_pointwise")
     return (
-        bool(vnni)
+        getattr(torch.cpu, "_is_avx2_supported", bool)()
         and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
         and all(hasattr(getattr(torch.ops, "onednn", None), name) for name in operators)
     )
+
+
+# Two products of a byte of a map, at most 255, and a byte of a weight fit into 16 bits with weights up to this.
+PAIR_LIMIT = (2**15 - 1) // (2 * 255)
+
+
+@functools.cache
+def largest_byte_weight() -> int:
+    """The largest weight with which a convolution of bytes is exact on this processor: 127, or `PAIR_LIMIT`.
+
+    With VNNI products are summed in 32 bits. Without it they are summed in pairs first, and such a sum that does not
+    fit into 16 bits is cut off. Which instructions oneDNN has for which processor, and whether it was told to leave
+    some out (ONEDNN_MAX_CPU_ISA), a convolution of extreme values says best; it takes about two milliseconds.
+    """
+    inputs = 16
+    for kernel in (1, 3):
+        values = torch.full((1, inputs, kernel, kernel), 255, dtype=torch.uint8)
+        weights = torch.full((16, inputs, kernel, kernel), 127, dtype=torch.int8)
+        scales, zeros = torch.ones(16), torch.zeros(16, dtype=torch.int32)
+        layer = ([1, 1], [0, 0], [1, 1], 1)  # stride, padding, dilation, groups
+        packed = torch.ops.onednn.qconv_prepack(weights, scales, 1.0, 0, *layer, None)
+        sums = torch.ops.onednn.qconv2d_pointwise(
+            values.contiguous(memory_format=torch.channels_last), 1.0, 0, packed, scales, zeros, None, *layer,
+            1.0, 0, torch.float32, "none", [], "",
+        )  # fmt: skip
+        if bool((sums != 255 * 127 * inputs * kernel * kernel).any()):
+            return PAIR_LIMIT
+    return 127

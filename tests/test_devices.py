@@ -44,25 +44,17 @@ def test_int8_is_chosen_for_measured_networks_on_processors_that_multiply_bytes(
         devices.choose_precision("int8", cpu, measured=True)
 
 
-def test_products_of_bytes_need_vnni_and_the_operators(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_products_of_bytes_need_avx2_and_the_operators(monkeypatch: pytest.MonkeyPatch) -> None:
     class Cpu:
-        def __init__(self, vnni: bool, capabilities: dict[str, bool] | None = None) -> None:
-            self._is_vnni_supported = lambda: vnni
-            if capabilities is not None:
-                self.get_capabilities = lambda: capabilities
+        def __init__(self, avx2: bool) -> None:
+            self._is_avx2_supported = lambda: avx2
 
     class Operators:
         class onednn:
             qconv_prepack = qconv2d_pointwise = None
 
     monkeypatch.setattr(devices.torch, "ops", Operators())
-    for cpu, expected in (
-        (Cpu(True), True),
-        (Cpu(False), False),
-        (Cpu(False, {"avx_vnni": True}), True),
-        (Cpu(False, {"avx_vnni": False}), False),
-        (object(), False),
-    ):
+    for cpu, expected in ((Cpu(True), True), (Cpu(False), False), (object(), False)):
         monkeypatch.setattr(devices.torch, "cpu", cpu)
         assert devices.multiplies_bytes() is expected
     monkeypatch.setattr(devices.torch, "cpu", Cpu(True))

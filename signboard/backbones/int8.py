@@ -1,9 +1,12 @@
-"""Networks computed in bytes: convolutions of 8-bit integers, twice as fast as bfloat16 on a processor that has them.
+"""Networks computed in bytes: convolutions of 8-bit integers, two and a half to four times as fast as float32 on x86.
 
 A map of bytes stands for `scale * (byte - zero)`. The range of each map is measured once, on photos, in the float
-network; weights are rounded for each output channel by itself. Source: Jacob et al., "Quantization and Training of
-Neural Networks for Efficient Integer-Arithmetic-Only Inference", CVPR 2018; Nagel et al., "A White Paper on Neural
-Network Quantization", 2021. Products are oneDNN's, by the operators that PyTorch's own compiler lowers to.
+network; weights are rounded for each output channel by itself, to -127 to 127, or where a processor would overflow to
+-64 to 64 (see `devices.largest_byte_weight`): the maps' bytes, not the weights', make most of the error.
+
+Source: Jacob et al., "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference",
+CVPR 2018; Nagel et al., "A White Paper on Neural Network Quantization", 2021. Products are oneDNN's, by the operators
+that PyTorch's own compiler lowers to.
 
 A network is written once, as a flow of `Conv` (see `ByteResNet`), and run in two ways: while `Ranges` are measured
 it computes in float32, afterwards in bytes.
@@ -21,7 +24,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from signboard.backbones.resnet import BasicBlock, Bottleneck, ResNet
-from signboard.devices import choose_precision
+from signboard.devices import choose_precision, largest_byte_weight
 from signboard.errors import ConfigError, WeightsError
 
 # Shares of a map's values beyond either end of its range: they are cut off, so that the many are told apart better.
@@ -165,7 +168,7 @@ class Conv:
         if qparams not in self._packed:
             layer = self.layer
             weight = layer.weight.detach()
-            scales = weight.abs().amax(dim=(1, 2, 3)).clamp(min=1e-8) / 127.0
+            scales = weight.abs().amax(dim=(1, 2, 3)).clamp(min=1e-8) / largest_byte_weight()
             whole = (weight / scales.view(-1, 1, 1, 1)).round().to(torch.int8)
             zeros = torch.zeros(len(scales), dtype=torch.int32)
             bias = torch.zeros(len(scales)) if layer.bias is None else layer.bias.detach().float()

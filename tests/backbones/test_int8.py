@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 import pickle
 import runpy
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +46,7 @@ from signboard.training.quantizing import detector_ranges, recognizer_ranges
 from signboard.weights import WEIGHTS_FOLDER, load_card, save_card, save_weights
 
 ROOT = Path(__file__).parents[2]
-needs_bytes = pytest.mark.skipif(not multiplies_bytes(), reason="this processor has no products of bytes (VNNI)")
+needs_bytes = pytest.mark.skipif(not multiplies_bytes(), reason="this processor has no products of bytes (AVX2)")
 
 
 def _map(values: Tensor, qparams: QParams) -> QTensor:
@@ -103,6 +106,59 @@ def test_ranges_leave_out_the_few_and_name_what_is_missing() -> None:
 def test_a_table_of_no_ranges_is_refused(table: Any) -> None:
     with pytest.raises(WeightsError, match="ranges: "):
         Ranges(table)
+
+
+# Convolutions of the largest bytes and weights, beside exact integers; prints the largest weight that was chosen.
+_EXTREMES = """
+import torch
+from torch import nn
+from signboard.backbones.int8 import Conv, QParams, QTensor, Ranges
+from signboard.devices import largest_byte_weight
+
+torch.set_num_threads(1)
+largest = largest_byte_weight()
+layers = ((3, 32, 7, 32), (16, 16, 1, 8), (32, 32, 3, 40), (64, 64, 3, 20), (256, 128, 1, 6))
+for inputs, outputs, kernel, size in layers:
+    layer = nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2)
+    weight = torch.ones(outputs, inputs, kernel, kernel)
+    weight[1::4] = -1.0
+    weight[2::4, ::2] = -1.0  # sums of both signs
+    weight[3::4, 1:] = 0.25
+    with torch.no_grad():
+        layer.weight.copy_(weight)
+        layer.bias.zero_()
+    pixels = torch.full((1, inputs, size, size), 255, dtype=torch.uint8)
+    pixels[..., ::3] = 1
+    x = QTensor(pixels.contiguous(memory_format=torch.channels_last), QParams(1.0, 0))
+    with torch.inference_mode():
+        result = Conv(layer, "out", Ranges({}), floats=True)(x).values * largest
+    whole = (weight * largest).round().long()
+    exact = nn.functional.conv2d(pixels.double(), whole.double(), padding=kernel // 2)
+    assert torch.allclose(result.double(), exact, rtol=1e-5, atol=0.01), (inputs, kernel, (result - exact).abs().max())
+print("largest", largest)
+"""
+
+
+@needs_bytes
+@pytest.mark.parametrize(
+    ("limit", "kernel", "largest"), [("AVX2", "avx2", 64), ("AVX512_CORE", "avx512_core", 64), ("ALL", "", 0)]
+)
+def test_no_sum_of_bytes_overflows(limit: str, kernel: str, largest: int) -> None:
+    if limit.startswith("AVX512") and not torch.cpu._is_avx512_supported():  # type: ignore[no-untyped-call]
+        pytest.skip("this processor has no AVX-512")
+    done = subprocess.run(
+        [sys.executable, "-c", _EXTREMES],
+        env=os.environ | {"ONEDNN_MAX_CPU_ISA": limit, "ONEDNN_VERBOSE": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    ran = {line.split(",")[6] for line in lines if ",exec,cpu,convolution," in line}
+    assert ran and all(name.endswith(f":{kernel}") for name in ran if kernel), ran
+    chosen = int(lines[-1].split()[1])
+    assert chosen == largest if largest else chosen in (64, 127)
 
 
 @needs_bytes

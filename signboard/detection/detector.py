@@ -20,9 +20,10 @@ from signboard.detection.coarse import LARGE, with_large_words, with_unsure
 from signboard.detection.int8 import ByteDetector, has_bytes
 from signboard.detection.maps import SHRINK_RATIO, polygons_from_map
 from signboard.detection.network import MEAN, STD, DetectorConfig, DetectorNetwork
+from signboard.detection.sparse import cells_with_text, plan
 from signboard.devices import computed
 from signboard.errors import WeightsError
-from signboard.geometry import FloatArray, ImageArray
+from signboard.geometry import FloatArray, ImageArray, text_size
 from signboard.weights import WEIGHTS_FOLDER, load_network
 
 # More finds no more words on small photos, and costs time (measured on training photos).
@@ -33,6 +34,10 @@ _FLOAT_SIDE = 1280
 # A small picture that is not at least this much smaller than the large one shows nothing new; of such photos another
 # is made, of this share of the large one's side.
 _COARSE_WORTH, _COARSE_SHARE = 1.5, 1 / 3
+# Selective looking: photos of a longer side of at least so many pixels are seen at half size first, and finely where a
+# pixel there is text with at least this probability. Words at least so many times as high as `LARGE` there are clear.
+_SELECT_SIDE, _SELECT_LEAST, _SELECT_CLEAR = 640, 0.05, 1.5
+_BACKGROUND = round(255 * sum(MEAN) / len(MEAN))  # what is not looked at
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +90,8 @@ class Detector:
         coarse_side: the longer side of a second, small picture of each photo, on which words are found that are too
             large on the first (see `coarse.py`), smaller for small photos; None: only one is looked at.
         threshold, box_threshold: see `maps.polygons_from_map`.
+        selective: on a processor, with a `coarse_side`, photos are looked at at half size, and at full size only where
+            that shows what may be small text (see `sparse.py`): half the time. Otherwise at full size everywhere.
         device: where the network runs.
         dtype: what the network computes in: float32, a half precision, or int8 (see `backbones.int8`; on a processor,
             with a card that has the ranges of the network's maps).
@@ -97,6 +104,7 @@ class Detector:
         *,
         side: int = 1280,
         coarse_side: int | None = None,
+        selective: bool = True,
         threshold: float = 0.55,
         box_threshold: float = 0.65,
         shrink_ratio: float = SHRINK_RATIO,
@@ -118,6 +126,7 @@ class Detector:
             self._folded = folded(self.network).to(dtype).to(memory_format=torch.channels_last)
         self.side = side
         self.coarse_side = coarse_side
+        self.selective = selective and self.device.type == "cpu" and coarse_side is not None
         self.threshold = threshold
         self.box_threshold = box_threshold
         self.shrink_ratio = shrink_ratio
@@ -182,25 +191,63 @@ class Detector:
         """
         sure = self.box_threshold if box_threshold is None else box_threshold
         least = sure if candidates is None else min(sure, candidates)
-        found = self._look(photos, [side or self.side] * len(photos), least)
         if self.coarse_side is None or side is not None:
-            return [Detections.of(with_unsure(fine.words(at_least=sure), fine.words(below=sure))) for fine in found]
-        large = [max(network_size(*p.shape[:2], side=self.side)) for p in photos]
-        small = [self.coarse_side if n >= _COARSE_WORTH * self.coarse_side else round(n * _COARSE_SHARE) for n in large]
-        results = []
-        for photo, s, fine, coarse in zip(photos, small, found, self._look(photos, small, least), strict=True):
-            shape = photo.shape[:2]
-            height = LARGE * max(shape) / max(network_size(*shape, side=s))
-            words = with_unsure(
-                with_large_words(fine.words(at_least=sure), coarse.words(at_least=sure), height),
-                with_large_words(fine.words(below=sure), coarse.words(below=sure), height),
-            )
-            results.append(Detections.of(words))
-        return results
+            found = self._look(photos, self._sizes(photos, [side or self.side] * len(photos)), least)
+            return [_joined(sure, fine) for fine in found]
+        if self.selective:
+            return [self._look_selectively(photo, sure, least) for photo in photos]
+        return self._look_twice(photos, sure, least)
 
-    def _look(self, photos: Sequence[ImageArray], sides: Sequence[int], least: float) -> list[Detections]:
-        """Words on each photo, each resized to its longer side of `sides`, with scores of at least `least`."""
-        sizes = [network_size(*p.shape[:2], side=s) for p, s in zip(photos, sides, strict=True)]
+    def _look_twice(self, photos: Sequence[ImageArray], sure: float, least: float) -> list[Detections]:
+        """Words on each photo, on a large picture and on a small one."""
+        assert self.coarse_side is not None
+        sizes = self._sizes(photos, [self.side] * len(photos))
+        large = [max(size) for size in sizes]
+        small = [self.coarse_side if n >= _COARSE_WORTH * self.coarse_side else round(n * _COARSE_SHARE) for n in large]
+        coarse_sizes = self._sizes(photos, small)
+        found = self._look(photos, sizes, least), self._look(photos, coarse_sizes, least)
+        return [
+            _joined(sure, fine, (coarse, _large(photo, size)))
+            for photo, size, fine, coarse in zip(photos, coarse_sizes, *found, strict=True)
+        ]
+
+    def _look_selectively(self, photo: ImageArray, sure: float, least: float) -> Detections:
+        """Words on a photo: at half and quarter size, and at full size where the half shows what may be small text."""
+        shape = photo.shape[:2]
+        size = network_size(*shape, side=self.side, multiple=64)
+        if max(size) < _SELECT_SIDE:
+            return self._look_twice([photo], sure, least)[0]
+        half = (size[0] // 2, size[1] // 2)
+        picture = resize_for_network(photo, half)
+        probability = self._map(picture)
+        middle = self._polygons(probability, shape, least)
+        quarter = network_size(*half, side=max(half) // 2)
+        coarse = self._polygons(self._map(resize_for_network(picture, quarter)), shape, least)
+        to_map = np.array([half[1] / shape[1], half[0] / shape[0]], np.float32)
+        clear = [
+            polygon * to_map
+            for polygon, _ in middle.words(at_least=sure)
+            if min(text_size(polygon)) >= _SELECT_CLEAR * _large(photo, half)
+        ]
+        canvas = plan(cells_with_text(probability, size, _SELECT_LEAST, clear))
+        if canvas is None:
+            probability = self._map(resize_for_network(photo, size))
+        elif canvas.parts:
+            probability = canvas.restore(self._map(canvas.cut(resize_for_network(photo, size), _BACKGROUND)))
+        fine = self._polygons(probability, shape, least) if canvas is None or canvas.parts else Detections([], [])
+        return _joined(sure, fine, (middle, _large(photo, half)), (coarse, _large(photo, quarter)))
+
+    def _map(self, picture: ImageArray) -> FloatArray:
+        """The probability map (H, W) float32 of one picture (H, W, 3) uint8."""
+        values: FloatArray = self.probability_maps(torch.from_numpy(picture)[None])[0].cpu().numpy()
+        return values
+
+    @staticmethod
+    def _sizes(photos: Sequence[ImageArray], sides: Sequence[int]) -> list[tuple[int, int]]:
+        return [network_size(*photo.shape[:2], side=side) for photo, side in zip(photos, sides, strict=True)]
+
+    def _look(self, photos: Sequence[ImageArray], sizes: Sequence[tuple[int, int]], least: float) -> list[Detections]:
+        """Words on each photo, each resized to its (height, width) of `sizes`, with scores of at least `least`."""
         results: list[Detections | None] = [None] * len(photos)
 
         def passes() -> Iterator[tuple[list[int], Fetched]]:
@@ -222,3 +269,22 @@ class Detector:
         scale = np.array([width / probability.shape[1], height / probability.shape[0]], np.float32)
         limit = np.array([width, height], np.float32)
         return Detections([np.clip(p * scale, 0.0, limit) for p in polygons], scores)
+
+
+def _large(photo: ImageArray, size: tuple[int, int]) -> float:
+    """The height, in pixels of the photo, from which words are seen better on its picture of (height, width) `size`."""
+    return LARGE * max(photo.shape[:2]) / max(size)
+
+
+def _joined(sure: float, fine: Detections, *coarser: tuple[Detections, float]) -> Detections:
+    """The words of a picture with the large ones of smaller pictures, and behind them what may be words.
+
+    Args:
+        sure: the score from which on they are words.
+        coarser: of each smaller picture, the finest first, its words and the least height of those that count.
+    """
+    words, unsure = fine.words(at_least=sure), fine.words(below=sure)
+    for coarse, height in coarser:
+        words = with_large_words(words, coarse.words(at_least=sure), height)
+        unsure = with_large_words(unsure, coarse.words(below=sure), height)
+    return Detections.of(with_unsure(words, unsure))

@@ -66,7 +66,7 @@ class _ShortSighted(Detector):
 
 def _detector(coarse_side: int | None) -> _ShortSighted:
     network = DetectorNetwork(DetectorConfig("resnet18", 0.125, 8))
-    return _ShortSighted(network, side=960, coarse_side=coarse_side, threshold=0.5, box_threshold=0.7)
+    return _ShortSighted(network, side=960, coarse_side=coarse_side, selective=False, threshold=0.5, box_threshold=0.7)
 
 
 def _photo(height: int, width: int) -> np.ndarray:

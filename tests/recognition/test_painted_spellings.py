@@ -15,7 +15,8 @@ from signboard.recognition.charset import normalize
 FONTS = Path(__file__).resolve().parents[2] / "fonts"
 # Misspelt, old-fashioned or local spellings as sign painters write them.
 DEVANAGARI = (
-    "मोबाईल", "साईबर", "गोवरधन", "रेस्टोरेन्ट", "ईलेक्ट्रिक", "कम्पयूटर", "हॉस्पीटल", "दवाईयाँ", "मिठाईया", "बिमारी", "सिलाइ", "टेलरस",
+    "मोबाईल", "साईबर", "गोवरधन", "रेस्टोरेन्ट", "ईलेक्ट्रिक", "कम्पयूटर", "हॉस्पीटल", "दवाईयाँ",
+    "मिठाईया", "बिमारी", "सिलाइ", "टेलरस",
 )  # fmt: skip
 LATIN = (
     "Kolkatta", "COLURED", "Resturant", "VEGITABLE", "Jewellars", "TUTION", "Accomodation", "Sweats", "HARDWEAR",

@@ -147,13 +147,17 @@ def test_unsure_crops_are_read_in_their_tall_form_and_strips_lying_on_their_side
             results.append(CropReading("sure" if sure else "unsure", 0.9 if sure else 0.3))
         return results
 
-    monkeypatch.setattr(recognizer, "read_lines", read)
+    monkeypatch.setattr(recognizer, "_read", read)
     square, wide, strip = (np.full(shape, 20, np.uint8) for shape in ((40, 40, 3), (20, 100, 3), (80, 20, 3)))
     strip[:, :] = 20
     strip[:, -1] = 30  # the right column: above the word when the strip is turned to the left
     assert recognizer.read_crops([square, wide, strip]) == [("sure", 0.9), ("unsure", 0.3), ("sure", 0.9)]
-    assert [a for a in asked if a[1]] == [(20, True, 40, 40), (20, True, 80, 20)]
+    assert {(20, True, 40, 40), (20, True, 80, 20)} <= set(asked)
+    assert all(width < 2.6 * height for _, tall, height, width in asked if tall)
     assert (30, False, 20, 80) in asked and (20, False, 20, 80) not in asked
+    asked.clear()
+    recognizer.read_lines([square, np.full((32, 32, 3), 20, np.uint8)])  # the second has no more rows than are shown
+    assert asked == [(20, False, 40, 40), (20, False, 32, 32), (20, True, 40, 40)]
 
 
 @pytest.mark.parametrize("tall", [False, True])

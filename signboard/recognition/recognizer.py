@@ -68,6 +68,13 @@ class CropReading:
     gaps: tuple[float, ...] = ()
 
 
+def _keep_surer(results: list[CropReading], which: Sequence[int], seconds: Sequence[CropReading]) -> None:
+    """Put the second readings of the crops `which` into `results` where they are surer."""
+    for i, second in zip(which, seconds, strict=True):
+        if second.confidence > results[i].confidence:
+            results[i] = second
+
+
 class Recognizer:
     """Reads word crops. Unchanging after construction; safe to share between threads.
 
@@ -170,32 +177,39 @@ class Recognizer:
             crops: (H, W, 3) uint8 RGB each, any sizes, upright text.
         """
         results = self.read_lines(crops)
-        unsure = [i for i, reading in enumerate(results) if reading.text and reading.confidence < self.again]
-        self._keep_surer(results, unsure, self.read_lines([with_border(crops[i]) for i in unsure]))
-        shapes = [crop.shape[1] / crop.shape[0] for crop in crops]
-        if self.tall:
-            unsure = [i for i, r in enumerate(results) if r.confidence < self.again and shapes[i] < TALL_BELOW]
-            self._keep_surer(results, unsure, self.read_lines([crops[i] for i in unsure], tall=True))
+        unsure = [i for i in self._unsure(results) if results[i].text]
+        _keep_surer(results, unsure, self.read_lines([with_border(crops[i]) for i in unsure]))
+        unsure = self._squarish(crops, results, least_rows=1)
+        _keep_surer(results, unsure, self._read([crops[i] for i in unsure], tall=True))
         for turns in (1, -1):
-            unsure = [i for i, r in enumerate(results) if r.confidence < self.again and shapes[i] < _UPENDED]
+            unsure = [i for i in self._unsure(results) if crops[i].shape[1] < _UPENDED * crops[i].shape[0]]
             lying = [np.ascontiguousarray(np.rot90(crops[i], turns)) for i in unsure]
-            self._keep_surer(results, unsure, self.read_lines(lying))
+            _keep_surer(results, unsure, self.read_lines(lying))
         return [(reading.text, reading.confidence) for reading in results]
 
-    @staticmethod
-    def _keep_surer(results: list[CropReading], which: Sequence[int], seconds: Sequence[CropReading]) -> None:
-        """Put the second readings of the crops `which` into `results` where they are surer."""
-        for i, second in zip(which, seconds, strict=True):
-            if second.confidence > results[i].confidence:
-                results[i] = second
+    def _unsure(self, results: Sequence[CropReading]) -> list[int]:
+        return [i for i, reading in enumerate(results) if reading.confidence < self.again]
+
+    def _squarish(self, crops: Sequence[ImageArray], results: Sequence[CropReading], *, least_rows: int) -> list[int]:
+        """Which crops of `least_rows` rows or more shall be read in their tall form, too."""
+        sizes = [crop.shape[:2] for crop in crops]
+        fit = [i for i in self._unsure(results) if sizes[i][1] < TALL_BELOW * sizes[i][0]] if self.tall else []
+        return [i for i in fit if sizes[i][0] >= least_rows]
+
+    def read_lines(self, crops: Sequence[ImageArray]) -> list[CropReading]:
+        """Readings of crops that may hold more than a word, with the places of their spaces.
+
+        Each is read once, but for unsure ones not much wider than high that have more rows than the usual form shows:
+        they are read in their tall form, too, and the surer reading counts.
+        """
+        results = self._read(crops)
+        large = self._squarish(crops, results, least_rows=self.height + 1)
+        _keep_surer(results, large, self._read([crops[i] for i in large], tall=True))
+        return results
 
     @torch.inference_mode()
-    def read_lines(self, crops: Sequence[ImageArray], *, tall: bool = False) -> list[CropReading]:
-        """Readings of crops that may hold more than a word, with the places of their spaces; each read once.
-
-        Args:
-            tall: read them in their tall form, which the network must have.
-        """
+    def _read(self, crops: Sequence[ImageArray], *, tall: bool = False) -> list[CropReading]:
+        """Readings of crops, each read once, in its usual or its tall form."""
         results = [CropReading("", 0.0)] * len(crops)
         passes = ((part, logits, Fetched(best_two(logits))) for part, logits in self._passes(crops, tall=tall))
         for part, logits, two in one_ahead(passes):

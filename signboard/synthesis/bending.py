@@ -19,7 +19,7 @@ def shape_of_bend(rng: Generator, ratio: float) -> tuple[float, float]:
     them; a half of these is turned, as words on one side of a badge are.
     """
     if rng.random() < 0.3:
-        steepest = min(_STEEPEST, math.radians(150.0) / max(ratio, 1.0))
+        steepest = float(np.clip(math.radians(150.0) / max(ratio, 0.1), math.radians(12.0), _STEEPEST))
         return 0.0, float(rng.uniform(math.radians(8.0), steepest)) * float(rng.choice([-1.0, 1.0]))
     # The inner edge needs a radius: the strip may be at most as high as that.
     most = min(_MOST_BENT, 1.1 * ratio)

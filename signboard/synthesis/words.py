@@ -102,7 +102,7 @@ class CropOptions:
     plain: float = 0.52
     hard: float = 0.6
     arched: float = 0.05
-    bent: float = 0.22
+    bent: float = 0.28
     cut: float = 0.05
     other_initial: float = 0.05
     phrases: float = 0.03

@@ -11,10 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from signboard.backbones import BACKBONES
+from signboard.backbones.int8 import Ranges
 from signboard.recognition import Charset, Recognizer, RecognizerConfig, RecognizerNetwork, script_of
 from signboard.recognition.charset import DEFAULT_CHARACTERS, DEVANAGARI, normalize, to_logical, to_visual
 from signboard.recognition.ctc import Frames, ctc_loss, greedy_decode, spaces
-from signboard.recognition.recognizer import WIDTHS, CropReading, crop_width
+from signboard.recognition.int8 import ByteRecognizer
+from signboard.recognition.recognizer import WIDTHS, CropReading, crop_width, normalize_crops
 
 CONSONANTS = [c for c in DEVANAGARI if "\u0915" <= c <= "\u0939"]
 CLUSTERS = st.lists(st.sampled_from(CONSONANTS), min_size=1, max_size=3).map("\u094d".join)
@@ -125,6 +127,49 @@ def test_unsure_crops_are_read_again_with_a_border(monkeypatch: pytest.MonkeyPat
     crops = [np.full((20, 50, 3), level, np.uint8) for level in readings]
     assert recognizer.read_crops(crops) == [("sure", 0.9), ("better", 0.7), ("unsure", 0.5), ("", 0.0)]
     assert shapes == [(20, 50)] * 4 + [(20 + 2 * 2, 50 + 2 * 5)] * 2
+
+
+def test_unsure_crops_are_read_in_their_tall_form_and_strips_lying_on_their_sides(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    config = RecognizerConfig(width=0.125, mixer=32, mixer_layers=1, tall=64)
+    recognizer = Recognizer(RecognizerNetwork(config), again=0.6)
+    # (grey level, tall, height, width) of what is asked for; sure of the tall square, and of the strip's left side up.
+    asked: list[tuple[int, bool, int, int]] = []
+
+    def read(crops: list[np.ndarray], *, tall: bool = False) -> list[CropReading]:
+        results = []
+        for crop in crops:
+            height, width = crop.shape[:2]
+            asked.append((int(crop[0, 0, 0]), tall, height, width))
+            lying = width > 3 * height
+            sure = (tall and height == width) or (lying and crop[0, 0, 0] == 30 and crop[0, -1, 0] == 30)
+            results.append(CropReading("sure" if sure else "unsure", 0.9 if sure else 0.3))
+        return results
+
+    monkeypatch.setattr(recognizer, "_read", read)
+    square, wide, strip = (np.full(shape, 20, np.uint8) for shape in ((40, 40, 3), (20, 100, 3), (80, 20, 3)))
+    strip[:, :] = 20
+    strip[:, -1] = 30  # the right column: above the word when the strip is turned to the left
+    assert recognizer.read_crops([square, wide, strip]) == [("sure", 0.9), ("unsure", 0.3), ("sure", 0.9)]
+    assert {(20, True, 40, 40), (20, True, 80, 20)} <= set(asked)
+    assert all(width < 2.6 * height for _, tall, height, width in asked if tall)
+    assert (30, False, 20, 80) in asked and (20, False, 20, 80) not in asked
+    asked.clear()
+    recognizer.read_lines([square, np.full((32, 32, 3), 20, np.uint8)])  # the second has no more rows than are shown
+    assert asked == [(20, False, 40, 40), (20, False, 32, 32), (20, True, 40, 40)]
+
+
+@pytest.mark.parametrize("tall", [False, True])
+def test_the_network_in_bytes_makes_of_floats_what_the_network_does(tall: bool) -> None:
+    torch.manual_seed(0)
+    network = RecognizerNetwork(
+        RecognizerConfig(width=0.125, mixer=32, mixer_layers=1, height=48, grid_layers=1, tall=80)
+    ).eval()
+    crops = torch.randint(0, 256, (2, 80 if tall else 48, 96, 3), dtype=torch.uint8)
+    with torch.inference_mode():
+        expected, _ = network(normalize_crops(crops))
+    torch.testing.assert_close(ByteRecognizer(network, Ranges())(crops), expected, rtol=1e-3, atol=1e-3)
 
 
 def test_ctc_loss_equals_the_probability_of_all_alignments() -> None:

@@ -15,6 +15,7 @@ from signboard.errors import DataError
 from signboard.recognition.charset import DEFAULT_CHARACTERS
 from signboard.synthesis import CropOptions, Face, FontLibrary, ForeignWords, Lexicon, Synthesizer, degrade
 from signboard.synthesis.benchmark import measure
+from signboard.synthesis.bending import bend_maps
 from signboard.synthesis.boards import Board, FlatWord, _Typesetter, make_board, set_line
 from signboard.synthesis.foreign import SCRIPTS, foreign_word
 from signboard.synthesis.lettering import Setting, Style, paint, sample_night_style, sample_style, set_words, stretch
@@ -210,6 +211,24 @@ def test_crops_of_other_scripts_have_no_text(
         assert (crop.text, crop.script) == ("", "other")
         assert crop.image.dtype == np.uint8 and float(crop.image.std()) > 3
         np.testing.assert_array_equal(crop.image, synthesizer.foreign_crop(index).image)
+
+
+@pytest.mark.parametrize(("bend", "turn"), [(0.0, 0.7), (1.6, 0.0), (-2.2, 0.3), (4.0, -0.5)])
+def test_a_bent_strip_lies_whole_in_its_box_and_keeps_its_size(bend: float, turn: float) -> None:
+    strip = np.full((20, 120), 255, np.uint8)
+    map_x, map_y = bend_maps(120, 20, bend, turn)
+    picture = cv2.remap(strip, map_x, map_y, cv2.INTER_LINEAR)
+    assert abs(float((picture > 127).sum()) / strip.size - 1) < 0.06
+    rows, columns = np.nonzero(picture > 127)
+    assert rows.min() <= 2 and columns.min() <= 2
+    assert rows.max() >= picture.shape[0] - 3 and columns.max() >= picture.shape[1] - 3
+    inside = (map_y > 0) & (map_y < 19)
+    begin, middle = (np.argwhere(inside & (abs(map_x - x) < 3)).mean(axis=0) for x in (3, 60))
+    # From the beginning of the strip to its middle, on its circle and turned: columns, rows.
+    angle, radius = 57 * abs(bend) / 120, 120 / abs(bend) if bend else np.inf
+    x, y = (radius * np.sin(angle), np.sign(bend) * radius * (np.cos(angle) - 1)) if bend else (57.0, 0.0)
+    expected = [x * np.sin(turn) + y * np.cos(turn), x * np.cos(turn) - y * np.sin(turn)]
+    np.testing.assert_allclose(middle - begin, expected, atol=1.5)
 
 
 @pytest.mark.parametrize("bend", [0.3, -0.3, 1.2, -1.2])

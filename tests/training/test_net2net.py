@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from signboard.errors import WeightsError
+from signboard.errors import ConfigError, WeightsError
 from signboard.recognition.network import RecognizerConfig, RecognizerNetwork
-from signboard.training.net2net import start_network, widened
+from signboard.training.net2net import freeze, start_network, widened
 from signboard.weights import save_weights
 
 
@@ -51,6 +51,42 @@ def test_more_mixer_layers_change_nothing_at_first_and_can_learn(tmp_path: Path)
     for layer in list(large.mixer)[1:]:
         for part in (layer.position, layer.out, layer.mlp[-1]):
             assert part.weight.grad is not None and float(part.weight.grad.abs().max()) > 0
+
+
+def test_the_tall_form_leaves_the_usual_one_as_it_is_and_can_learn(tmp_path: Path) -> None:
+    before, after = _network(0), _network(1, grid_layers=1, tall=64)
+    card = tmp_path / "before.json"
+    save_weights(card, before.state_dict(), {"kind": "recognizer"})
+    for network in (before, after):
+        start_network(network, card, "recognizer")
+    crops = torch.randn(2, 3, 32, 64)
+    with torch.no_grad():
+        torch.testing.assert_close(after.eval()(crops)[0], before.eval()(crops)[0], rtol=1e-4, atol=1e-4)
+    after.train()
+    logits, early = after(torch.randn(2, 3, 64, 64))
+    assert early is not None and logits.shape == early.shape == (2, 16, 4)
+    logits.square().mean().backward()
+    assert after.merge is not None
+    for part in (after.merge.score, after.grid[0].position, after.grid[0].out, after.grid[0].mlp[-1]):
+        assert part.weight.grad is not None and float(part.weight.grad.abs().max()) > 0
+
+
+def test_frozen_parts_stay_as_they_are() -> None:
+    network = _network(0)
+    for name in ("backbone.conv1", "backbone.bn1", "backbone.layer1"):
+        freeze(network, name)
+    state = {key: value.clone() for key, value in network.state_dict().items()}
+    optimizer = torch.optim.SGD([p for p in network.parameters() if p.requires_grad], 0.1)
+    network.train()
+    logits, early = network(torch.randn(2, 3, 32, 64))
+    (logits.square().mean() + early.square().mean()).backward()
+    optimizer.step()
+    changed = {key for key, value in network.state_dict().items() if not torch.equal(value, state[key])}
+    frozen = {key for key in state if key.startswith(("backbone.conv1", "backbone.bn1", "backbone.layer1"))}
+    assert frozen and not changed & frozen
+    assert {"backbone.layer2.0.conv1.weight", "backbone.layer2.0.bn1.running_mean"} <= changed
+    with pytest.raises(ConfigError, match=r"backbone\.layer9: the network has no such part"):
+        freeze(network, "backbone.layer9")
 
 
 def test_a_taller_crop_gets_the_kernel_stretched_over_its_rows() -> None:

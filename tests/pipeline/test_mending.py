@@ -71,5 +71,5 @@ def test_every_step_can_be_switched_off_by_its_name() -> None:
         assert [step.name for step in less.steps] == [other for other in STEPS if other != name]
     bare = Reader(device="cpu", detector=reader.detector, recognizer=reader.recognizer, without=STEPS)
     assert bare.steps == [] and len(bare.read(SAMPLE).words) >= len(reader.read(SAMPLE).words) > 0
-    with pytest.raises(SignboardError, match="no mending step 'joining'; there are fragments"):
+    with pytest.raises(SignboardError, match="no mending step 'joining'; there are orientation, numbers"):
         Reader(without=["joining"])

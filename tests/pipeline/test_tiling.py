@@ -17,6 +17,7 @@ from signboard.detection import Detections, Detector
 from signboard.detection.detector import network_size, resize_for_network
 from signboard.geometry import ImageArray, overlap_share
 from signboard.output.annotate import FONT_PATH
+from signboard.pipeline.mending import STEPS
 from signboard.pipeline.mending.verification import Verifier
 from signboard.pipeline.tiling import Found, Region, merge, regions
 from signboard.recognition import Recognizer
@@ -80,7 +81,7 @@ def board(bars: Sequence[Bar], width: int, height: int) -> ImageArray:
 
 def read(bars: Sequence[Bar], width: int, height: int, *, tile: bool = True) -> tuple[list[Bar], Reader]:
     """The boxes of what is found, rounded, in the bars' order."""
-    reader = Reader(device="cpu", detector=BarDetector(), recognizer=ColourReader(), tile=tile)
+    reader = Reader(device="cpu", detector=BarDetector(), recognizer=ColourReader(), without=STEPS, tile=tile)
     reading = reader.read(board(bars, width, height))
     found = []
     for word in reading.words:
@@ -221,7 +222,7 @@ def test_many_photos_are_tiled_too(tmp_path: Path) -> None:
     for number in range(3):
         paths.append(tmp_path / f"{number}.png")
         Image.fromarray(board(bars[: 5 * number + 3], 1600, 200)).save(paths[-1])
-    reader = Reader(device="cpu", detector=BarDetector(), recognizer=ColourReader(), tile=True)
+    reader = Reader(device="cpu", detector=BarDetector(), recognizer=ColourReader(), without=STEPS, tile=True)
     for size in ("auto", 2):
         readings = list(reader.read_many(paths, batch_size=size))  # type: ignore[arg-type]
         assert [len(reading.words) for reading in readings] == [3, 8, 13]
@@ -245,7 +246,7 @@ def test_places_that_may_be_words_are_looked_for_in_regions_too() -> None:
 
     bars = [(x, y, x + 60, y + 22) for y in (20, 70, 120, 170) for x in range(10, 1900, 100)]
     reader = Reader(
-        device="cpu", detector=Doubting(), recognizer=ColourReader(), tile=True,
+        device="cpu", detector=Doubting(), recognizer=ColourReader(), without=STEPS, tile=True,
         verifier=Verifier(0.3, 100.0, 0.0, 0.0, 0.0, 0.0),
     )  # fmt: skip
     words = reader.read(board(bars, 2000, 220)).words
@@ -257,7 +258,7 @@ def test_places_that_may_be_words_are_looked_for_in_regions_too() -> None:
 
 def test_a_photo_whose_text_is_too_small_gets_a_warning() -> None:
     def warnings(bars: Sequence[Bar], width: int, tile: bool = False) -> tuple[str, ...]:
-        reader = Reader(device="cpu", detector=BarDetector(), recognizer=ColourReader(), tile=tile)
+        reader = Reader(device="cpu", detector=BarDetector(), recognizer=ColourReader(), without=STEPS, tile=tile)
         reading = reader.read(board(bars, width, 200))
         assert len(reading.words) == len(bars)
         return reading.warnings

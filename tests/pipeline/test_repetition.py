@@ -1,0 +1,72 @@
+"""What walls are read as is left out; signs, numbers and names that repeat a letter stay."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from signboard.pipeline.mending.repetition import RejectRepetition, is_run, wall_words
+from signboard.pipeline.mending.step import mend_words
+from signboard.pipeline.words import ReadWord
+
+
+def at(text: str, confidence: float, row: int, column: int = 0) -> tuple[str, float, np.ndarray]:
+    x, y = 20 + 220 * column, 20 + 100 * row
+    return text, confidence, np.array([[x, y], [x + 200, y], [x + 200, y + 40], [x, y + 40]], np.float32)
+
+
+@pytest.mark.parametrize(
+    ("text", "confidence"),
+    [
+        ("888888888888", 0.4), ("8888088", 0.9), ("OOOOOOOOOOOO", 0.94), ("llllllll", 0.73), ("IIIIII", 0.9),
+        ("1000000000000000", 0.72), ("VVVVVVVVVVVVVVVVVI", 0.94), ("illillillillil", 0.5), ("NOOOOOOOO", 0.9),
+        ("HIHIHIHIHI", 0.9), ("......", 0.9), ("TITILL", 0.34), ("।।।।।।", 0.8), ("०००००००००", 0.9),
+    ],
+)  # fmt: skip
+def test_runs(text: str, confidence: float) -> None:
+    assert is_run(text, confidence)
+
+
+@pytest.mark.parametrize(
+    ("text", "confidence"),
+    [
+        ("50000", 0.95), ("1,00,000", 0.4), ("१,००,०००", 0.4), ("10,000/-", 0.4), ("100000", 0.9), ("9888888801", 0.99),
+        ("98110", 0.3), ("STALL", 0.3), ("www", 0.9), ("III", 0.9), ("MISSISSIPPI", 0.5), ("WELLNESS", 0.5),
+        ("BOOKS", 0.2), ("I.C.A.R.E", 0.5), ("मायाबाजार", 0.5), ("काका", 0.5), ("बाबा", 0.9), ("10111", 0.95),
+        ("VILLA", 0.9), ("COFFEE", 0.3), ("", 0.0), ("8", 0.9), ("110001", 0.9),
+    ],
+)  # fmt: skip
+def test_no_runs(text: str, confidence: float) -> None:
+    assert not is_run(text, confidence)
+
+
+def test_short_runs_stay_beside_words() -> None:
+    alone = [at("OOO", 0.91, 0), at("SHARMA", 0.9, 3)]
+    assert wall_words(alone) == {0}
+    beside = [at("PHASE", 0.9, 0), at("III", 0.7, 0, 1)]
+    assert wall_words(beside) == set()
+    assert wall_words([at("III", 0.9, 0)]) == set()  # a sure one is believed
+    assert wall_words([at("BBQ", 0.5, 0), at("www", 0.5, 1), at("800", 0.5, 2)]) == set()
+
+
+def test_a_wall_says_nothing_at_all() -> None:
+    wall = [at("OOOOOOOOO", 0.6, row) for row in range(4)] + [at("NO", 0.5, 5), at("ole", 0.4, 6)]
+    assert wall_words(wall) == set(range(6))
+    few = [at("II", 0.9, row, column) for row in range(4) for column in range(2)] + [at("IO", 0.9, 5)]
+    assert wall_words(few) == set(range(9))
+
+
+def test_a_sign_on_a_wall_stays() -> None:
+    wall = [at("OOOOOOOOO", 0.6, row) for row in range(4)] + [at("HOTEL", 0.98, 5), at("GANGA", 0.99, 5, 1)]
+    assert wall_words(wall) == {0, 1, 2, 3}
+
+
+def test_known_words_stay() -> None:
+    assert wall_words([at("LITTI", 0.5, 0)]) == {0}
+    assert wall_words([at("LITTI", 0.5, 0)], lambda text: text == "LITTI") == set()
+
+
+def test_as_a_step() -> None:
+    words = [ReadWord(*at(text, 0.9, row)) for row, text in enumerate(["OOOOOO", "MUSEUM"])]
+    (left,) = mend_words([RejectRepetition(lambda text: False)], [np.zeros((9, 9, 3), np.uint8)], [words], lambda c: [])
+    assert [word.text for word in left] == ["MUSEUM"]

@@ -1,0 +1,69 @@
+"""A picture that may be one word is read as one, too; on others nothing is read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from signboard.pipeline.mending.step import mend_words
+from signboard.pipeline.mending.whole_picture import ReadWholePicture
+from signboard.pipeline.words import ReadWord
+from signboard.recognition.recognizer import CropReading
+
+
+def word(text: str, confidence: float, left: float, top: float, right: float, bottom: float) -> ReadWord:
+    quad = np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.float32)
+    return ReadWord(text, confidence, quad, 0, 0.8)
+
+
+def read_whole(
+    size: tuple[int, int], words: list[ReadWord], says: tuple[str, float], bordered: tuple[str, float] = ("", 0.0)
+) -> tuple[list[str], int]:
+    """(texts, crops read) of a picture of `size` (width, height)."""
+    asked = 0
+
+    def read(crops: Sequence[np.ndarray]) -> list[CropReading]:
+        nonlocal asked
+        asked += len(crops)
+        return [CropReading(*says), CropReading(*bordered)]
+
+    picture = np.full((size[1], size[0], 3), 90, np.uint8)
+    (result,) = mend_words([ReadWholePicture(0.2)], [picture], [words], read)
+    return [w.text for w in result], asked
+
+
+def test_a_picture_on_which_nothing_was_found() -> None:
+    assert read_whole((439, 143), [], ("EXIT", 0.99)) == (["EXIT"], 2)
+    assert read_whole((200, 80), [], ("42", 0.3), ("42", 0.8)) == (["42"], 2)
+    for says in (("EXIT", 0.4), ("", 0.0), ("L", 0.86), ("NO EXIT", 0.9), ("--", 0.9)):
+        assert read_whole((439, 143), [], says)[0] == [], says
+    assert read_whole((60, 900), [], ("EXIT", 0.99)) == ([], 0)  # too narrow for a word
+
+
+def test_the_surer_reading_counts() -> None:
+    tight = [word("DAIL", 0.83, 2, 5, 95, 58)]
+    assert read_whole((130, 63), tight, ("DAILY", 0.86))[0] == ["DAILY"]
+    assert read_whole((130, 63), tight, ("DABRY", 0.5))[0] == ["DAIL"]
+    two = [word("MAIN", 0.99, 2, 5, 95, 58), word("STREET", 0.98, 110, 5, 290, 58)]
+    assert read_whole((300, 63), two, ("MAINSTREET", 0.7))[0] == ["MAIN", "STREET"]
+
+
+def test_ordinary_photos_cost_nothing() -> None:
+    small = [word("HOTEL", 0.3, 100, 100, 300, 160)]
+    assert read_whole((1280, 960), small, ("HOTEL", 1.0)) == (["HOTEL"], 0)
+    many = [word(str(i), 0.3, 0, 0, 100, 900) for i in range(4)]
+    assert read_whole((1280, 960), many, ("HOTEL", 1.0))[1] == 0
+
+
+@pytest.mark.parametrize("found", [0, 1])
+def test_the_word_takes_the_whole_picture_and_says_what_the_detector_saw(found: int) -> None:
+    words = [word("DAIL", 0.4, 2, 5, 95, 58)][:found]
+
+    def read(crops: Sequence[np.ndarray]) -> list[CropReading]:
+        return [CropReading("DAILY", 0.9)] * len(crops)
+
+    ((result,),) = mend_words([ReadWholePicture(0.2)], [np.zeros((63, 130, 3), np.uint8)], [words], read)
+    assert result.polygon.tolist() == [[0, 0], [130, 0], [130, 63], [0, 63]]
+    assert result.score == (0.8 if found else 0.0)

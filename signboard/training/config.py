@@ -108,6 +108,7 @@ class DetectorTrainConfig(TrainConfig):
         word_balance: 0: every pixel of a word counts the same in the loss; 1: every word does (see
             `detection.maps.make_targets`).
         fonts: the folder of typefaces that the synthesis draws with (see `scripts/fetch_fonts.py`).
+        backbone_from: card of a classifier (`scripts/train_backbone.py`) whose backbone this one begins with.
         side: the longer side, pixels, of photos at validation and inference.
     """
 
@@ -123,6 +124,7 @@ class DetectorTrainConfig(TrainConfig):
     live_synthesis: float = Field(0.0, ge=0)
     signs_on_photos: float = Field(0.0, ge=0, le=1)
     word_balance: float = Field(0.5, ge=0, le=1)
+    backbone_from: Path | None = None
     side: int = Field(1536, gt=0)
 
 
@@ -153,6 +155,7 @@ class RecognizerTrainConfig(TrainConfig):
         phrases: share of synthetic crops that hold two or three words.
         synthetic_words: make so many different words, keep them in memory (about 25 kB each and worker) and draw from
             them; 0 makes every word anew, which needs more processor time than a narrow network's own training.
+        backbone_from: card of a classifier (`scripts/train_backbone.py`) whose backbone this one begins with.
         flat_start_steps: steps over which the flat start fades out (see `recognition.ctc.flat_start_loss`).
     """
 
@@ -179,6 +182,7 @@ class RecognizerTrainConfig(TrainConfig):
     recombine: float = Field(0.0, ge=0, le=1)
     phrases: float = Field(0.03, ge=0, le=1)
     synthetic_words: int = Field(0, ge=0)
+    backbone_from: Path | None = None
     flat_start_steps: int = Field(0, ge=0)
 
     @model_validator(mode="after")

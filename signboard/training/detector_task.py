@@ -23,6 +23,7 @@ from signboard.synthesis import degrade
 from signboard.training.adapters import SceneSample, load_scenes, read_rgb
 from signboard.training.batches import Batch
 from signboard.training.config import DetectorTrainConfig
+from signboard.training.net2net import start_backbone
 from signboard.weights import load_card, load_state
 
 # What suits networks trained with this loss, chosen on validation photos (docs/training-log.md, section 6).
@@ -238,6 +239,8 @@ class DetectorTask:
                 self.model.load_state_dict(state)
             except RuntimeError:
                 raise WeightsError(f"{config.start_from}: is of another architecture than the config's") from None
+        if config.backbone_from is not None:
+            start_backbone(self.model, config.backbone_from)
         self.validation = [
             (v.path.name, load_scenes(v.path, v.split, v.form)[: config.validation_limit]) for v in config.validation
         ]

@@ -97,3 +97,24 @@ def freeze(network: nn.Module, name: str) -> None:
 
 def _as_in_evaluation(norm: nn.BatchNorm2d, x: Tensor) -> Tensor:
     return F.batch_norm(x, norm.running_mean, norm.running_var, norm.weight, norm.bias, False, 0.0, norm.eps)
+
+
+def start_backbone(network: nn.Module, card_path: Path) -> None:
+    """Give `network.backbone` the weights of a classifier's backbone: how a stage begins with what pictures taught.
+
+    Args:
+        network: the detector's or the recogniser's, with its backbone at `backbone`.
+        card_path: of a classifier of the same architecture in its narrow form, and of the same width.
+
+    Raises:
+        WeightsError: card or weights are missing or damaged, or the backbone is of another architecture or width.
+    """
+    card = load_card(card_path, "classifier")
+    state = load_state(card_path, card)
+    taught = {name: value for name, value in state.items() if name.startswith("backbone.")}
+    wanted = {name: value for name, value in network.state_dict().items() if name.startswith("backbone.")}
+    odd = [n for n, value in wanted.items() if n not in taught or taught[n].shape != value.shape]
+    if odd:
+        made = ", ".join(f"{key} {card.get('config', {}).get(key)}" for key in ("name", "form", "width"))
+        raise WeightsError(f"{card_path}: its backbone does not fit at {odd[0]} ({made}); train one of the same width")
+    network.load_state_dict({name: taught[name] for name in wanted}, strict=False)

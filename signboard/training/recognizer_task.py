@@ -26,7 +26,7 @@ from signboard.training.config import CutData, DataConfig, RecognizerTrainConfig
 from signboard.training.crops import MARGIN, Crop, bent, cut_with_margin, leaning_box, neighbours, stretched, whole_crop
 from signboard.training.detector_task import make_synthesizer
 from signboard.training.launch import pick_device
-from signboard.training.net2net import freeze, start_network
+from signboard.training.net2net import freeze, start_backbone, start_network
 from signboard.training.recombination import recombine, with_cuts
 
 # Shares of the crops that are cut out by the box around a leaning word, or with much room around it.
@@ -369,6 +369,8 @@ class RecognizerTask:
         self.model: nn.Module = RecognizerNetwork(RecognizerConfig(**shape, characters=characters))
         if config.start_from is not None:
             start_network(self.model, config.start_from, "recognizer")
+        if config.backbone_from is not None:
+            start_backbone(self.model, config.backbone_from)
         for name in config.frozen:
             freeze(self.model, name)
         self.trained_on = [

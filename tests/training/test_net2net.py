@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from signboard.backbones.classifier import build_classifier
+from signboard.detection.network import DetectorConfig, DetectorNetwork
 from signboard.errors import ConfigError, WeightsError
 from signboard.recognition.network import RecognizerConfig, RecognizerNetwork
-from signboard.training.net2net import freeze, start_network, widened
+from signboard.training.net2net import freeze, start_backbone, start_network, widened
 from signboard.weights import save_weights
 
 
@@ -107,3 +109,29 @@ def test_what_does_not_fit_is_named(tmp_path: Path) -> None:
     save_weights(card, large.state_dict(), {"kind": "recognizer"})
     with pytest.raises(WeightsError, match=r"small\.json: backbone"):
         start_network(small, card, "recognizer")
+
+
+@pytest.mark.parametrize("name", ["alexnet", "zfnet", "vgg16", "googlenet", "resnet18"])
+def test_a_stage_begins_with_a_classifier_s_backbone(name: str, tmp_path: Path) -> None:
+    """Every family: what `scripts/train_backbone.py` taught is what either stage begins with."""
+    torch.manual_seed(0)
+    classifier = build_classifier(name, 5, form="narrow", width=0.125)
+    card = tmp_path / "best.json"
+    config = {"name": name, "num_classes": 5, "form": "narrow", "width": 0.125}
+    save_weights(card, classifier.state_dict(), {"kind": "classifier", "config": config})
+    torch.manual_seed(1)
+    stages = {
+        "detector": DetectorNetwork(DetectorConfig(name, 0.125, 8)),
+        "recognizer": RecognizerNetwork(RecognizerConfig(name, 0.125, mixer=32, mixer_layers=1, characters="abc")),
+    }
+    for network in stages.values():
+        others = {k: v.clone() for k, v in network.state_dict().items() if not k.startswith("backbone.")}
+        start_backbone(network, card)
+        state = network.state_dict()
+        for key, value in classifier.state_dict().items():
+            if key in state:
+                torch.testing.assert_close(state[key].float(), value.half().float())
+        assert all(torch.equal(state[key], value) for key, value in others.items()), "the rest stays as it was"
+    wide = DetectorNetwork(DetectorConfig(name, 0.25, 8))
+    with pytest.raises(WeightsError, match=rf"does not fit at backbone\..*name {name}, form narrow, width 0\.125"):
+        start_backbone(wide, card)

@@ -404,13 +404,12 @@ def _read_all(
     warned = 0
     progress = Progress(len(todo), shown=not quiet and sys.stderr.isatty() and not outputs.to_terminal)
     begin = time.monotonic()
-    code = 0
+    code = undrawn = 0
     with _Stop() as stop:
         readings = _readings(todo, source, stop)
         try:
             for reading in readings:
-                if not outputs.write(reading):
-                    code = 1
+                undrawn += not outputs.write(reading)
                 kind = "failed" if reading.error is not None else "read" if reading.text else "empty"
                 counts[kind] += 1
                 warned += bool(reading.warnings)
@@ -458,7 +457,7 @@ def _read_all(
         print(f"{summary}, {rate} photos/s{notes}{note}", file=sys.stderr)
     if not quiet:
         _name_failures(failed_before)
-    return code or (1 if counts["failed"] else 0)
+    return code or (1 if counts["failed"] or undrawn else 0)
 
 
 _NAMED = 10  # photos, in one line

@@ -244,6 +244,7 @@ def figures(arguments: argparse.Namespace) -> dict[str, Any]:
         for _ in range(arguments.rounds):
             for name, run in ways.items():
                 taken[name].append(run() / len(photos))
+                print(f"{name}: {1000 * taken[name][-1]:.1f} ms a photo", file=sys.stderr, flush=True)
     best = {name: statistics.median(values) for name, values in taken.items()}
     return {
         "photos": len(photos),
@@ -291,7 +292,9 @@ def main() -> None:
     parser.add_argument("--clients", type=int, default=8)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--json", type=Path, help="also write the result to this file")
-    parser.add_argument("--server", nargs="*", default=[], help="options for signboard serve, after all others")
+    parser.add_argument(
+        "--server", nargs=argparse.REMAINDER, default=[], help="options for signboard serve, after all others"
+    )
     arguments = parser.parse_args()
     result = {"load": load, "figures": figures}[arguments.part](arguments)
     result["machine"] = f"{platform.processor() or platform.machine()}, {len(os.sched_getaffinity(0))} cores"

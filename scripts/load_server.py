@@ -70,7 +70,8 @@ class Client:
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
-        self._connection = HTTPConnection(parts.hostname or "", parts.port, timeout=120)
+        self._connection = HTTPConnection(parts.hostname or "", parts.port, timeout=600)
+        self._used = time.monotonic()
 
     def read(self, photos: Sequence[bytes]) -> list[dict[str, Any]]:
         """The rows of the photos; waits and tries again when the server is too busy."""
@@ -81,10 +82,13 @@ class Client:
             head = b'\r\nContent-Disposition: form-data; name="photo"; filename="a.jpg"\r\n\r\n'
             body = b"".join(mark + head + photo + b"\r\n" for photo in photos) + mark + b"--\r\n"
             kind = f"multipart/form-data; boundary={mark[2:].decode()}"
+        if time.monotonic() - self._used > 5:  # the server closes connections that are not used
+            self._connection.close()
         while True:
             self._connection.request("POST", f"/v1/read?{OPTIONS}", body, {"Content-Type": kind})
             answer = self._connection.getresponse()
             data = answer.read()
+            self._used = time.monotonic()
             if answer.status == 503:
                 time.sleep(float(answer.headers["Retry-After"]))
                 continue

@@ -142,6 +142,20 @@ def load_photo(
     raise PhotoError(f"a photo is a path, bytes, an array or a Pillow image, not {type(source).__name__}")
 
 
+def count_pixels(data: bytes) -> int:
+    """Pixels of the picture in a file's bytes by its header, nothing decoded; 0 where that cannot be told.
+
+    A picture that is larger than any that is opened has at least `MAX_PIXELS` + 1.
+    """
+    try:
+        with Image.open(io.BytesIO(data), formats=_formats(data, "", "")) as image:
+            return image.width * image.height
+    except Image.DecompressionBombError:
+        return MAX_PIXELS + 1
+    except Exception:  # decoders raise whatever comes up in damaged files; `load_photo` says what is wrong
+        return 0
+
+
 def _label(name: str) -> str:
     return printable(name) if name else "photo"
 

@@ -24,13 +24,13 @@ from signboard.errors import SignboardError
 from signboard.output import annotate
 from signboard.output.jsonl import from_dict
 from signboard.output.markup import program
-from signboard.photo import load_photo, printable
+from signboard.photo import count_pixels, load_photo, printable
 from signboard.reading import Reading
 from signboard.server import schema
 from signboard.server.answers import TYPES, problem, render, to_json
 from signboard.server.batching import BatchQueue, ClosedError, QueueFullError
 from signboard.server.crew import crew_for
-from signboard.server.forms import Upload, count_pixels, read_form
+from signboard.server.forms import Upload, read_form
 from signboard.server.limits import Limits
 from signboard.server.metrics import Metrics
 from signboard.server.readers import Readers, ReadOptions

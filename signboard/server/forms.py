@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import re
 from collections.abc import AsyncGenerator
 
-from PIL import Image
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException, MultiPartParser
@@ -82,21 +80,3 @@ def base_name(name: str | None) -> str:
     last = re.split(r"[/\\]", name or "")[-1]
     shown = printable(last.encode("utf-8", "replace").decode("utf-8"))
     return shown if len(shown) <= _NAME_LENGTH else shown[: _NAME_LENGTH - 1] + "…"
-
-
-def count_pixels(data: bytes) -> int:
-    """Pixels of a picture by its header, without decoding it; 0 when that cannot be told."""
-    try:
-        with Image.open(io.BytesIO(data), formats=_formats()) as image:
-            return image.width * image.height
-    except Image.DecompressionBombError:
-        return 1 << 62
-    except Exception:  # Pillow raises many kinds on damaged files; the reader will say what is wrong
-        return 0
-
-
-def _formats() -> list[str]:
-    from signboard.photo import _FORMATS, _load_plugins
-
-    _load_plugins()
-    return [name for name in _FORMATS if name in Image.OPEN]

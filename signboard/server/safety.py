@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hmac
 import ipaddress
 import re
@@ -33,6 +34,8 @@ _HEADERS = {
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
 }
+# A body that is refused is taken in for so long before its client is told.
+_DRAIN_SECONDS = 2.0
 # Answered without the token: nothing private in them. The page asks for it.
 _OPEN = re.compile(r"/|/assets/[^/]*|/v1/health|/v1/openapi\.json")
 
@@ -78,6 +81,7 @@ class Safety:
 
         refusal = self._refusal(Headers(scope=scope), scope["path"])
         if refusal is not None:
+            await self._drain(receive)
             await refusal(scope, receive, send_safely)
             return
         body = _Body(receive, self._limits, self._hold)
@@ -86,9 +90,21 @@ class Safety:
         except HTTPException as error:  # a body that is too large, outside of what catches these
             if begun:
                 raise
+            await self._drain(receive)
             await problem(error.status_code, str(error.detail), error.headers)(scope, receive, send_safely)
         finally:
             self._hold(-body.size)
+
+    async def _drain(self, receive: Receive) -> None:
+        """Takes in what its client still sends, and forgets it: who is busy sending does not see an answer."""
+        left = 2 * self._limits.body
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_DRAIN_SECONDS):
+                while left > 0:
+                    message = await receive()
+                    if message["type"] != "http.request" or not message.get("more_body", False):
+                        return
+                    left -= len(message.get("body", b""))
 
     def _refusal(self, headers: Headers, path: str) -> Response | None:
         host = headers.get("host", "")

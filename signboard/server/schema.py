@@ -71,6 +71,7 @@ class Row(_Model):
 
     schema_: Annotated[Literal["signboard/1"], Field(alias="schema")]
     source: Annotated[str, Field(max_length=4096)]
+    page: Annotated[int, Field(ge=1, le=_FAR)] = 1
     width: Annotated[int, Field(ge=0, le=_FAR)]
     height: Annotated[int, Field(ge=0, le=_FAR)]
     text: Annotated[str, Field(max_length=200_000)] = ""

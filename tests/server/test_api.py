@@ -65,6 +65,14 @@ def test_a_bad_photo_is_a_row_with_an_error(client: TestClient) -> None:
     assert "1 2 3" in got[0]["text"] and got[4]["signs"] == [] and "2 2 3" in got[5]["text"]
 
 
+def test_pixels_are_counted_by_the_header() -> None:
+    from signboard.photo import count_pixels
+
+    assert count_pixels(photo(size=(50, 31))) == 50 * 31
+    assert count_pixels(photo(size=(50, 31))[:60]) == 50 * 31
+    assert count_pixels(b"") == count_pixels(b"no photo") == 0
+
+
 def test_no_photo_can_be_read(client: TestClient) -> None:
     answer = send(client, ("x.jpg", b"nothing"))
     assert answer.status_code == 422

@@ -117,6 +117,36 @@ def test_a_client_that_goes_away_costs_nothing() -> None:
         threads[0].join()
 
 
+def test_a_body_that_is_too_large_is_told_so() -> None:
+    with program("--max-body", "1") as (_, url):
+        for size in (1_100_000, 1_900_000):
+            answer = send(url, b"x" * size)
+            assert answer.status_code == 413 and answer.json()["detail"] == "the request is larger than 1 MiB"
+        chunks = iter([b"x" * 100_000] * 19)
+        answer = httpx.post(f"{url}v1/read", content=chunks, headers={"content-type": "image/png"}, timeout=60)
+        assert answer.status_code == 413
+
+
+def test_a_body_that_does_not_come_is_given_up() -> None:
+    with program("--timeout", "0.5") as (_, url):
+        port = int(url.rstrip("/").rsplit(":", 1)[1])
+        with socket.create_connection(("127.0.0.1", port), timeout=30) as slow:
+            lines = (
+                "POST /v1/read HTTP/1.1",
+                "Host: localhost",
+                "Content-Type: image/png",
+                "Content-Length: 99",
+                "",
+                "",
+            )
+            slow.sendall("\r\n".join(lines).encode() + b"a little")
+            answer = ""
+            while "detail" not in answer:
+                answer += slow.recv(4096).decode()
+        assert answer.startswith("HTTP/1.1 408 ") and "did not arrive within 0.5 s" in answer
+        assert "signboard_held_bytes 0.0" in httpx.get(f"{url}v1/metrics").text
+
+
 def test_an_address_in_use_is_one_line() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -161,8 +161,9 @@ function update(photo) {
   $("signs-title").textContent = busy ? "Reading…" : row?.error ? "Not read" : count === 1 ? "1 sign" : `${count} signs`;
   const lines = busy || !row ? [] : row.error ? [`This photo could not be read: ${plain(row)}.`] : count ? [] : ["No text was found on this photo."];
   if (row && !busy && !row.error) {
-    if (row.warnings.some((line) => line.startsWith("text may be too small"))) {
-      lines.push("Small text may have been missed. “Small text on large photos” in the options finds more.");
+    for (const line of row.warnings) {
+      const small = line.startsWith("text may be too small");
+      lines.push(small ? "Small text may have been missed. “Small text on large photos” in the options finds more." : `${line}.`);
     }
   }
   $("message").textContent = lines.join(" ");

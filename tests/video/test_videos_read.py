@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import cv2
@@ -21,7 +22,8 @@ SAMPLES = {
     "shop": "शर्मा मिष्ठान भंडार\nSHARMA SWEETS\nPhone 98765 43210",
     "station": "नई दिल्ली\nNEW DELHI",
 }
-PHOTOS = ROOT.parent / "shared" / "data" / "scenes" / "marathi_hindi_boards"
+DATA = Path(os.environ.get("SIGNBOARD_DATA", ROOT.parent / "shared" / "data"))
+PHOTOS = DATA / "scenes" / "marathi_hindi_boards"
 SIZE = (800, 450)
 
 
@@ -40,14 +42,14 @@ def signs_of(reader: Reader, path: Path) -> list[FollowedSign]:
 
 @pytest.mark.slow
 def test_each_sample_sign_once_on_the_way_there_and_back(reader: Reader, tmp_path: Path) -> None:
-    scene = wall(2300, 600)
+    scene = wall(2760, 600)
     for number, name in enumerate(SAMPLES):
         photo = load_photo(ROOT / "data" / "samples" / f"{name}.jpg").pixels
         board = photo[200:760, 120:1160]
-        paste(scene, np.asarray(cv2.resize(board, (620, 334), interpolation=cv2.INTER_AREA)), 60 + 740 * number, 120)
+        paste(scene, np.asarray(cv2.resize(board, (620, 334), interpolation=cv2.INTER_AREA)), 60 + 1000 * number, 120)
     y = 287.0
     points: list[tuple[float, View]] = [
-        (0, (370, y, 1.1, 0)), (4, (1850, y, 1.1, 2)), (5, (1850, y, 1.25, 0)), (7, (1110, y, 1.0, -1)),
+        (0, (370, y, 1.1, 0)), (4, (2370, y, 1.1, 2)), (5, (2370, y, 1.25, 0)), (7, (1370, y, 1.0, -1)),
     ]  # fmt: skip
     path = make_video(tmp_path / "pan.mp4", scene, points, size=SIZE, rate=12, shake=2, blurred=0.25, noise=2)
     signs = signs_of(reader, path)

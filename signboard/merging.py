@@ -121,7 +121,7 @@ def observations(reading: Reading) -> Iterator[Observation]:
         if not lines:
             continue
         yield Observation(
-            source=reading.source if reading_page(reading) == 1 else f"{reading.source}#{reading_page(reading)}",
+            source=reading.source if reading.page == 1 else f"{reading.source}#{reading.page}",
             sign=int(video.get("sign", number)),
             lines=lines,
             latitude=gps.get("latitude"),
@@ -132,11 +132,6 @@ def observations(reading: Reading) -> Iterator[Observation]:
             romanized="\n".join(line.romanized for line in sign.lines if line.romanized) or None,
             translation="\n".join(line.translation for line in sign.lines if line.translation) or None,
         )
-
-
-def reading_page(reading: Reading) -> int:
-    """The page of its file that a reading is of, from 1."""
-    return int(getattr(reading, "page", 1))
 
 
 def merge_signs(

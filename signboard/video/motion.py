@@ -42,10 +42,24 @@ STILL = Motion(np.eye(3), True)
 
 def small_grey(pixels: ImageArray) -> ImageArray:
     """(h, w) uint8 copy of a frame (H, W, 3) RGB with a longer side of `SIDE`, for `estimate_motion`."""
-    height, width = pixels.shape[:2]
-    scale = min(1.0, SIDE / max(height, width))
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return np.asarray(cv2.cvtColor(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY))
+    return shrunk(halved(np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)), 2 * SIDE))
+
+
+def halved(grey: ImageArray, side: int) -> ImageArray:
+    """A grey picture (h, w) halved until its longer side is at most `side`: the cheapest way to make it smaller."""
+    while max(grey.shape) > side:
+        size = (max(1, grey.shape[1] // 2), max(1, grey.shape[0] // 2))
+        grey = np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA))
+    return grey
+
+
+def shrunk(grey: ImageArray) -> ImageArray:
+    """A grey picture (h, w) with a longer side of `SIDE` at most."""
+    scale = SIDE / max(grey.shape)
+    if scale >= 1:
+        return grey
+    size = (max(1, round(grey.shape[1] * scale)), max(1, round(grey.shape[0] * scale)))
+    return np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA))
 
 
 def estimate_motion(before: ImageArray, after: ImageArray, scale: float) -> Motion:

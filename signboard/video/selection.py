@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from signboard.geometry import ImageArray
-from signboard.video.motion import STILL, Motion, Transform, estimate_motion, move, small_grey
+from signboard.video.motion import STILL, Motion, Transform, estimate_motion, halved, move, shrunk
 from signboard.video.source import FrameSource
 
 READ_SIDE = 2560
@@ -17,7 +17,7 @@ READ_SIDE = 2560
 
 # Frames that are compared with each other for each one that is chosen.
 _CANDIDATES = 4
-# The longer side of the grey copy that sharpness is measured on: fine enough to show a blur of three pixels.
+# The longer side, at most, of the grey copy that sharpness is measured on.
 _SHARP_SIDE = 960
 # A frame shows nothing new when, the camera's motion taken out, no part of it differs by more than this from the last
 # one that was chosen (grey levels, mean over a part), the camera has moved by less than this share of the frame's side,
@@ -62,16 +62,11 @@ class _Candidate:
     doubts: int  # camera motions before it that were not sure
 
 
-def sharpness(pixels: ImageArray) -> float:
-    """The variance of the Laplacian of a frame (H, W, 3) RGB: high where edges are crisp, low in motion blur.
+def sharpness(grey: ImageArray) -> float:
+    """The variance of the Laplacian of a grey picture (h, w): high where edges are crisp, low in motion blur.
 
     Source: Pech-Pacheco et al., "Diatom autofocusing in brightfield microscopy", ICPR 2000.
     """
-    height, width = pixels.shape[:2]
-    scale = min(1.0, _SHARP_SIDE / max(height, width))
-    grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
-    if scale < 1:
-        grey = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     _, deviation = cv2.meanStdDev(cv2.Laplacian(grey, cv2.CV_16S))
     return float(deviation[0, 0] ** 2)
 
@@ -131,7 +126,8 @@ def pick_frames(
         pixels = source.retrieve()
         if pixels is None:
             continue
-        seen = small_grey(pixels)
+        fine = halved(np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)), _SHARP_SIDE)
+        seen = shrunk(fine)
         if grey is not None:
             step = estimate_motion(grey, seen, max(pixels.shape[:2]) / max(seen.shape))
             since = since.then(step)
@@ -147,7 +143,7 @@ def pick_frames(
             yield from chosen(best)
             best = None
         window = int(now * rate + 1e-6)
-        sharp = sharpness(pixels)
+        sharp = sharpness(fine)
         if best is None or sharp > best.sharpness:
             best = _Candidate(index, now, pixels, seen, sharp, since, doubts)
     if best is not None:

@@ -136,6 +136,17 @@ def test_words_that_the_border_cuts_do_not_vote() -> None:
     assert run([[word("TEL", 0, 100)]] * 4) == []  # nobody knows what it says
 
 
+def test_a_sign_that_comes_back_cut_at_first_is_the_same() -> None:
+    """What can be seen of it as it comes back is a part; the whole word belongs to the one that left."""
+    lefts = [100, 0, -200, -60, -20, 100, 100]
+    shown = {100: word("SWEETS", 100, 100), 0: word("SWEETS", 0, 100), -60: word("TS", 0, 100, wide=20),
+             -20: word("EETS", 0, 100, wide=60)}  # fmt: skip
+    frames = [[shown[left]] if left in shown else [] for left in lefts]
+    motions = [shifted(b - a) for a, b in zip([lefts[0], *lefts], lefts, strict=False)]
+    (sign,) = run(frames, motions)
+    assert sign.sign.text == "SWEETS" and (sign.first, sign.last) == (0.0, 3.0)
+
+
 def test_a_flicker_is_no_sign() -> None:
     frames = [[word("HOTEL", 100, 100)] + ([word("xq", 300, 300, confidence=0.85)] if k == 3 else []) for k in range(8)]
     assert texts(run(frames)) == ["HOTEL"]

@@ -113,7 +113,8 @@ def _letters(tokens: list[tuple[str, str]], glossary: Glossary) -> list[tuple[st
         j, names = i, []
         while j < len(tokens) and tokens[j][0] == "deva":
             parts = letter_names(tokens[j][1])
-            if not parts or (len(parts) > 1 and glossary.lookup(tokens[j][1]) is not None):
+            joined = len(parts) > 1 and "." not in tokens[j][1] and "॰" not in tokens[j][1]
+            if not parts or (joined and glossary.lookup(tokens[j][1]) is not None):
                 break
             names += parts
             j += 1

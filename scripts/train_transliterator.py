@@ -8,8 +8,6 @@ python scripts/train_transliterator.py --evaluate --dev DEV.tsv
 from __future__ import annotations
 
 import argparse
-import hashlib
-import json
 import math
 import random
 import sys
@@ -24,8 +22,9 @@ from torch import nn
 
 from signboard.errors import ConfigError, DataError, SignboardError
 from signboard.training.data_root import set_root, with_root
-from signboard.translation.network import DEVANAGARI, LATIN, TransliterationConfig, TransliterationNet, encode_words
-from signboard.translation.transliteration import Transliterator
+from signboard.training.transliteration_network import TransliterationConfig, TransliterationNet
+from signboard.translation.transliteration import DEVANAGARI, LATIN, Transliterator, encode_words
+from signboard.weights import save_weights
 
 ROOT = Path(__file__).resolve().parent.parent
 LEXICON = "$SIGNBOARD_DATA/lexicon/hindi_romanized_{}.tsv"  # see data/README.md
@@ -135,7 +134,7 @@ def train(settings: Settings, lexicon: Lexicon, log: Any = sys.stderr) -> Transl
         for batch in batches(words, settings.batch_size, rng):
             targets = [rng.choices(spellings[w], weights[w])[0] for w in batch]
             shown = [variant(w, rng) if rng.random() < settings.variant_rate else w for w in batch]
-            ids, lengths = encode_words(shown)
+            ids, lengths = map(torch.from_numpy, encode_words(shown))
             scale = min(1.0, (step + 1) / settings.warmup_steps)
             scale *= 0.5 * (1 + math.cos(math.pi * step / total)) * 0.995 + 0.005
             for group in optimizer.param_groups:
@@ -161,13 +160,7 @@ def train(settings: Settings, lexicon: Lexicon, log: Any = sys.stderr) -> Transl
 
 def save(net: TransliterationNet, path: Path, card: dict[str, Any]) -> None:
     """Writes fp16 weights to `path` and their card beside it (.json)."""
-    from safetensors.torch import save as to_bytes
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    data = to_bytes({k: v.detach().half().contiguous() for k, v in net.state_dict().items()})
-    path.write_bytes(data)
-    card = {**card, "sha256": hashlib.sha256(data).hexdigest()}
-    path.with_suffix(".json").write_text(json.dumps(card, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+    save_weights(path.with_suffix(".json"), net.state_dict(), {"kind": "transliterator", **card})
 
 
 def edit_distance(a: str, b: str) -> int:

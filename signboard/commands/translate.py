@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
 import sys
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
+from itertools import islice
 from typing import Annotated, Any
 
 import typer
 
 from signboard.errors import SignboardError
+
+#: Texts that are translated together.
+BATCH = 512
 
 
 class Scheme(StrEnum):
@@ -39,6 +44,8 @@ def translate_command(
     ] = 1,
 ) -> None:
     """Translate Hindi text of signs: English, a tab, and the Hindi in Latin letters."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8")  # whatever the locale says: Hindi has no other encoding in use
     if not any(text.strip() for text in texts):
         raise typer.BadParameter('nothing to translate: give a Hindi text, such as "प्रवेश निषेध"')
     try:
@@ -46,7 +53,8 @@ def translate_command(
             if as_json:
                 print(json.dumps(record, ensure_ascii=False))
                 continue
-            print(f"{record['english']}\t{record['romanized']}")
+            # Two columns and one line a text, whatever stands in it.
+            print("\t".join(" ".join(record[column].split()) for column in ("english", "romanized")))
             for word, spellings in record.get("spellings", {}).items():
                 listed = ", ".join(f"{s['text']} {s['confidence']:.2f}" for s in spellings)
                 print(f"  {word}: {listed}")
@@ -56,30 +64,35 @@ def translate_command(
 
 
 def records(texts: Iterable[str], scheme: Scheme, n_best: int) -> Iterator[dict[str, Any]]:
-    """One JSON-ready dict a text, in order; imports the network library at the first."""
+    """One JSON-ready dict a text, in order, made in batches; imports the network library at the first."""
     from signboard.translation import to_iso15919
     from signboard.translation.translator import default_translator
     from signboard.translation.transliteration import WORD, romanizable
 
     translator = default_translator()
-    for text in texts:
-        translation = translator.translate(text)
-        record = dataclasses.asdict(translation)
-        del record["matched_line"], record["continues"]
-        if scheme is Scheme.iso15919:
-            record["romanized"] = to_iso15919(text)
-        if n_best > 1:
-            words = dict.fromkeys(WORD.findall(romanizable(text)))
-            record["spellings"] = {
-                word: [dataclasses.asdict(s) for s in translator.transliterator.n_best(word, n_best)] for word in words
-            }
-        yield record
+    lines = iter(texts)
+    while batch := list(islice(lines, BATCH)):
+        for text, translation in zip(batch, translator.translate_many(batch), strict=True):
+            record = dataclasses.asdict(translation)
+            del record["matched_line"], record["continues"]
+            if scheme is Scheme.iso15919:
+                record["romanized"] = to_iso15919(text)
+            if n_best > 1:
+                words = dict.fromkeys(WORD.findall(romanizable(text)))
+                record["spellings"] = {
+                    word: [dataclasses.asdict(s) for s in translator.transliterator.n_best(word, n_best)]
+                    for word in words
+                }
+            yield record
 
 
 def _lines(texts: list[str]) -> Iterator[str]:
     """The texts themselves; "-" stands for the lines of standard input."""
     for text in texts:
         if text == "-":
-            yield from (line.rstrip("\r\n") for line in sys.stdin)
+            stdin = sys.stdin
+            if isinstance(stdin, io.TextIOWrapper):
+                stdin.reconfigure(encoding="utf-8", errors="replace")
+            yield from (line.rstrip("\r\n") for line in stdin)
         else:
             yield text

@@ -5,77 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from difflib import SequenceMatcher
-from typing import TYPE_CHECKING
 
 from signboard.translation.broken import broken_phrases
-
-if TYPE_CHECKING:
-    from signboard.translation.translator import Translation, Translator
+from signboard.translation.likeness import similarity
+from signboard.translation.result import Part, Translation
+from signboard.translation.translator import Translator, default_translator
+from signboard.translation.units import DEVANAGARI
 
 #: From this similarity a Latin line counts as the English of a Hindi one.
 SAME = 0.6
-_DEVANAGARI = re.compile("[ऀ-ॣॱ-ॿ]")
 _LATIN = re.compile("[A-Za-z]")
-_WORD = re.compile(r"[a-z]+|[0-9]+")
-# Words too common in English to prove anything.
-_WEAK = {"of", "the", "and", "for", "in", "on", "to", "a", "an", "is", "are", "at", "by", "s"}
-
-
-def _skeleton(word: str) -> str:
-    """Consonants as they sound, for spellings that differ in vowels: kashmere, kashmiri."""
-    word = (
-        word.replace("w", "v")
-        .replace("ck", "k")
-        .replace("c", "k")
-        .replace("q", "k")
-        .replace("z", "j")
-        .replace("f", "ph")
-    )
-    return re.sub(r"(.)\1+", r"\1", re.sub("[aeiouyh]", "", word))
-
-
-def _alike(a: str, b: str) -> bool:
-    """Whether two lower-case words are spellings of one."""
-    if a == b:
-        return True
-    if a.isdigit() or b.isdigit() or (a[0] != b[0] and _skeleton(a)[:1] != _skeleton(b)[:1]):
-        return False
-    bones = _skeleton(a)
-    if len(bones) >= 2 and bones == _skeleton(b):
-        return True
-    return min(len(a), len(b)) >= 3 and SequenceMatcher(None, a, b).ratio() >= 0.75
-
-
-def similarity(sayings: Sequence[tuple[str, str]], said: str) -> float:
-    """How far a Latin line says what a Hindi line says: 0 nothing, 1 all of it and nothing else.
-
-    Args:
-        sayings: for each piece of the Hindi line its English and its Latin spelling; either may be "".
-        said: the Latin line.
-
-    Returns:
-        Harmonic mean of the share of the Hindi pieces found in the Latin line and the share of its words explained.
-    """
-    words = [w for w in _WORD.findall(said.lower()) if w not in _WEAK]
-    explained: set[int] = set()
-    found = total = 0.0
-    for pair in sayings:
-        best: set[int] = set()
-        share = 0.0
-        for saying in pair:
-            mine = [w for w in _WORD.findall(saying.lower()) if w not in _WEAK]
-            hits = {i: w for w in mine for i, other in enumerate(words) if _alike(w, other)}
-            if mine and len(set(hits.values())) / len(set(mine)) > share:
-                share, best = len(set(hits.values())) / len(set(mine)), set(hits)
-        weight = max((len(_WORD.findall(saying.lower())) for saying in pair), default=0)
-        total += weight
-        found += weight * share
-        explained |= best
-    if not total or not words:
-        return 0.0
-    recall, precision = found / total, len(explained) / len(words)
-    return 2 * recall * precision / (recall + precision) if recall + precision else 0.0
 
 
 def translate_lines(lines: Sequence[str], translator: Translator | None = None) -> list[Translation | None]:
@@ -92,10 +31,8 @@ def translate_lines(lines: Sequence[str], translator: Translator | None = None) 
         a broken phrase has the English of all of it; its other lines have `english` "" and `continues`, the index of
         the first.
     """
-    from signboard.translation.translator import Part, default_translator
-
     translator = translator or default_translator()
-    hindi = [i for i, line in enumerate(lines) if _DEVANAGARI.search(line)]
+    hindi = [i for i, line in enumerate(lines) if DEVANAGARI.search(line)]
     latin = [i for i, line in enumerate(lines) if _LATIN.search(line) and i not in set(hindi)]
     groups = _groups(lines, hindi, translator)
     texts = [lines[i] for i in hindi] + [" ".join(lines[i] for i in group) for group in groups]
@@ -153,7 +90,7 @@ def _groups(lines: Sequence[str], hindi: list[int], translator: Translator) -> l
         while stop < len(hindi) and hindi[stop] == hindi[stop - 1] + 1:
             stop += 1
         first = hindi[start]
-        for run in broken_phrases([lines[i] for i in hindi[start:stop]], translator):
+        for run in broken_phrases([lines[i] for i in hindi[start:stop]], translator.glossary):
             groups.append(range(first + run.start, first + run.stop))
         start = stop
     return groups
@@ -171,7 +108,7 @@ def _match(
     """For each run of Hindi lines the Latin lines that say it, with their similarity; no line is used twice."""
     scored = []
     for i, translation in hindi.items():
-        sayings = [(p.english, spelled[p.text]) for p in translation.parts if p.source != "pattern" or p.english]
+        sayings = [(p.english, spelled[p.text]) for p in translation.parts if p.english or p.source != "network"]
         for j, line in latin.items():
             score = similarity(sayings, line)
             if score >= SAME:

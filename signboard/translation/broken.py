@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-from signboard.translation.sentence import COPULA, FINITE, FORBIDDEN, GENITIVE, NEGATION, Unit
-
-if TYPE_CHECKING:
-    from signboard.translation.translator import Translator
+from signboard.translation.glossary import Glossary
+from signboard.translation.units import COPULA, FINITE, FORBIDDEN, GENITIVE, NEGATION, Unit, split
 
 #: The most lines that are read as one phrase.
 MOST_LINES = 4
@@ -21,7 +18,7 @@ _CLOSE = {"सख्त मना है", "संख्या", "नंबर"}
 _POLITE = {"कृपया", "कृप्या"}
 
 
-def broken_phrases(lines: Sequence[str], translator: Translator) -> list[range]:
+def broken_phrases(lines: Sequence[str], glossary: Glossary) -> list[range]:
     """Runs of neighbouring lines, each of two lines or more, that are better read as one phrase.
 
     A run is one phrase when at each of its borders an entry of the glossary goes across and takes all of one of the two
@@ -36,7 +33,7 @@ def broken_phrases(lines: Sequence[str], translator: Translator) -> list[range]:
     while start < len(lines):
         stop = start + 1
         for candidate in range(start + 2, min(len(lines), start + MOST_LINES) + 1):
-            if _is_one(lines[start:candidate], translator):
+            if _is_one(lines[start:candidate], glossary):
                 stop = candidate
         if stop > start + 1:
             out.append(range(start, stop))
@@ -44,19 +41,19 @@ def broken_phrases(lines: Sequence[str], translator: Translator) -> list[range]:
     return out
 
 
-def _is_one(lines: Sequence[str], translator: Translator) -> bool:
+def _is_one(lines: Sequence[str], glossary: Glossary) -> bool:
     """Whether every border between the lines lies inside a phrase."""
     if sum(len(line.split()) for line in lines) > MOST_WORDS or any(len(line) > 200 for line in lines):
         return False
     counts = []
     for line in lines:
-        pieces = translator.analyse(line)
+        pieces = split(line, glossary)
         counts.append(sum(_words(unit) for piece in pieces if not isinstance(piece, str) for unit in piece))
     borders, total = [], 0
     for count in counts:
         borders.append(total)  # where the line begins, in words
         total += count
-    pieces = translator.analyse(" ".join(lines))
+    pieces = split(" ".join(lines), glossary)
     if total != sum(_words(unit) for piece in pieces if not isinstance(piece, str) for unit in piece):
         return False  # joined, the words are others: a dot that ended a line may now stand inside an abbreviation
     return all(

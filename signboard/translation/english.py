@@ -107,9 +107,3 @@ def upper_first(text: str) -> str:
         if c.isdigit():
             return text
     return text
-
-
-def title(text: str) -> str:
-    """Capitals as in a name: every word but the small ones, "state bank of india" -> "State Bank of India"."""
-    words = text.split(" ")
-    return " ".join(w if i and w.lower() in SMALL else upper_first(w) for i, w in enumerate(words))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from signboard.errors import DataError
@@ -65,22 +65,33 @@ class Match:
 # A nasal consonant with virama before a consonant of its own row is what the anusvara abbreviates: हिन्दी, हिंदी.
 _NASAL = re.compile("ङ्(?=[क-घ])|ञ्(?=[च-झ])|ण्(?=[ट-ढ])|न्(?=[त-ध])|म्(?=[प-भ])")
 # The glide in गये, नयी is written or not, at the end of a word.
-_GLIDE = re.compile("([ािीेोक-ह])य([ेी])(?=ं?(?: |$))")
+_GLIDE = re.compile("([ािीेोक-ह])य([ेी])(?=ं?(?:ग[ाेी]ं?)?(?: |$))")
 _GLIDE_VOWEL = {"े": "ए", "ी": "ई"}
+_ONE_LETTER = str.maketrans({"ँ": "ं", "ॅ": "े", "ऑ": "ओ", "-": " "} | dict.fromkeys("\u093cःऽ.॰"))
 _AND = {"एवं", "व", "तथा"}
 _SHORTEN = str.maketrans("ीूईऊ", "िुइउ")
+# Letters that sign writers take for each other.
+_CONFUSED = str.maketrans("वशषणैौऐऔ", "बससनेोएओ", "्")
 
 
+@lru_cache(1 << 16)
 def fold(text: str) -> str:
     """The spelling key: anusvara for nasals before their row, गये as गए, one word for "and"; no nukta, visarga, dots."""
-    text = clean(text).replace("\u093c", "").replace("ँ", "ं").replace("ॅ", "े")
-    # यहॉ is how यहाँ comes out where the two signs are one piece of type.
-    text = re.sub("ॉ(?= |$)", "ां", text).replace("ॉ", "ो").replace("ऑ", "ओ")
-    text = _NASAL.sub("ं", text).replace("ः", "").replace("ऽ", "")
-    text = re.sub("[.॰]", "", text)
-    text = _GLIDE.sub(lambda m: m[1] + _GLIDE_VOWEL[m[2]], text)
-    words = text.replace("-", " ").split()
+    text = clean(text).translate(_ONE_LETTER)
+    if "ॉ" in text:
+        # यहॉ is how यहाँ comes out where the two signs are one piece of type.
+        text = re.sub("ॉ(?= |$)", "ां", text).replace("ॉ", "ो")
+    if "्" in text:
+        text = _NASAL.sub("ं", text)
+    if "य" in text:
+        text = _GLIDE.sub(lambda m: m[1] + _GLIDE_VOWEL[m[2]], text)
+    words = text.split()
     return " ".join("और" if word in _AND and len(words) > 1 else word for word in words)
+
+
+def fold_looser(text: str) -> str:
+    """`fold_loose`, and letters that are taken for each other are one, none doubled: बिक्रेता meets विक्रेता."""
+    return re.sub(r"(.)\1+", r"\1", fold_loose(text).translate(_CONFUSED))
 
 
 def fold_loose(text: str) -> str:
@@ -239,6 +250,18 @@ class Glossary:
                 continue
             loose = Match(match.entry, match.form, match.english, 0.7)
             self._loose.setdefault(key.translate(_SHORTEN), loose)
+        # A command without its nasal is the commonest mistake of signs, कचरा न फेके, but many a noun looks like one.
+        for entry in self.entries:
+            if entry.part_of_speech == "verb":
+                match = Match(entry, "imperative", entry.english, 0.75)
+                for spelling, form in verb_forms(entry.hindi):
+                    if form == "imperative" and spelling.endswith(("ें", "एं")):
+                        self._folded.setdefault(fold(spelling[:-1]), match)
+        self._looser: dict[str, Match] = {}
+        for key, match in self._folded.items():
+            looser = fold_looser(key)
+            if len(looser) >= 5 and match.entry.domain != "grammar" and match.entry.part_of_speech != "name":
+                self._looser.setdefault(looser, Match(match.entry, match.form, match.english, 0.6))
 
     @staticmethod
     def _forms(entry: Entry) -> Iterable[tuple[str, str]]:
@@ -259,6 +282,7 @@ class Glossary:
         if match is None:
             key = fold(text)
             match = self._folded.get(key) or self._loose.get(key.translate(_SHORTEN))
+            match = match or self._looser.get(fold_looser(key))
         # A verb's dictionary form is its infinitive.
         if match is not None and match.form == "base" and match.entry.part_of_speech == "verb":
             match = Match(match.entry, "infinitive", match.english, match.confidence)

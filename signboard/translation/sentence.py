@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from signboard.translation.english import SMALL, gerund, one_of_many, participle, plural, third_person, upper_first
-from signboard.translation.glossary import Match
-from signboard.translation.transliteration import WORD, Spelling
+from signboard.translation.spelling import name
+from signboard.translation.transliteration import Spelling
+from signboard.translation.units import COPULA, FINITE, FORBIDDEN, GENITIVE, MARATHI_NO, NEGATION, Unit
 
-# Words that patterns look for, by their dictionary form.
-FORBIDDEN = {"मना", "वर्जित", "निषेध", "निषिद्ध", "निषेधित", "प्रतिबंधित", "मनाही"}
-NEGATION = {"न", "ना", "मत", "नहीं"}
-COPULA = {"है", "हैं"}
-GENITIVE = {"का", "के", "की"}
 _ONLY = {"केवल", "सिर्फ", "मात्र"}
 _SHOP_HEADS = {"दुकान", "भंडार", "स्टोर", "शॉप", "ठेका"}
 _BEWARE = {"सावधान", "सावधान रहना", "बचना", "सतर्क रहना"}
-#: Forms of a verb that make a sentence.
-FINITE = {"imperative", "habitual", "progressive", "will", "passive", "future"}
 #: Where Hindi says "on" and English "at".
 _AT = {"मोड़", "दरवाजा", "द्वार", "गेट", "स्टेशन", "चौराहा", "काउंटर", "खिड़की", "फाटक"}
 #: Verbs whose object Hindi marks with को.
@@ -75,38 +68,20 @@ _UNDECIDED_ADJECTIVES = {"लाल", "सुंदर", "विशाल", "उ
 _NAMED_DOMAINS = {
     "shop", "trade", "food", "school", "hospital", "bank", "road", "facility", "railway", "religion",
 }  # fmt: skip
+#: Ends of the names of quarters.
+_QUARTERS = {"घाट", "टोला", "गंज", "पुरी", "विहार", "पुरम", "बाग", "कुंज", "पेठ", "खेड़ा", "सराय"}
+_THINGS = {"noun", "adjective", "either"}
+_MAY_BE_NAMED = {"noun", "either", "adjective", "name", "unknown"}
+_POLITE = {"कृपया", "कृप्या"}
+#: What is called out before a sentence.
+_CALLS = {"खबरदार", "चेतावनी", "सूचना", "नोट", "ध्यान दें"}
 _REVERSED_HEADS = {"कार्यालय"}
 _PERSON_DOMAINS = {"name"}
 #: What may stand in a name: "Sharma Sweet Shop" takes capitals, "beware of Sharma" does not.
 _LISTS = {
-    "noun", "either", "name", "unknown", "title", "adjective", "latin", "number", "unit", "abbreviation", "pronoun",
+    "noun", "either", "name", "unknown", "title", "adjective", "latin", "letters", "number", "unit", "abbreviation",
+    "pronoun",
 }  # fmt: skip
-
-
-@dataclass(slots=True)
-class Unit:
-    """One glossary phrase, unknown word, number or foreign piece while it is being translated."""
-
-    text: str
-    kind: str  # part of speech, or "unknown", "latin"; "number" covers digits
-    match: Match | None = None
-    english: str = ""
-    source: str = ""
-    confidence: float = 0.0
-    negative: bool = False  # a verb with न inside or before it
-    out: str = ""  # what was finally written for it
-
-    @property
-    def domain(self) -> str:
-        return self.match.entry.domain if self.match else ""
-
-    @property
-    def form(self) -> str:
-        return self.match.form if self.match else ""
-
-    @property
-    def lemma(self) -> str:
-        return self.match.entry.hindi if self.match else ""
 
 
 class Sentence:
@@ -120,29 +95,46 @@ class Sentence:
     def english(self) -> str:
         self._name_words()
         units = self._times(self.units)
+        if len(units) > 1 and units[-1].text in MARATHI_NO:
+            please = [u for u in units[:-1] if u.lemma in _POLITE]
+            units[-1].out, units[-1].source = "do not", "pattern"
+            for unit in please:
+                unit.out = "please"
+            rest = self._clause([u for u in units[:-1] if u not in please])
+            return " ".join(filter(None, ("please" if please else "", "do not", rest)))
+        if len(units) > 2 and units[0].lemma in _CALLS and units[1].kind not in ("postposition", "conjunction", "verb"):
+            units[0].out = units[0].english
+            return f"{units[0].out}: {', '.join(filter(None, map(self._clause, clauses(units[1:]))))}"
         said = [self._clause(clause) for clause in clauses(units)]
         return ", ".join(clause for clause in said if clause)
 
     # Words ------------------------------------------------------------------------------------------------------
 
     def _spell(self, unit: Unit) -> None:
-        words = [self.spelled[word] for word in WORD.findall(unit.text)]
-        unit.english = WORD.sub(lambda m: upper_first(self.spelled[m.group()].text), unit.text)
-        if not unit.english:  # a lone virama or nukta has no sound
-            unit.english, unit.source, unit.confidence = unit.text, "kept", 0.0
-            return
-        unit.source = "transliterated"
-        unit.confidence = 0.9 * min((word.confidence for word in words), default=0.0)
+        part = name(unit.text, self.spelled, unit.kind == "unknown")
+        unit.english, unit.source, unit.confidence = part.english, part.source, part.confidence
 
     def _name_words(self) -> None:
         """Spells unknown words, and decides which words that may be names are: विकास शर्मा, प्रकाश स्टोर."""
         units = self.units
         for i, unit in enumerate(units):
+            after = units[i + 1] if i + 1 < len(units) else None
             if unit.kind == "unknown":
                 self._spell(unit)
+                if unit.source == "loanword":
+                    unit.kind = "noun"
+            elif unit.lemma == "मां" and after is not None and after.kind in _MAY_BE_NAMED:
+                unit.english, unit.kind = "Maa", "title"
+                if after.kind != "name":
+                    self._spell(after)
+                    after.kind = "name"
+            elif i == 0 and after is not None and after.lemma in _QUARTERS and unit.kind in _THINGS:
+                # A thing before one of these is a name: गाय घाट.
+                for named in (unit, after):
+                    self._spell(named)
+                    named.kind = "name"
             elif unit.kind == "either":
                 before = units[i - 1] if i else None
-                after = units[i + 1] if i + 1 < len(units) else None
                 beside = [u for u in (before, after) if u is not None]
                 person = any(u.kind in ("unknown", "title") or u.domain in _PERSON_DOMAINS for u in beside)
                 names_a_place = (
@@ -209,7 +201,7 @@ class Sentence:
         please = ""
         rest = []
         for unit in units:
-            if unit.lemma in ("कृपया", "कृप्या"):
+            if unit.lemma in _POLITE:
                 unit.out = please = "please"
             else:
                 rest.append(unit)
@@ -297,6 +289,15 @@ class Sentence:
         return self._phrase(units)
 
     def _alone(self, unit: Unit) -> str:
+        verb, _, what = unit.english.partition(" ")
+        if unit.kind == "verb" and unit.form in ("passive", "future") and what and "~" not in unit.english:
+            # कार्यवाही की जाएगी: the verb brings its object along.
+            be = ("will not be" if unit.negative else "will be") if unit.form == "future" else "is"
+            unit.out = f"{what} {be}{' not' if unit.negative and be == 'is' else ''} {participle(verb)}"
+            return unit.out
+        if unit.kind == "verb" and unit.form == "future" and not what:
+            unit.out = f"will{' not' if unit.negative else ''} be {participle(unit.english)}"
+            return unit.out
         if unit.kind == "verb" and unit.form in ("habitual", "passive"):
             unit.out = participle(unit.english)
         else:
@@ -392,6 +393,11 @@ class Sentence:
             named = self._noun_phrase(subject) if subject else ""
         be = "are" if many else "is"
         no = " not" if negative else ""
+        if english.startswith("get ~ ") and verb.form in ("passive", "future"):  # करायी जाती है
+            english = english.removeprefix("get ~ ")
+            done = f"{be}{no} {english}" if verb.form == "passive" else f"will{no} be {english}"
+            verb.out, verb.source = done, "pattern"
+            return " ".join(filter(None, (named, done, *self._adjuncts(adjuncts), without)))
         if verb.form == "passive":
             action = f"{be}{no} {participle(english)}"
         elif verb.form == "future":

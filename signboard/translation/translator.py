@@ -1,304 +1,235 @@
-"""Hindi of signs into English: longest glossary phrases, the sentence patterns of signs, names in Latin letters."""
+"""Hindi of signs into English: the glossary where it holds the whole text, else a network; names in Latin letters."""
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from signboard.translation.argos import argos_translator
-from signboard.translation.bilingual import similarity
-from signboard.translation.english import upper_first
-from signboard.translation.glossary import LONGEST, Glossary, Match, default_glossary
-from signboard.translation.sentence import NEGATION, Sentence, Unit
+from signboard.translation.english import SMALL, upper_first
+from signboard.translation.glossary import Glossary, default_glossary
+from signboard.translation.likeness import similarity
+from signboard.translation.result import Part, Translation
+from signboard.translation.sentence import Sentence
+from signboard.translation.speaker import Speaker, Speech, default_speaker
+from signboard.translation.spelling import latin, name
 from signboard.translation.transliteration import (
     WORD,
     Spelling,
     Transliterator,
     default_transliterator,
     fill,
-    initials,
     romanizable,
-    tidy,
 )
+from signboard.translation.units import FORBIDDEN, MARATHI_NO, NEGATION, Unit, split
+from signboard.translation.wording import inflect
 
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One piece of the text and what became of it.
-
-    Attributes:
-        text: the piece as it stands in the text.
-        english: what stands for it in the translation; "" when English leaves it out.
-        source: "glossary" (the sign glossary), "pattern" (a rule of grammar: negation, postposition, word order),
-            "transliterated" (spelled in Latin letters), "kept" (Latin, digits, other scripts, the sign's own
-            English) or "model" (an installed sentence translation model).
-        confidence: 0 to 1; a grading of the sources, not a calibrated probability.
-    """
-
-    text: str
-    english: str
-    source: str
-    confidence: float
-
-
-@dataclass(frozen=True, slots=True)
-class Translation:
-    """A text, its English, and how each part was found.
-
-    Attributes:
-        text: as given.
-        english: the translation; equals the text where there is no Devanagari in it.
-        romanized: the text in Latin letters as people write them.
-        parts: in the order of the text, spaces and punctuation left out.
-        confidence: 0 to 1, the parts' mean weighted by their length, less where words were only strung together; 0 for
-            empty text, 1 for text that needs no translation.
-        matched_line: set by `translate_lines` only: index of the line of the same sign that already says this in
-            English; `english` is then that line's text.
-        continues: set by `translate_lines` only: index of the line that begins the phrase which this line goes on with;
-            that line's `english` and `parts` are those of the whole phrase, here they are empty.
-    """
-
-    text: str
-    english: str
-    romanized: str
-    parts: tuple[Part, ...]
-    confidence: float
-    matched_line: int | None = None
-    continues: int | None = None
-
-
-# Text -> tokens -----------------------------------------------------------------------------------------------------
-
-_LETTER = "ऀ-ॣॱ-ॿ"
-_TOKEN = re.compile(
-    rf"(?P<deva>[{_LETTER}]+(?:[.॰][{_LETTER}]+)*[.॰]?)"
-    r"|(?P<number>[+₹]?[0-9०-९]+(?:[.,:/-][0-9०-९]+)*%?)"
-    r"|(?P<break>[।॥!?;:,|()\[\]{}\"“”\n\r\t]+|\s[-–—]+\s|\.(?=\s|$))"
-    r"|(?P<space>\s+)"
-    rf"|(?P<other>[^\s{_LETTER}।॥!?;:,|()\[\]{{}}\"“”]+)"
-)
-_DIGITS = str.maketrans("०१२३४५६७८९", "0123456789")
-_DEVANAGARI = re.compile(f"[{_LETTER}]")
-
-
-def _joined(text: str) -> str:
-    """The text as phrases are looked up in it: `tidy`, and a hyphen between two words is a space: जूते-चप्पल."""
-    return re.sub(rf"(?<=[{_LETTER}])[-–](?=[{_LETTER}])", " ", tidy(text))
+#: A lost "not" turns a warning round: these words say one, in English and in Hindi.
+_ENGLISH_NO = re.compile(
+    r"\b(no|not|non|never|without|nor|none|nobody|nothing|prohibited|forbidden|banned|ban|cannot|avoid|prohibition|un\w+|in\w+"
+    r"|free|dis\w+|closed|stop|restricted|quit|\w+less)\b|n['’]t\b"
+)  # fmt: skip
+_PLAIN_NO = re.compile(r"\b(no|not|never|prohibited|forbidden|cannot|without)\b|n['’]t\b")
+_HINDI_NO = NEGATION | MARATHI_NO | FORBIDDEN | {"नही", "नहि", "नाही", "बिना", "बगैर", "बिन", "नो"}
+#: Segments longer than this are no phrase of a sign; they are cut.
+_LONGEST = 24
 
 
 class Translator:
-    """Glossary, patterns and transliteration together. Immutable after construction; threads may share it.
+    """Glossary, network and spelling together. Immutable after construction; threads may share it.
 
     Args:
         glossary: the sign glossary; None for the packaged one.
         transliterator: spells what the glossary lacks; None for the packaged weights.
-        long_sentences: called with a long Hindi sentence, returns its English or None; see `argos.argos_translator`.
-        long_from: words from which a sentence that the glossary does not cover well goes to `long_sentences`.
+        speaker: the network; None for the packaged weights. Where there are none, patterns speak.
     """
 
     def __init__(
         self,
         glossary: Glossary | None = None,
         transliterator: Transliterator | None = None,
-        long_sentences: Callable[[str], str | None] | None = None,
-        long_from: int = 8,
+        speaker: Speaker | None = None,
     ) -> None:
         self.glossary = glossary or default_glossary()
         self.transliterator = transliterator or default_transliterator()
-        self._long_sentences = long_sentences
-        self._long_from = long_from
-
-    # Public ---------------------------------------------------------------------------------------------------------
+        self.speaker = speaker if speaker is not None else default_speaker()
 
     def translate(self, text: str) -> Translation:
         """One text, of one line or several; see `translate_many`."""
         return self.translate_many([text])[0]
 
     def translate_many(self, texts: Sequence[str]) -> list[Translation]:
-        """Texts into English, in order; all unknown words are spelled in one batch.
+        """Texts into English, in order; all phrases and all unknown words are one batch.
 
         Text without Devanagari comes back as it is. Nothing raises: other scripts, emoji, overlong text pass through.
         """
-        analysed = [self.analyse(text) for text in texts]
+        split_ = [_shorten(split(text, self.glossary)) for text in texts]
         ready = [romanizable(text) for text in texts]
+        segments = [piece for pieces in split_ for piece in pieces if not isinstance(piece, str)]
         wanted = {word for text in ready for word in WORD.findall(text)}
-        # Cutting off dots and joining hyphens may have made words that `romanizable` does not see.
-        segments = (piece for pieces in analysed for piece in pieces if not isinstance(piece, str))
         wanted |= {word for units in segments for unit in units for word in WORD.findall(unit.text)}
         words = sorted(wanted)
         spelled = dict(zip(words, self.transliterator.spell_words(words), strict=True))
-        romanized = [fill(text, spelled) for text in ready]
+        written = {word: latin(word, spelling) for word, spelling in spelled.items()}
+        alone = [_by_glossary(units) or _own_english(units, spelled) for units in segments]
+        asked = [units for units, known in zip(segments, alone, strict=True) if known is None]
+        said = iter(self.speaker.say(asked) if self.speaker is not None else [None] * len(asked))
+        phrases = []
+        for units, known in zip(segments, alone, strict=True):
+            phrases.append(known or _phrase(units, next(said), spelled))
+        remaining = iter(phrases)
         return [
-            self._render(text, pieces, latin, spelled)
-            for text, pieces, latin in zip(texts, analysed, romanized, strict=True)
+            _assemble(text, pieces, remaining, fill(line, written))
+            for text, pieces, line in zip(texts, split_, ready, strict=True)
         ]
 
     def romanize(self, text: str) -> str:
         """The text with every Devanagari word in Latin letters as people write them."""
-        return self.transliterator.romanize(text)
+        return self.romanize_many([text])[0]
 
     def romanize_many(self, texts: Sequence[str]) -> list[str]:
         """`romanize` for many texts, as one batch."""
-        return self.transliterator.romanize_many(texts)
-
-    # Text -> pieces -------------------------------------------------------------------------------------------------
-
-    def analyse(self, text: str) -> list[list[Unit] | str]:
-        """Segments of units and the punctuation between them; nothing for a text without Devanagari."""
-        pieces: list[list[Unit] | str] = []
-        tokens: list[tuple[str, str]] = []  # (kind, text) of the open segment
-        if not _DEVANAGARI.search(text):
-            return pieces
-
-        def close() -> None:
-            if tokens:
-                pieces.append(self._units(tokens))
-                tokens.clear()
-
-        for found in _TOKEN.finditer(_joined(text)):
-            kind, token = str(found.lastgroup), found.group()
-            if kind == "deva" and token[-1] in ".॰" and not self._abbreviation(token):
-                tokens.append((kind, token[:-1]))
-                kind, token = "break", "."
-            if kind == "break":
-                # मो.: or सं.: the colon belongs to the abbreviation.
-                close()
-                pieces.append(token)
-            elif kind != "space":
-                tokens.append((kind, token))
-        close()
-        return pieces
-
-    def _abbreviation(self, token: str) -> bool:
-        """Whether the last dot belongs to the word (डॉ., कि.मी., आर.) and does not end a sentence."""
-        match = self.glossary.lookup(token)
-        if match and match.entry.part_of_speech in ("abbreviation", "title", "unit") and "." in match.entry.hindi:
-            return True
-        return "." in token[:-1] or initials(f"{token}ए") is not None
-
-    def _units(self, tokens: list[tuple[str, str]]) -> list[Unit]:
-        """The cheapest cover of the tokens by glossary phrases: few pieces, so long phrases win; unknown words last."""
-        n = len(tokens)
-        best: list[tuple[float, int, Match | None]] = [(0.0, 0, None)] * (n + 1)  # cost from here on, next, match
-        for i in range(n - 1, -1, -1):
-            options: list[tuple[float, int, Match | None]] = [(best[i + 1][0] + 2.6, i + 1, None)]
-            for j in range(i + 1, min(n, i + LONGEST) + 1):
-                if tokens[j - 1][0] != "deva":
-                    break
-                match = self._find([token for _, token in tokens[i:j]], j - i == n)
-                if match:
-                    options.append((best[j][0] + self._cost(match, j - i, n), j, match))
-            # Among equals the longer phrase wins.
-            best[i] = min(options, key=lambda option: (round(option[0], 6), -option[1]))
-        units, i = [], 0
-        while i < n:
-            _, j, match = best[i]
-            words = [token for _, token in tokens[i:j]]
-            unit = self._unit(tokens[i][0], " ".join(words), match)
-            unit.negative = unit.kind == "verb" and len(words) > 1 and words[-2] in NEGATION
-            units.append(unit)
-            i = j
-        return units
-
-    def _find(self, words: list[str], whole: bool) -> Match | None:
-        """The glossary's match for the words; a negation may stand inside a verb: प्रयोग न करें is प्रयोग करें negated.
-
-        A complete sentence of the glossary that is but part of the text is the verb that it consists of, if it is one.
-        """
-        match = self.glossary.lookup(" ".join(words))
-        if match is not None and match.entry.part_of_speech == "phrase" and not whole:
-            bare = [*words[:-2], words[-1]] if len(words) > 1 and words[-2] in NEGATION else words
-            match = self.glossary.verb(" ".join(bare)) or match
-        if match is None and len(words) > 1 and words[-2] in NEGATION:
-            match = self.glossary.lookup(" ".join([*words[:-2], words[-1]]))
-            if match is not None and match.entry.part_of_speech != "verb":
-                match = None
-        # Dots are left out of the key, but आर. के. is two initials and not "of".
-        dotted = match is not None and any("." in word for word in words)
-        if dotted and match is not None and match.entry.part_of_speech not in ("abbreviation", "title", "unit"):
-            return None
-        return match
-
-    @staticmethod
-    def _cost(match: Match, words: int, total: int) -> float:
-        """One for each piece, less the better it fits."""
-        cost = 2.0 - match.confidence
-        if match.entry.part_of_speech == "phrase" and words < total:
-            cost += 1.2  # inside a longer text a complete sentence is rather part of another sentence
-        elif match.entry.part_of_speech == "verb" and words > 1:
-            cost -= 0.1 * (words - 1)  # मोबाइल | रिपेयर किए जाते, not मोबाइल रिपेयर | किए जाते
-        return cost
-
-    @staticmethod
-    def _unit(kind: str, text: str, match: Match | None) -> Unit:
-        if match:
-            pos = match.entry.part_of_speech
-            return Unit(text, pos, match, match.english, "glossary", match.confidence)
-        if kind == "deva":
-            letters = initials(text) or (initials(f"{text}ए") or "")[:-2] + "." if "." in text else None
-            if letters and letters != ".":
-                return Unit(text, "name", None, letters, "transliterated", 0.9)
-            return Unit(text, "unknown", None, "", "transliterated", 0.0)
-        if kind == "number":
-            return Unit(text, "number", None, text.translate(_DIGITS), "kept", 1.0)
-        return Unit(text, "latin", None, text, "kept", 1.0)
-
-    # Pieces -> English ----------------------------------------------------------------------------------------------
-
-    def _render(
-        self, text: str, pieces: list[list[Unit] | str], romanized: str, spelled: Mapping[str, Spelling]
-    ) -> Translation:
-        if not pieces:
-            kept = (Part(text, text, "kept", 1.0),) if text.strip() else ()
-            return Translation(text, text, romanized, kept, 1.0 if kept else 0.0)
-        out, parts, weights = "", [], []
-        for piece in pieces:
-            if isinstance(piece, str):
-                mark = piece.replace("।", ".").replace("॥", ".")
-                if mark.strip() in ("-", "–", "—"):
-                    mark = " - "
-                out = out.rstrip(" ") + mark + ("" if mark[-1] in " \n(" else " ")
-                if mark[-1] == "(":
-                    out = out.rstrip(" (") + " ("
-                continue
-            segment = " ".join(unit.text for unit in piece)
-            model = self._by_model(segment, piece)
-            if model:
-                out += model
-                parts.append(Part(segment, model, "model", 0.6))
-                weights.append((len(segment), 1.0))
-                continue
-            own = _own_english(piece, spelled)
-            sentence = Sentence(piece, spelled)
-            english = own or sentence.english()
-            # A comma or a colon does not start a sentence, but names keep their capitals.
-            starts = not out.rstrip(" ") or out.rstrip(" ")[-1] in ".!?|\n([)]-"
-            out += english if own or not starts else upper_first(english)
-            for unit in piece:
-                if own and unit.kind != "latin":
-                    parts.append(Part(unit.text, "", "kept", 0.9))
-                else:
-                    parts.append(Part(unit.text, unit.out, unit.source, round(unit.confidence, 3)))
-                weights.append((len(unit.text), sentence.sure))
-        total = sum(w for w, _ in weights)
-        confidence = sum(p.confidence * w * s for p, (w, s) in zip(parts, weights, strict=True)) / max(total, 1)
-        english = re.sub(r" +([.,:;!?)])", r"\1", re.sub(" {2,}", " ", out)).strip(" ,")
-        return Translation(text, english, romanized, tuple(parts), round(confidence, 3))
-
-    def _by_model(self, segment: str, units: list[Unit]) -> str | None:
-        """English from the sentence model, for long sentences with words that the glossary does not know."""
-        if self._long_sentences is None or len(segment.split()) < self._long_from:
-            return None
-        if not any(unit.kind in ("verb", "verb form") for unit in units):
-            return None  # a long list of names and goods is no sentence
-        if sum(unit.kind == "unknown" for unit in units) * 4 < len(units):
-            return None
-        return self._long_sentences(segment)
+        ready = [romanizable(text) for text in texts]
+        words = sorted({word for text in ready for word in WORD.findall(text)})
+        spelled = self.transliterator.spell_words(words)
+        written = {word: latin(word, s) for word, s in zip(words, spelled, strict=True)}
+        return [fill(text, written) for text in ready]
 
 
-def _own_english(units: list[Unit], spelled: Mapping[str, Spelling]) -> str | None:
+@dataclass(frozen=True, slots=True)
+class _Phrase:
+    """English for one segment; `begins` False keeps its first letter as it is."""
+
+    english: str
+    parts: list[Part]
+    confidence: float
+    begins: bool = True
+
+
+def _phrase(units: list[Unit], said: Speech | None, spelled: Mapping[str, Spelling]) -> _Phrase:
+    """The network's English; that of the patterns where there is no network, or it lost or made a negation."""
+    if said is None:
+        return _patterned(units, spelled)
+    names = {i: name(unit.text, spelled) for i, unit in enumerate(units) if unit.kind == "unknown"}
+    phrase = _spoken(units, said, names)
+    denied = any(_denies(units, i) for i in range(len(units)))
+    english = phrase.english.lower()
+    if denied != bool((_ENGLISH_NO if denied else _PLAIN_NO).search(english)) or not english or not said.ended:
+        return _patterned(units, spelled)
+    return phrase
+
+
+def _shorten(pieces: list[list[Unit] | str]) -> list[list[Unit] | str]:
+    """The pieces with overlong segments cut."""
+    out: list[list[Unit] | str] = []
+    for piece in pieces:
+        if isinstance(piece, str) or len(piece) <= _LONGEST:
+            out.append(piece)
+            continue
+        for start in range(0, len(piece), _LONGEST):
+            out += [piece[start : start + _LONGEST], " "] if start + _LONGEST < len(piece) else [piece[start:]]
+    return out
+
+
+def _denies(units: Sequence[Unit], i: int) -> bool:
+    """Whether the unit says "no": its English does, or it is a negation; मत before a verb is "not", else "vote"."""
+    unit = units[i]
+    if unit.negative or _PLAIN_NO.search(unit.english.lower()):
+        return unit.text != "मत" or (i + 1 < len(units) and units[i + 1].kind in ("verb", "verb form", "unknown"))
+    return unit.text in _HINDI_NO and unit.text != "मत"
+
+
+def _by_glossary(units: list[Unit]) -> _Phrase | None:
+    """The phrase where one entry of the glossary is all of it, or everything is kept."""
+    if all(unit.kind in ("number", "latin", "letters") for unit in units):
+        parts = [Part(u.text, u.english, "transliterated" if u.kind == "letters" else "kept", 0.95) for u in units]
+        return _Phrase(" ".join(u.english for u in units), parts, 0.95, False)
+    if len(units) != 1 or units[0].match is None or units[0].form in ("habitual", "passive", "future"):
+        return None
+    unit = units[0]
+    english = _plain(unit)
+    sure = unit.match.confidence if unit.match else 0.0
+    return _Phrase(english, [Part(unit.text, english, "glossary", sure)], sure)
+
+
+def _plain(unit: Unit) -> str:
+    """The unit's own English standing alone, with "do not" before a verb that has a negation."""
+    english = " ".join(unit.english.replace("~", "").split())
+    if unit.kind == "verb" and unit.negative:
+        return f"do not {english}"
+    return english
+
+
+def _spoken(units: list[Unit], said: Speech, names: Mapping[int, Part]) -> _Phrase:
+    """The network's words with copies filled in, in sentence or title case, and its parts."""
+    words: list[str] = []
+    own: list[bool] = []  # words that keep their capitals
+    english = dict.fromkeys(range(len(units)), "")
+    source = dict.fromkeys(range(len(units)), "network")
+    behind: list[tuple[int, str]] = []  # what follows the object of a verb
+    last = -1
+    for token, copied, near in said.tokens:
+        if copied is not None:
+            last = copied
+            u = units[copied]
+            if copied in names:
+                text, source[copied] = names[copied].english, names[copied].source
+            else:
+                first, _, rest = u.english.partition("~")
+                text, source[copied] = first.strip(), "kept" if u.kind in ("number", "latin", "letters") else "glossary"
+                if rest.strip():
+                    behind.append((copied, rest.strip()))
+            english[copied] = text
+            words.append(text)
+            own.append(True)
+        elif token == "~":
+            if behind:
+                words.append(behind.pop()[1])
+                own.append(True)
+        elif token.startswith("+"):
+            if last >= 0 and words:
+                words[-1] = english[last] = inflect(words[-1], token)
+        else:
+            words.append(token)
+            own.append(False)
+            if source[near] == "network":
+                english[near] = f"{english[near]} {token}".strip()
+    words += [rest for _, rest in behind]
+    own += [True] * len(behind)
+    named = any(
+        source[i] in ("transliterated", "place", "loanword") or units[i].kind in ("name", "title") for i in english
+    )
+    plain = {w for w, mine in zip(words, own, strict=True) if not mine} - SMALL - {"'s", ",", "&"}
+    # A name and what it is of: Gupta General Store. A sentence about it: Welcome to Agra.
+    titled = named and not any(u.kind in ("verb", "adverb", "phrase", "verb form") for u in units) and len(plain) <= 1
+    out: list[str] = []
+    for i, word in enumerate(words):
+        if titled and word not in ("'s", ",") and (word not in SMALL or not i):
+            word = " ".join(w if w in SMALL else upper_first(w) for w in word.split(" "))
+        out.append(word)
+    text = re.sub(r" (,|'s\b)", r"\1", " ".join(out))
+    sure = said.confidence
+    parts = []
+    for i, unit in enumerate(units):
+        confidence = names[i].confidence if i in names and source[i] != "network" else sure
+        parts.append(Part(unit.text, english[i], source[i], round(confidence, 3)))
+    spelled = [p.confidence for i, p in names.items() if source[i] != "network"]
+    return _Phrase(text, parts, sure * math.prod(spelled) ** (1 / max(len(units), 1)) if spelled else sure)
+
+
+def _patterned(units: list[Unit], spelled: Mapping[str, Spelling]) -> _Phrase:
+    """English by the sentence patterns of signs."""
+    sentence = Sentence(units, spelled)
+    english = sentence.english()
+    parts = [Part(u.text, u.out, u.source, round(u.confidence, 3)) for u in units]
+    weights = [len(u.text) for u in units]
+    sure = sum(u.confidence * w for u, w in zip(units, weights, strict=True)) / max(sum(weights), 1)
+    return _Phrase(english, parts, sure * sentence.sure)
+
+
+def _own_english(units: list[Unit], spelled: Mapping[str, Spelling]) -> _Phrase | None:
     """The Latin half of a line that says the same thing in both scripts, राजीव चौक RAJIV CHOWK; else None."""
     latin = [i for i, u in enumerate(units) if u.kind == "latin" and any(c.isalpha() for c in u.text)]
     hindi = [i for i, u in enumerate(units) if u.kind not in ("latin", "number")]
@@ -311,9 +242,35 @@ def _own_english(units: list[Unit], spelled: Mapping[str, Spelling]) -> str | No
         sayings.append((units[i].english, " ".join(words)))
     if similarity(sayings, said) < 0.6:
         return None
-    for i in latin:
-        units[i].out = units[i].text
-    return said
+    parts = [Part(u.text, u.text if u.kind == "latin" else "", "kept", 0.9) for u in units]
+    return _Phrase(said, parts, 0.9, False)
+
+
+def _assemble(text: str, pieces: list[list[Unit] | str], phrases: Iterator[_Phrase], romanized: str) -> Translation:
+    """The translation of one text from its segments' phrases, taken in order, and the marks between them."""
+    if not pieces:
+        kept = (Part(text, text, "kept", 1.0),) if text.strip() else ()
+        return Translation(text, text, romanized, kept, 1.0 if kept else 0.0)
+    out, parts, weights = "", [], []
+    for piece in pieces:
+        if isinstance(piece, str):
+            mark = re.sub("[:]-+", ":", piece).replace("।", ".").replace("॥", ".").replace("\t", " ")
+            if mark.strip() in ("-", "–", "—"):
+                mark = " - "
+            out = out.rstrip(" ") + mark + ("" if mark[-1] in " \n(" else " ")
+            if mark[-1] == "(":
+                out = out.rstrip(" (") + " ("
+            continue
+        phrase = next(phrases)
+        # A comma or a colon does not start a sentence, but names keep their capitals.
+        starts = not out.rstrip(" ") or out.rstrip(" ")[-1] in ".!?|\n([)]-"
+        out += upper_first(phrase.english) if starts and phrase.begins else phrase.english
+        parts += phrase.parts
+        weights.append((phrase.confidence, sum(len(u.text) for u in piece)))
+    total = sum(w for _, w in weights)
+    confidence = sum(c * w for c, w in weights) / max(total, 1)
+    english = re.sub(r" +([.,:;!?)])", r"\1", re.sub(" {2,}", " ", out)).strip(" ,")
+    return Translation(text, english, romanized, tuple(parts), round(confidence, 3))
 
 
 # Module-level use ---------------------------------------------------------------------------------------------------
@@ -321,8 +278,8 @@ def _own_english(units: list[Unit], spelled: Mapping[str, Spelling]) -> str | No
 
 @cache
 def default_translator() -> Translator:
-    """The packaged glossary and weights, with an installed Argos model for long sentences; made once on first use."""
-    return Translator(long_sentences=argos_translator())
+    """The packaged glossary and weights; made once on first use."""
+    return Translator()
 
 
 def translate(text: str) -> Translation:

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-import hashlib
 import heapq
-import json
 import math
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from signboard.errors import ConfigError, WeightsError
+from signboard.translation.arrays import Array, Weights, gelu, linear, sigmoid
+from signboard.translation.arrays import load as load_weights
 
 WEIGHTS = Path(__file__).resolve().parent.parent / "weights" / "transliterator.safetensors"
+#: Input symbols of the network; index 0 pads, 1 opens and 2 closes a word. Vowels, consonants, signs.
+DEVANAGARI = "अआइईउऊऋऑएऐओऔॐकखगघङचछजझञटठडढणतथदधनपफबभमयरलवशषसहँंः़ािीुूृॅेैॉोौ्"
+#: Output symbols; index 0 is the CTC blank.
+LATIN = "abcdefghijklmnopqrstuvwxyz"
+PAD, OPEN, CLOSE = 0, 1, 2
+FIRST = 3  # index of DEVANAGARI[0]
+_INDEX = {character: FIRST + i for i, character in enumerate(DEVANAGARI)}
 #: A word longer than this is not one word of a sign; it is cut into pieces of this many characters.
 LONGEST = 40
 BATCH = 512
@@ -30,8 +39,8 @@ _FOLD = str.maketrans(
     }
 )  # fmt: skip
 _DIGITS = str.maketrans("०१२३४५६७८९", "0123456789")
-# English letters as they are spelled out on signs: एल.आई.सी. is L.I.C.
-_LETTER_NAMES = {
+#: English letters as they are spelled out on signs: एल.आई.सी. is L.I.C.
+LETTER_NAMES = {
     "ए": "A", "बी": "B", "सी": "C", "डी": "D", "ई": "E", "एफ": "F", "जी": "G", "एच": "H", "आई": "I", "जे": "J",
     "के": "K", "एल": "L", "एम": "M", "एन": "N", "ओ": "O", "पी": "P", "क्यू": "Q", "आर": "R", "एस": "S", "टी": "T",
     "यू": "U", "वी": "V", "डब्ल्यू": "W", "डब्लू": "W", "एक्स": "X", "वाई": "Y", "जेड": "Z", "जैड": "Z",
@@ -41,7 +50,7 @@ _FIXED = {"ॐ": "om", "डॉ": "dr", "डा": "da"}
 
 #: A run of Devanagari letters and signs (no digits, no danda), joiners inside it included.
 WORD = re.compile(r"[ऀ-ॣॱ-ॿ\u200c\u200d]+")
-_NAMES = "|".join(sorted(_LETTER_NAMES, key=len, reverse=True))
+_NAMES = "|".join(sorted(LETTER_NAMES, key=len, reverse=True))
 # Two letters or more; the last may lack its dot when no more word follows: एम.डी
 _INITIALS = re.compile(rf"(?<![ऀ-ॿ])(?:{_NAMES})[.॰](?:\s?(?:{_NAMES})[.॰])*(?:(?:{_NAMES})(?![ऀ-ॣ]))?")
 
@@ -55,9 +64,9 @@ def initials(text: str) -> str | None:
     """Latin initials for English letters spelled in Devanagari with dots, बी.ए. -> B.A.; None when it is not that."""
     parts = [p.strip() for p in re.split("[.॰]", text)]
     letters = [p for p in parts if p]
-    if len(letters) < 2 or not all(p in _LETTER_NAMES for p in letters):
+    if len(letters) < 2 or not all(p in LETTER_NAMES for p in letters):
         return None
-    return ".".join(_LETTER_NAMES[p] for p in letters) + ("." if not parts[-1] else "")
+    return ".".join(LETTER_NAMES[p] for p in letters) + ("." if not parts[-1] else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +77,66 @@ class Spelling:
     confidence: float
 
 
+class SpellingNet:
+    """The network by its weights: two bidirectional GRU layers over the characters, each widened into output slots."""
+
+    def __init__(self, weights: Weights, slots: int) -> None:
+        self._weights, self._slots = weights, slots
+
+    def __call__(self, ids: Array, lengths: Array) -> Array:
+        """Log-probabilities (N, slots * L, 1 + letters) for characters (N, L) of words of these lengths (N,)."""
+        w, (n, length) = self._weights, ids.shape
+        inside = np.arange(length)[None] < lengths[:, None]
+        x = _gru(w["embedding.weight"][ids], inside, w, "first")
+        x = x + _gru(x, inside, w, "second")
+        # Zero the padding, or the convolution would let a longer word in the batch change this one's last letters.
+        x = (gelu(linear(x, w, "widen")) * inside[..., None]).reshape(n, length * self._slots, -1)  # (N, S, C)
+        kernel = w["smooth.weight"]  # (C, C, 5)
+        padded = np.pad(x, ((0, 0), (2, 2), (0, 0)))
+        smooth = sum(padded[:, k : k + x.shape[1]] @ kernel[:, :, k].T for k in range(5)) + w["smooth.bias"]
+        x = linear(x + gelu(smooth), w, "head")
+        x = x - x.max(-1, keepdims=True)
+        return x - np.log(np.exp(x).sum(-1, keepdims=True))
+
+
+def _gru(x: Array, inside: Array, w: Weights, name: str) -> Array:
+    """Both directions of a GRU layer (Cho et al., 2014) over (N, L, C) -> (N, L, 2 * H); padding stays zero."""
+    out = []
+    for way in ("", "_reverse"):
+        given = x @ w[f"{name}.weight_ih_l0{way}"].T + w[f"{name}.bias_ih_l0{way}"]
+        kernel, bias = w[f"{name}.weight_hh_l0{way}"].T, w[f"{name}.bias_hh_l0{way}"]
+        size = len(kernel)
+        state = np.zeros((len(x), size), np.float32)
+        said = np.zeros((*x.shape[:2], size), np.float32)
+        for t in range(x.shape[1])[:: -1 if way else 1]:
+            g, h = given[:, t], state @ kernel + bias
+            gates = sigmoid(g[:, : 2 * size] + h[:, : 2 * size])
+            reset, update = gates[:, :size], gates[:, size:]
+            new = np.tanh(g[:, 2 * size :] + reset * h[:, 2 * size :])
+            state = np.where(inside[:, t, None], new + update * (state - new), state)
+            said[:, t] = state * inside[:, t, None]
+        out.append(said)
+    return np.concatenate(out, -1)
+
+
+def encode_words(words: Sequence[str]) -> tuple[Array, Array]:
+    """Words over `DEVANAGARI` as network input; characters outside it are left out.
+
+    Returns:
+        ids (N, L) int64, characters between OPEN and CLOSE, PAD after the end; lengths (N,) int64 with the two marks.
+    """
+    rows = [[OPEN, *(_INDEX[c] for c in word if c in _INDEX), CLOSE] for word in words]
+    width = max(map(len, rows), default=0)
+    ids = np.array([row + [PAD] * (width - len(row)) for row in rows], dtype=np.int64).reshape(len(rows), width)
+    return ids, np.array([len(row) for row in rows], dtype=np.int64)
+
+
 class Transliterator:
     """The network with its weights. Immutable after construction: one object may serve any number of threads."""
 
-    def __init__(self, net: Any, card: dict[str, Any] | None = None) -> None:
-        """Takes a `TransliterationNet`; use `load` for the weights in the package."""
-        self._net = net.eval().requires_grad_(False)
+    def __init__(self, net: Callable[[Array, Array], Array], card: dict[str, Any] | None = None) -> None:
+        """Takes a function like `SpellingNet`; use `load` for the weights in the package."""
+        self._net = net
         self.card = dict(card or {})
 
     @classmethod
@@ -83,26 +146,20 @@ class Transliterator:
         Raises:
             WeightsError: a file is missing, damaged, or does not belong to this network.
         """
-        from safetensors.torch import load as load_tensors
-
-        from signboard.translation.network import DEVANAGARI, LATIN, TransliterationConfig, TransliterationNet
-
-        path = Path(path)
-        try:
-            card = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
-            data = path.read_bytes()
-        except (OSError, ValueError) as error:
-            raise WeightsError(f"{path}: cannot read the transliteration weights and their card: {error}") from error
-        if hashlib.sha256(data).hexdigest() != card.get("sha256"):
-            raise WeightsError(f"{path}: the file does not match the sha256 in its card; install the package again")
+        path = Path(path).with_suffix(".json")
+        weights, card = load_weights(path, "transliterator")
         if (card.get("characters_in"), card.get("characters_out")) != (DEVANAGARI, LATIN):
             raise WeightsError(f"{path}: these weights were trained with other characters; train them again")
+        sizes = {"embedding": ("embedding", 1), "hidden": ("first.weight_hh_l0", 1), "channels": ("smooth", 0)}
         try:
-            net = TransliterationNet(TransliterationConfig(**card["architecture"]))
-            net.load_state_dict({k: v.float() for k, v in load_tensors(data).items()})
-        except (KeyError, TypeError, RuntimeError) as error:
-            raise WeightsError(f"{path}: weights of another architecture: {str(error).splitlines()[0]}") from error
-        return cls(net, card)
+            stated = card["architecture"]
+            for key, (name, axis) in sizes.items():
+                value = weights[name] if name in weights else weights[f"{name}.weight"]
+                if stated[key] != value.shape[axis]:
+                    raise ValueError(f"{key} is {value.shape[axis]}")
+            return cls(SpellingNet(weights, stated["slots"]), card)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise WeightsError(f"{path}: the weights do not fit the card's architecture ({error})") from None
 
     # Words ---------------------------------------------------------------------------------------------------------
 
@@ -130,23 +187,16 @@ class Transliterator:
         return out
 
     def _greedy(self, words: list[str]) -> list[Spelling]:
-        import torch
-
-        from signboard.translation.network import LATIN, encode_words
-
         ids, lengths = encode_words(words)
-        with torch.inference_mode():
-            values, best = self._net(ids, lengths).max(-1)  # (N, S) both
-            slots = best.shape[1] // ids.shape[1]
-            keep = best != 0
-            keep[:, 1:] &= best[:, 1:] != best[:, :-1]
-            keep &= torch.arange(best.shape[1])[None] < (lengths * slots)[:, None]
-            count = keep.sum(1)
-            sure = ((values * keep).sum(1) / count.clamp(min=1)).exp().tolist()
-        symbols, masks = best.numpy(), keep.numpy()
+        log = self._net(ids, lengths)  # (N, S, 1 + letters)
+        best = log.argmax(-1)
+        keep = best != 0
+        keep[:, 1:] &= best[:, 1:] != best[:, :-1]
+        keep &= np.arange(best.shape[1])[None] < (lengths * (best.shape[1] // ids.shape[1]))[:, None]
+        sure = np.exp((log.max(-1) * keep).sum(1) / np.maximum(keep.sum(1), 1)).tolist()
         return [
             Spelling("".join(LATIN[i - 1] for i in row[mask]), p if mask.any() else 0.0)
-            for row, mask, p in zip(symbols, masks, sure, strict=True)
+            for row, mask, p in zip(best, keep, sure, strict=True)
         ]
 
     def n_best(self, word: str, n: int = 5, beam: int = 16) -> list[Spelling]:
@@ -161,12 +211,7 @@ class Transliterator:
             return [self.spell_words([word])[0]] if pieces else []
         if pieces[0] in _FIXED:
             return [Spelling(_FIXED[pieces[0]], 1.0)]
-        import torch
-
-        from signboard.translation.network import LATIN, encode_words
-
-        with torch.inference_mode():
-            frames = self._net(*encode_words(pieces))[0].exp().tolist()
+        frames = np.exp(self._net(*encode_words(pieces))[0]).tolist()
         beams: dict[str, tuple[float, float]] = {"": (1.0, 0.0)}  # prefix -> probability ending in blank, in a letter
         for frame in frames:
             grown: dict[str, list[float]] = {}
@@ -222,8 +267,6 @@ def fill(text: str, spelled: Mapping[str, Spelling]) -> str:
 
 def _prepare(word: str) -> list[str]:
     """The word's Devanagari letters in the network's alphabet, cut into pieces of at most LONGEST characters."""
-    from signboard.translation.network import DEVANAGARI
-
     letters = "".join(c for c in clean(word).translate(_FOLD) if c in DEVANAGARI)
     letters = letters.lstrip("ँंः़ािीुूृॅेैॉोौ्") or letters.replace("्", "")
     return [letters[i : i + LONGEST] for i in range(0, len(letters), LONGEST)]

@@ -26,3 +26,8 @@ class StubTransliterator(Transliterator):
 @pytest.fixture(scope="session")
 def stub_translator() -> Translator:
     return Translator(transliterator=StubTransliterator())
+
+
+@pytest.fixture(scope="session")
+def translator() -> Translator:
+    return Translator()

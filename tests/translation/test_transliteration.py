@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
 import sys
 import unicodedata
 from dataclasses import asdict, replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from signboard.errors import ConfigError, SignboardError, WeightsError
+from signboard.training.transliteration_network import TransliterationConfig, TransliterationNet
 from signboard.translation import Transliterator, romanize, to_iso15919
-from signboard.translation.network import DEVANAGARI, LATIN, TransliterationConfig, TransliterationNet, encode_words
-from signboard.translation.transliteration import WEIGHTS, default_transliterator, initials
+from signboard.translation.transliteration import (
+    DEVANAGARI,
+    LATIN,
+    WEIGHTS,
+    SpellingNet,
+    default_transliterator,
+    encode_words,
+    initials,
+)
 
 WORDS = ["प्रवेश", "निषेध", "शर्मा", "मिष्ठान", "भंडार", "रेलवे", "स्टेशन", "अ", "छठ", "पोलायकलां", "विश्वविद्यालय"]
 
@@ -38,13 +49,23 @@ def test_batch_equals_one_by_one(model: Transliterator) -> None:
     assert model.transliterate_words(WORDS) == [model.transliterate_words([w])[0] for w in WORDS]
 
 
-def test_padding_does_not_reach_the_output() -> None:
+def _arrays(net: TransliterationNet) -> SpellingNet:
+    return SpellingNet({name: value.detach().numpy() for name, value in net.state_dict().items()}, net.config.slots)
+
+
+def _tensors(words: list[str]) -> tuple[torch.Tensor, torch.Tensor]:
+    ids, lengths = encode_words(words)
+    return torch.from_numpy(ids), torch.from_numpy(lengths)
+
+
+def test_arrays_equal_the_trained_network_and_padding_does_not_reach_the_output() -> None:
     torch.manual_seed(0)
     net = TransliterationNet(TransliterationConfig(8, 8, 3, 8)).eval()
     with torch.inference_mode():
-        alone = net(*encode_words(["छठ"]))
-        beside = net(*encode_words(["छठ", "विश्वविद्यालय"]))
+        alone = net(*_tensors(["छठ"]))
+        beside = net(*_tensors(["छठ", "विश्वविद्यालय"]))
     assert torch.allclose(alone[0], beside[0, : alone.shape[1]], atol=1e-5)
+    assert np.allclose(_arrays(net)(*encode_words(["छठ", "विश्वविद्यालय"])), beside.numpy(), atol=1e-5)
 
 
 def test_gradient_reaches_the_first_layer_and_a_batch_is_learned() -> None:
@@ -52,7 +73,7 @@ def test_gradient_reaches_the_first_layer_and_a_batch_is_learned() -> None:
     net = TransliterationNet(TransliterationConfig(16, 24, 3, 24, dropout=0.0))
     words, targets = ["रेल", "बस", "सड़क"], ["rail", "bas", "sadak"]
     optimizer = torch.optim.Adam(net.parameters(), lr=3e-2)
-    ids, lengths = encode_words(words)
+    ids, lengths = _tensors(words)
     flat = torch.tensor([1 + LATIN.index(c) for t in targets for c in t])
     for step in range(60):
         log_probs = net(ids, lengths).transpose(0, 1)
@@ -63,7 +84,7 @@ def test_gradient_reaches_the_first_layer_and_a_batch_is_learned() -> None:
             gradient = net.embedding.weight.grad
             assert gradient is not None and gradient.abs().sum() > 0
         optimizer.step()
-    assert Transliterator(net).transliterate_words(words) == targets
+    assert Transliterator(_arrays(net)).transliterate_words(words) == targets
 
 
 def test_n_best(model: Transliterator) -> None:
@@ -81,8 +102,7 @@ def test_prefix_beam_sums_paths(model: Transliterator) -> None:
     """The likeliest spelling's probability equals the CTC forward sum that the loss computes."""
     best = model.n_best("स्टेशन", 1, beam=64)[0]
     ids, lengths = encode_words(["स्टेशन"])
-    with torch.inference_mode():
-        log_probs = model._net(ids, lengths).transpose(0, 1)
+    log_probs = torch.from_numpy(model._net(ids, lengths)).transpose(0, 1)
     target = torch.tensor([1 + LATIN.index(c) for c in best.text])
     loss = torch.nn.functional.ctc_loss(
         log_probs, target, torch.tensor([log_probs.shape[0]]), torch.tensor([len(best.text)]), reduction="sum"
@@ -151,23 +171,23 @@ def test_packaged_weights_are_small_fp16_and_carry_their_card() -> None:
 
 
 def test_weights_errors(tmp_path: Path) -> None:
-    with pytest.raises(WeightsError, match="cannot read"):
+    with pytest.raises(WeightsError, match="no such card"):
         Transliterator.load(tmp_path / "none.safetensors")
     path = tmp_path / "t.safetensors"
     shutil.copy(WEIGHTS, path)
-    card = json.loads(WEIGHTS.with_suffix(".json").read_text(encoding="utf-8"))
+    card = {**json.loads(WEIGHTS.with_suffix(".json").read_text(encoding="utf-8")), "file": path.name}
 
     def refused(message: str, **changes: object) -> None:
         path.with_suffix(".json").write_text(json.dumps({**card, **changes}), encoding="utf-8")
         with pytest.raises(WeightsError, match=message):
             Transliterator.load(path)
 
-    refused("sha256", sha256="0")
+    refused("checksum", sha256="0")
     refused("other characters", characters_in="abc")
-    refused("another architecture", architecture={**card["architecture"], "hidden": 8})
-    refused("another architecture", architecture={"layers": 3})
+    refused("do not fit", architecture={**card["architecture"], "hidden": 8})
+    refused("do not fit", architecture={"layers": 3})
     path.write_bytes(path.read_bytes()[:1000])
-    refused("sha256")
+    refused("checksum")
 
 
 # The command and the training script --------------------------------------------------------------------------------
@@ -187,6 +207,29 @@ def test_command() -> None:
     assert record["spellings"]["शर्मा"][0]["text"] == "sharma"
     assert runner.invoke(app, ["translate", "-"], input="नई दिल्ली\nOK\n").stdout == "New Delhi\tnai dilli\nOK\tOK\n"
     assert runner.invoke(app, ["translate", " "]).exit_code == 2
+    columns = runner.invoke(app, ["translate", "प्रवेश\tनिषेध\nOK"]).stdout
+    assert columns.count("\t") == columns.count("\n") == 1
+
+
+@pytest.mark.parametrize("text", ["प्रवेश निषेध", "پاکستان", "😀 दिल्ली"])
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii", "utf-8"])
+def test_command_writes_and_reads_utf8_whatever_the_locale(encoding: str, text: str) -> None:
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+    for arguments, given in ((["--json", text], ""), (["--json", "-"], text)):
+        command = [sys.executable, "-m", "signboard.cli", "translate", *arguments]
+        done = subprocess.run(command, input=given.encode(), capture_output=True, env=environment)
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout.decode("utf-8"))["text"] == text
+
+
+def test_command_needs_no_torch() -> None:
+    """It takes longer to import than all the rest."""
+    code = (
+        "import sys; from signboard.cli import app\n"
+        "try: app(['translate', 'यहाँ पोलायकलां की दुकान 5'])\n"
+        "finally: assert 'torch' not in sys.modules"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0
 
 
 def _script():  # type: ignore[no-untyped-def]

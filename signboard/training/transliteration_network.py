@@ -1,4 +1,4 @@
-"""The network that spells Devanagari words in Latin letters: characters in, three output slots a character, CTC out."""
+"""The network that spells Devanagari words in Latin letters, as it is trained: three output slots a character, CTC."""
 
 from __future__ import annotations
 
@@ -7,12 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-#: Input symbols; index 0 pads, 1 opens and 2 closes a word. One line of vowels, one of consonants, one of signs.
-DEVANAGARI = "अआइईउऊऋऑएऐओऔॐकखगघङचछजझञटठडढणतथदधनपफबभमयरलवशषसहँंः़ािीुूृॅेैॉोौ्"
-#: Output symbols; index 0 is the CTC blank.
-LATIN = "abcdefghijklmnopqrstuvwxyz"
-PAD, OPEN, CLOSE = 0, 1, 2
-FIRST = 3  # index of DEVANAGARI[0]
+from signboard.translation.transliteration import DEVANAGARI, FIRST, LATIN, PAD
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,18 +73,3 @@ class TransliterationNet(nn.Module):
         x = (x * inside[..., None]).reshape(n, length * self.config.slots, self.config.channels)  # (N, S, C)
         x = x + self.activation(self.smooth(x.transpose(1, 2)).transpose(1, 2))
         return self.head(self.dropout(x)).log_softmax(-1)
-
-
-def encode_words(words: list[str]) -> tuple[Tensor, Tensor]:
-    """Words over `DEVANAGARI` as network input; characters outside it are left out.
-
-    Returns:
-        ids (N, L) int64 and lengths (N,) int64, see `TransliterationNet.forward`.
-    """
-    rows = [[OPEN, *(_INDEX[c] for c in word if c in _INDEX), CLOSE] for word in words]
-    width = max(map(len, rows), default=0)
-    ids = torch.tensor([row + [PAD] * (width - len(row)) for row in rows], dtype=torch.int64).reshape(len(rows), width)
-    return ids, torch.tensor([len(row) for row in rows], dtype=torch.int64)
-
-
-_INDEX = {character: FIRST + i for i, character in enumerate(DEVANAGARI)}

@@ -1,0 +1,148 @@
+"""English words that Hindi writes by their sound, सेन्टर, back to English: pronouncing dictionary and noisy channel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from signboard.errors import DataError
+from signboard.translation.transliteration import clean
+
+#: Words, their sounds and how common they are; its first lines hold the licence and the costs of the channel.
+LOANWORDS = Path(__file__).resolve().parent / "loanwords.tsv"
+#: One sign for each sound as Hindi writes it; "@" is the vowel that a consonant has when none is written.
+HINDI_SOUNDS = "kKgGcCjzJTQDXtxdqnpfbBmyrRlvsSh@aiIuUeEoOA&M"
+_CONSONANTS = dict(zip("कखगघचछजझटठडढतथदधनपफबभमयरलवसशह", "kKgGcCjJTQDXtxdqnpfbBmyrlvsSh", strict=True))
+_CONSONANTS |= dict(zip("ङञणषळ", "nnnSl", strict=True))
+# With a dot below, for which NFC has no letter of its own.
+_CONSONANTS |= {a + "\u093c": b for a, b in zip("कखगजफडढ", "kKgzfRR", strict=True)}
+_VOWELS = dict(zip("अआइईउऊएऐओऔऑऍ", "@aiIuUeEoOA&", strict=True)) | {"ऋ": "r"}
+_SIGNS = dict(zip("ािीुूेैोौॉॅ", "aiIuUeEoOA&", strict=True)) | {"ृ": "r"}
+# Letters that English words in Hindi spelling do not have, and those that only they have.
+_NATIVE, FOREIGN = set("घझढधभणङळऋृः"), set("ॉऑॅऍ")
+_FIRST = {"k": "k", "K": "k", "g": "g", "G": "g", "c": "c", "C": "c", "j": "j", "z": "j", "J": "j", "s": "s", "S": "s"}
+
+
+def sounds(word: str) -> str:
+    """The word as `HINDI_SOUNDS`; "" when it holds letters that have no sound there."""
+    out: list[str] = []
+    open_ = False  # a consonant whose vowel is not known yet
+    letters = clean(word)
+    for i, c in enumerate(letters):
+        if letters[i + 1 : i + 2] == "\u093c":
+            c += "\u093c"
+        if c == "\u093c":
+            continue
+        if c in _CONSONANTS:
+            if open_:
+                out.append("@")
+            out.append(_CONSONANTS[c])
+            open_ = True
+        elif c in _SIGNS or c in _VOWELS:
+            if open_ and c in _VOWELS:
+                out.append("@")
+            out.append(_SIGNS.get(c) or _VOWELS[c])
+            open_ = False
+        elif c == "्":
+            open_ = False
+        elif c in "ंँ":
+            if open_:
+                out.append("@")
+            out.append("M")
+            open_ = False
+        else:
+            return ""
+    return "".join(out)  # the vowel of a last consonant is not spoken
+
+
+@dataclass(frozen=True, slots=True)
+class Loanword:
+    """The English of a Hindi spelling. `score`: log-likelihood of spelling and word; higher is surer."""
+
+    english: str
+    score: float
+
+
+class Loanwords:
+    """The dictionary, looked up by sound. Immutable after construction."""
+
+    def __init__(self, path: Path = LOANWORDS) -> None:
+        """Reads the file that `scripts/make_loanwords.py` wrote.
+
+        Raises:
+            DataError: it is missing or not such a file.
+        """
+        try:
+            lines = path.read_text(encoding="utf-8").splitlines()
+            costs = {line.split("\t")[1]: line.split("\t")[2] for line in lines if line.startswith("#cost\t")}
+            rows = [line.split("\t") for line in lines if not line.startswith("#")]
+            self.english_sounds = alphabet = costs.pop("sounds")
+            # Rows: sounds of English, the last for "nothing"; columns: sounds of Hindi, the last for "nothing".
+            table = np.array([[float(x) for x in costs[sound].split()] for sound in (*alphabet, "+")], dtype=np.float32)
+            groups: dict[tuple[str, int], list[list[str]]] = {}
+            families = {sound: _family(HINDI_SOUNDS[int(row[:-1].argmin())]) for sound, row in zip(alphabet, table)}  # noqa: B905
+            for row in rows:
+                groups.setdefault((families[row[1][0]], len(row[1])), []).append(row)
+            number = np.zeros(128, np.int16)
+            number[[ord(sound) for sound in alphabet]] = range(len(alphabet))
+            self._groups = {}
+            for (family, length), group in groups.items():
+                codes = np.frombuffer("".join(row[1] for row in group).encode("ascii"), np.uint8)
+                common = np.array([row[2] for row in group], dtype=np.float32)
+                self._groups[family, length] = (number[codes].reshape(-1, length), common, [row[0] for row in group])
+        except (OSError, KeyError, ValueError, IndexError) as error:
+            raise DataError(f"{path}: not a list of loanwords: {error}; install the package again") from error
+        self.costs = table
+
+    def nearest(self, word: str, count: int = 1) -> list[Loanword]:
+        """The likeliest English words for a Hindi spelling, best first; none for what cannot be a loanword."""
+        said = sounds(word)
+        if len(said) < 2 or set(word) & _NATIVE:
+            return []
+        hindi = np.array([HINDI_SOUNDS.index(s) for s in said])
+        found: list[tuple[float, str]] = []
+        plain = len(said.replace("@", ""))
+        for length in range(max(1, plain - 3), len(said) + 3):
+            key = (_family(said[0]), length)
+            if key in self._groups:
+                codes, common, words = self._groups[key]
+                score = 0.35 * (common - 4) - _distance(codes, hindi, self.costs) / len(said) ** 0.5
+                top = np.argpartition(score, -min(count, len(score)))[-min(count, len(score)) :]
+                found += [(float(score[k]), words[k]) for k in top]
+        seen: dict[str, float] = {}
+        for likely, english in sorted(found, reverse=True):
+            seen.setdefault(english, likely)
+        return [Loanword(english, s) for english, s in list(seen.items())[:count]]
+
+
+def _family(sound: str) -> str:
+    return _FIRST.get(sound, {"Q": "t", "T": "t", "t": "t", "x": "t", "D": "d", "X": "d", "d": "d", "q": "d", "p": "p",
+        "f": "p", "b": "b", "B": "b", "v": "b", "m": "m", "n": "n", "M": "n", "r": "r", "R": "r", "l": "l", "h": "h",
+        "y": "y"}.get(sound, "a"))  # fmt: skip
+
+
+def _distance(words: NDArray[np.int16], hindi: NDArray[np.int64], costs: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Weighted edit distance of each row of `words` (K, L) to one word (H,): (K,) costs."""
+    k, length = words.shape
+    insert, delete = costs[-1], costs[:, -1]
+    row = np.concatenate(([0.0], np.cumsum(insert[hindi]))).astype(np.float32)[None].repeat(k, 0)  # (K, H + 1)
+    for i in range(length):
+        new = np.empty_like(row)
+        dropped = delete[words[:, i]]
+        change = costs[words[:, i]][:, hindi]  # (K, H)
+        new[:, 0] = row[:, 0] + dropped
+        for j in range(len(hindi)):
+            best = np.minimum(row[:, j] + change[:, j], row[:, j + 1] + dropped)
+            new[:, j + 1] = np.minimum(best, new[:, j] + insert[hindi[j]])
+        row = new
+    return row[:, -1]
+
+
+@cache
+def default_loanwords() -> Loanwords:
+    """The packaged list, read once on first use."""
+    return Loanwords()

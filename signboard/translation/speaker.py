@@ -1,0 +1,199 @@
+"""The phrase network with its weights: units in, tokens of English with a calibrated confidence out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from signboard.errors import WeightsError
+from signboard.translation.arrays import (
+    Array,
+    Weights,
+    attention,
+    gelu,
+    keys_values,
+    library,
+    like,
+    linear,
+    load,
+    norm,
+    softmax,
+    to_numpy,
+)
+from signboard.translation.phrases import CLOSE, COPY, MOST_WORDS, OPEN, PAD, Features, PhraseConfig, features
+from signboard.translation.units import Unit
+
+CARD = Path(__file__).resolve().parent.parent / "weights" / "translator.json"
+BATCH = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Speech:
+    """What the network says for one phrase.
+
+    Attributes:
+        tokens: (word, unit, near): a word of its own with the unit it is most about; or "" and the unit that it copies.
+            Words that begin with "+" inflect the word before them; "~" is what the glossary has behind a verb's object.
+        confidence: 0 to 1, the share of phrases with such probabilities that are right word for word.
+        ended: False where it was cut off.
+        log_probability: of all of it, before calibration.
+    """
+
+    tokens: tuple[tuple[str, int | None, int], ...]
+    confidence: float
+    ended: bool
+    log_probability: float = 0.0
+
+
+class Speaker:
+    """Immutable after construction; threads may share it.
+
+    Args:
+        weights: of a `PhraseNet`; on a GPU where they are torch tensors there.
+        config: its sizes.
+        vocabulary: its words.
+        calibration: scale and shift of the logistic function that makes a share of right phrases of a log-probability.
+    """
+
+    def __init__(
+        self, weights: Weights, config: PhraseConfig, vocabulary: Sequence[str], calibration: Sequence[float] = (1, 0)
+    ) -> None:
+        self._w, self.config = weights, config
+        self.vocabulary = tuple(vocabulary)
+        self._calibration = tuple(calibration)
+
+    @classmethod
+    def load(cls, path: Path | str = CARD, device: str = "cpu") -> Speaker:
+        """Reads a card (.json) and the weights that it names.
+
+        Raises:
+            WeightsError: a file is missing, damaged, or does not belong to this network.
+        """
+        weights, card = load(Path(path), "translator", device)
+        try:
+            config = PhraseConfig(**card["architecture"])
+            if not len(card["vocabulary"]) == config.vocabulary == len(weights["word.weight"]):
+                raise ValueError("another vocabulary")
+        except (KeyError, TypeError, ValueError) as error:
+            raise WeightsError(f"{path}: the weights do not fit the card's architecture ({error})") from None
+        return cls(weights, config, card["vocabulary"], card.get("calibration", (1.0, 0.0)))
+
+    def say(self, phrases: Sequence[Sequence[Unit]]) -> list[Speech]:
+        """English for the units of each phrase, in order, batched by length; numbers and Latin words pass just once."""
+        out: list[Speech | None] = [None] * len(phrases)
+        order = sorted(range(len(phrases)), key=lambda i: len(phrases[i]))
+        for start in range(0, len(order), BATCH):
+            chunk = order[start : start + BATCH]
+            kept = [[k for k, u in enumerate(phrases[i]) if u.kind in ("number", "latin", "letters")] for i in chunk]
+            rows = [[features(unit, self.config) for unit in phrases[i]] for i in chunk]
+            for i, speech in zip(chunk, self._say(rows, kept), strict=True):
+                out[i] = speech
+        return [speech for speech in out if speech is not None]
+
+    def encode(self, rows: Sequence[Sequence[Features]]) -> tuple[Array, Array]:
+        """The encoded units (N, U, C), and which of them are units and no padding (N, U), a NumPy array."""
+        w, width = self._w, max(map(len, rows))
+        inside = np.array([[k < len(row) for k in range(width)] for row in rows])
+        padded = [row[k] if k < len(row) else ((), (), (0, 0, 0, 0)) for row in rows for k in range(width)]
+        x = self._mean("spelling", [f[0] for f in padded]) + self._mean("gloss", [f[1] for f in padded])
+        tags = np.array([f[2] for f in padded])
+        for i in range(tags.shape[1]):
+            x = x + w[f"tags.{i}.weight"][like(x, tags[:, i])]
+        x = x.reshape(len(rows), width, -1) + w["unit_place.weight"][:width]
+        x, mask = norm(x, w, "unit_norm"), self._mask(inside)
+        for i in range(self.config.encoder_layers):
+            y = norm(x, w, f"encoder.{i}.norms.0")
+            keys = keys_values(y, w, f"encoder.{i}.attention", self.config.heads)
+            x = x + attention(y, keys, w, f"encoder.{i}.attention", self.config.heads, mask)
+            x = x + self._feed(x, f"encoder.{i}")
+        return norm(x, w, "encoded_norm"), inside
+
+    def _mask(self, inside: Array) -> Array:
+        return like(self._w["bias"], np.where(inside, np.float32(0), np.float32(-1e9))[:, None, None])
+
+    def _mean(self, table: str, rows: Sequence[Sequence[int]]) -> Array:
+        """Mean of the rows of a table that each list names, zero for an empty list: (len(rows), C)."""
+        count = np.array([len(row) for row in rows])
+        width = max(1, int(count.max()))
+        index = np.array([(*row, *[0] * (width - len(row))) for row in rows], dtype=np.int64)
+        share = ((np.arange(width) < count[:, None]) / np.maximum(count, 1)[:, None]).astype(np.float32)
+        weights = self._w[f"{table}.weight"]
+        return (like(weights, share)[:, None] @ weights[like(weights, index)])[:, 0]
+
+    def _feed(self, x: Array, name: str) -> Array:
+        x = norm(x, self._w, f"{name}.norms.1")
+        return linear(gelu(linear(x, self._w, f"{name}.feed.0")), self._w, f"{name}.feed.3")
+
+    def _say(self, rows: Sequence[Sequence[Features]], once: Sequence[Sequence[int]]) -> list[Speech]:
+        """The likeliest English of each phrase, word by word, with the keys of earlier words kept.
+
+        No unit is copied twice. Those in `once` are copied in their order, and the end is not reached before the last.
+        """
+        w, size, heads = self._w, self.config.vocabulary, self.config.heads
+        units, inside = self.encode(rows)
+        xp, mask, (n, width) = library(units), self._mask(inside), inside.shape
+        layers = range(self.config.decoder_layers)
+        memory = [keys_values(units, w, f"decoder.{i}.cross", heads) for i in layers]
+        past: list[Array] = [None] * len(layers)
+        needed = np.zeros((n, width), bool)
+        for i, row in enumerate(once):
+            needed[i, list(row)] = True
+        early = needed.cumsum(1) - needed  # needed units before each unit
+        used = np.zeros((n, width), bool)
+        ended = np.zeros(n, bool)
+        word, at = np.full(n, OPEN), np.arange(n)
+        words, chances, about = [], [], []
+        for step in range(MOST_WORDS):
+            copied = word >= size
+            x = w["word.weight"][like(units, np.where(copied, COPY, word))] + w["word_place.weight"][step]
+            picked = linear(units[like(units, at), like(units, np.where(copied, word - size, 0))], w, "copied")
+            x = (x + picked * like(units, copied.astype(np.float32))[:, None])[:, None]
+            for i in layers:
+                y = norm(x, w, f"decoder.{i}.norms.0")
+                keys = keys_values(y, w, f"decoder.{i}.attention", heads)
+                past[i] = keys if step == 0 else xp.concatenate([past[i], keys], axis=3)
+                x = x + attention(y, past[i], w, f"decoder.{i}.attention", heads)
+                y = norm(x, w, f"decoder.{i}.norms.2")
+                x = x + attention(y, memory[i], w, f"decoder.{i}.cross", heads, mask)
+                x = x + self._feed(x, f"decoder.{i}")
+            x = norm(x, w, "out_norm")
+            pointed = (linear(x, w, "pointer") @ units.swapaxes(1, 2))[:, 0] / self.config.channels**0.5
+            logits = to_numpy(xp.concatenate([x[:, 0] @ w["word.weight"].T + w["bias"], pointed], axis=1))
+            waiting = needed & (early > (needed & used).sum(1, keepdims=True))
+            logits[:, size:][used | waiting | ~inside] = -np.inf
+            logits[:, [PAD, OPEN, COPY]] = -np.inf
+            logits[(needed & ~used).any(1), CLOSE] = -np.inf
+            chance = softmax(logits)
+            word = np.where(ended, CLOSE, chance.argmax(1))
+            copied = word >= size
+            words.append(word)
+            chances.append(chance[at, word])
+            about.append(np.where(copied, word - size, logits[:, size:].argmax(1)))
+            used[at[copied], word[copied] - size] = True
+            ended = ended | (word == CLOSE)
+            if ended.all():
+                break
+        table = zip(*(np.stack(x, 1).tolist() for x in (words, chances, about)), strict=True)
+        return [self._speech(*row) for row in table]
+
+    def _speech(self, words: list[int], chances: list[float], about: list[int]) -> Speech:
+        end = words.index(CLOSE) if CLOSE in words else len(words)
+        size = len(self.vocabulary)
+        tokens = tuple(
+            (self.vocabulary[word], None, near) if word < size else ("", word - size, near)
+            for word, near in zip(words[:end], about, strict=False)
+        )
+        whole = sum(math.log(max(c, 1e-6)) for c in chances[: end + 1])
+        scale, shift = self._calibration
+        return Speech(tokens, 1 / (1 + math.exp(-(scale * whole + shift))), end < len(words), whole)
+
+
+@cache
+def default_speaker() -> Speaker | None:
+    """The packaged weights, loaded once on first use; None where this package has none."""
+    return Speaker.load() if CARD.is_file() else None

@@ -1,0 +1,213 @@
+"""Text of a sign into units: longest phrases of the glossary, unknown words, numbers, Latin words; marks between."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from signboard.translation.glossary import LONGEST, Glossary, Match
+from signboard.translation.transliteration import LETTER_NAMES, tidy
+
+#: A Devanagari letter or sign, as the inside of a character class.
+LETTER = "ऀ-ॣॱ-ॿ"
+DEVANAGARI = re.compile(f"[{LETTER}]")
+DIGITS = str.maketrans("०१२३४५६७८९", "0123456789")
+NEGATION = {"न", "ना", "मत", "नहीं"}
+#: "Do not" at the end of a Marathi sentence.
+MARATHI_NO = {"नये", "नयेत", "नका", "नको"}
+FORBIDDEN = {"मना", "वर्जित", "निषेध", "निषिद्ध", "निषेधित", "प्रतिबंधित", "मनाही", "मनाई"}
+COPULA = {"है", "हैं", "आहे", "आहेत"}
+GENITIVE = {"का", "के", "की"}
+#: Forms of a verb that make a sentence.
+FINITE = {"imperative", "habitual", "progressive", "will", "passive", "future"}
+_TOKEN = re.compile(
+    rf"(?P<deva>[{LETTER}]+(?:[.॰][{LETTER}]+)*[.॰]?)"
+    r"|(?P<number>[+₹]?[0-9०-९]+(?:[.,:/-][0-9०-९]+)*%?)"
+    r"|(?P<break>[।॥!?;:,|()\[\]{}\"“”\n\r\t]+(?:[-–—]+(?=\s|$))?|\s[-–—]+\s|\.(?=\s|$))"
+    r"|(?P<space>\s+)"
+    rf"|(?P<other>[^\s{LETTER}।॥!?;:,|()\[\]{{}}\"“”]+)"
+)
+_NAMES = "|".join(sorted(LETTER_NAMES, key=len, reverse=True))
+_LETTER_NAME = re.compile(_NAMES)
+_LETTERS_ONLY = re.compile(f"(?:{_NAMES})+")
+_ALSO_WORDS = {"के", "ए", "ओ", "जी", "ई", "वी"}
+_ABBREVIATIONS = ("abbreviation", "title", "unit")
+
+
+@dataclass(slots=True)
+class Unit:
+    """One glossary phrase, unknown word, number or foreign piece.
+
+    Attributes:
+        text: as it stands in the text, spaces made single.
+        kind: the entry's part of speech; "unknown", "number", "latin" or "letters" for what is no entry.
+        match: the glossary's entry, if there is one.
+        english: the glossary's English, or what is kept; "" for unknown words.
+        negative: a verb with a negation inside it, प्रयोग न करें.
+        source, confidence, out: where the English is from, how sure it is, and what was finally written for the unit.
+    """
+
+    text: str
+    kind: str
+    match: Match | None = None
+    english: str = ""
+    negative: bool = False
+    source: str = "kept"
+    confidence: float = 1.0
+    out: str = ""
+
+    @property
+    def domain(self) -> str:
+        return self.match.entry.domain if self.match else ""
+
+    @property
+    def form(self) -> str:
+        return self.match.form if self.match else ""
+
+    @property
+    def lemma(self) -> str:
+        return self.match.entry.hindi if self.match else ""
+
+
+def split(text: str, glossary: Glossary) -> list[list[Unit] | str]:
+    """Segments of units and the punctuation between them, in order; nothing for a text without Devanagari."""
+    pieces: list[list[Unit] | str] = []
+    tokens: list[tuple[str, str]] = []  # (kind, text) of the open segment
+    if not DEVANAGARI.search(text):
+        return pieces
+    # A hyphen between two words is a space: जूते-चप्पल.
+    joined = re.sub(rf"(?<=[{LETTER}])[-–](?=[{LETTER}])", " ", tidy(text))
+
+    def close() -> None:
+        if tokens:
+            pieces.append(_units(_letters(tokens, glossary), glossary))
+            tokens.clear()
+
+    for found in _TOKEN.finditer(joined):
+        kind, token = str(found.lastgroup), found.group()
+        if kind == "deva" and token[-1] in ".॰" and not _abbreviation(token, glossary):
+            tokens.append((kind, token[:-1]))
+            kind, token = "break", "."
+        if kind == "break":
+            close()
+            pieces.append(token)
+        elif kind != "space":
+            tokens.append((kind, token))
+    close()
+    return pieces
+
+
+def _abbreviation(token: str, glossary: Glossary) -> bool:
+    """Whether the last dot belongs to the word (डॉ., कि.मी., आर.) and does not end a sentence."""
+    match = glossary.lookup(token)
+    if match and match.entry.part_of_speech in _ABBREVIATIONS and "." in match.entry.hindi:
+        return True
+    return "." in token[:-1] or token[:-1] in LETTER_NAMES
+
+
+def _letters(tokens: list[tuple[str, str]], glossary: Glossary) -> list[tuple[str, str]]:
+    """English letters that are spelled out, with dots or without, as one token: एच डी एफ सी and एचडीएफसी are HDFC."""
+    out: list[tuple[str, str]] = []
+    i = 0
+    while i < len(tokens):
+        j, names = i, []
+        while j < len(tokens) and tokens[j][0] == "deva":
+            parts = letter_names(tokens[j][1])
+            joined = len(parts) > 1 and "." not in tokens[j][1] and "॰" not in tokens[j][1]
+            if not parts or (joined and glossary.lookup(tokens[j][1]) is not None):
+                break
+            names += parts
+            j += 1
+        dotted = any("." in token or "॰" in token for _, token in tokens[i:j])
+        # ए, के and the like are also words: without dots, two letters of which one is such a word are none.
+        if (len(names) > 1 and (dotted or len(names) > 2 or not _ALSO_WORDS & set(names))) or (names and dotted):
+            out.append(("letters", " ".join(token for _, token in tokens[i:j])))
+            i = j
+        else:
+            out.append(tokens[i])
+            i += 1
+    return out
+
+
+def letter_names(text: str) -> list[str]:
+    """The names of English letters that a word is made of, एस.बी.आई or एसबीआई; nothing when it is not that."""
+    parts = [p for p in re.split("[.॰ ]", text) if p]
+    if not all(_LETTERS_ONLY.fullmatch(part) for part in parts):
+        return []
+    return [name for part in parts for name in _LETTER_NAME.findall(part)]
+
+
+def _units(tokens: list[tuple[str, str]], glossary: Glossary) -> list[Unit]:
+    """The cheapest cover of the tokens by glossary phrases: few pieces, so long phrases win; unknown words last."""
+    n = len(tokens)
+    best: list[tuple[float, int, Match | None]] = [(0.0, 0, None)] * (n + 1)  # cost from here on, next, match
+    for i in range(n - 1, -1, -1):
+        options: list[tuple[float, int, Match | None]] = [(best[i + 1][0] + 2.6, i + 1, None)]
+        for j in range(i + 1, min(n, i + LONGEST) + 1):
+            if tokens[j - 1][0] not in ("deva", "letters"):
+                break
+            match = _find([token for _, token in tokens[i:j]], j - i == n, glossary)
+            if match:
+                options.append((best[j][0] + _cost(match, j - i, n), j, match))
+        # Among equals the longer phrase wins.
+        best[i] = min(options, key=lambda option: (round(option[0], 6), -option[1]))
+    units, i = [], 0
+    while i < n:
+        _, j, match = best[i]
+        words = [token for _, token in tokens[i:j]]
+        unit = _unit(tokens[i][0], " ".join(words), match)
+        unit.negative = unit.kind == "verb" and len(words) > 1 and words[-2] in NEGATION
+        units.append(unit)
+        i = j
+    return units
+
+
+def _find(words: list[str], whole: bool, glossary: Glossary) -> Match | None:
+    """The glossary's match for the words; a negation may stand inside a verb: प्रयोग न करें is प्रयोग करें negated.
+
+    A complete sentence of the glossary that is but part of the text is the verb that it consists of, if it is one.
+    """
+    match = glossary.lookup(" ".join(words))
+    if match is None and len(words) == 2:
+        match = glossary.lookup("".join(words))  # one word that the sign writes as two: पास पोर्ट
+        if match is not None and (match.confidence < 0.9 or match.entry.part_of_speech != "noun" or len(words[1]) < 3):
+            match = None
+    if match is not None and match.entry.part_of_speech == "phrase" and not whole:
+        bare = [*words[:-2], words[-1]] if len(words) > 1 and words[-2] in NEGATION else words
+        match = glossary.verb(" ".join(bare)) or match
+    if match is None and len(words) > 1 and words[-2] in NEGATION:
+        match = glossary.lookup(" ".join([*words[:-2], words[-1]]))
+        if match is not None and match.entry.part_of_speech != "verb":
+            match = None
+    # Dots are left out of the key, but आर. के. is two initials and not "of".
+    dotted = match is not None and any("." in word for word in words)
+    if dotted and match is not None and match.entry.part_of_speech not in _ABBREVIATIONS:
+        return None
+    return match
+
+
+def _cost(match: Match, words: int, total: int) -> float:
+    """One for each piece, less the better it fits."""
+    cost = 2.0 - match.confidence
+    if match.entry.part_of_speech == "phrase" and words < total:
+        cost += 1.2  # inside a longer text a complete sentence is rather part of another sentence
+    elif match.entry.part_of_speech == "verb" and words > 1:
+        cost -= 0.1 * (words - 1)  # मोबाइल | रिपेयर किए जाते, not मोबाइल रिपेयर | किए जाते
+    return cost
+
+
+def _unit(kind: str, text: str, match: Match | None) -> Unit:
+    if match:
+        pos = match.entry.part_of_speech
+        return Unit(text, pos, match, match.english, source="glossary", confidence=match.confidence)
+    if kind == "letters":
+        parts = letter_names(text)
+        mark = "." if "." in text or "॰" in text else ""
+        letters = mark.join(LETTER_NAMES[p] for p in parts)
+        letters += mark if text[-1] in ".॰" else ""
+        return Unit(text, "letters", None, letters, source="transliterated", confidence=0.9)
+    if kind == "deva":
+        return Unit(text, "unknown", source="transliterated", confidence=0.0)
+    if kind == "number":
+        return Unit(text, "number", None, text.translate(DIGITS))
+    return Unit(text, "latin", None, text)

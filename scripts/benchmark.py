@@ -5,11 +5,13 @@
     python scripts/benchmark.py --set DIR --parts peers [--python rapidocr=/path/to/python]
 
 startup  CPU time of `signboard --help` beyond the interpreter's, and `signboard run` on one photo in a new process
-stages   seconds a photo in each stage, one photo at a time; what the stages leave unexplained is "other"
+stages   seconds a photo in each stage, one photo at a time; what the stages leave unexplained is "other"; the time
+         outside the networks, and how much of the photo's area the detector's network sees
 batch    photos a second with read_many against read in a loop, taken in turn, and whether both read the same
 memory   peak of a process that reads 12-megapixel photos
 soak     memory while thousands of photos of mixed sizes stream through
-peers    seconds a photo and accuracy beside RapidOCR and others, taken in turn (needs a labelled --set)
+peers    seconds a photo and accuracy beside RapidOCR and others, taken in turn (needs a labelled --set), with one
+         thread and with two
 
 Every part runs in a process of its own. Figures are medians over rounds. Use an idle machine: shares and ratios of
 things that ran in turn survive a busy one, seconds do not.
@@ -41,12 +43,21 @@ IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp")
 
 # Where each stage's time is spent, as the reader calls it: "module:attribute".
 STAGES = {
-    "decode": ("signboard.reader:load_photo",),
-    "detect": ("signboard.detection.detector:Detector.detect", "signboard.reader:merge"),
-    "crop": ("signboard.reader:rectify",),
-    "recognise": ("signboard.recognition.recognizer:Recognizer.read_lines",),
-    "layout": ("signboard.reader:arrange",),
+    "decode": ("signboard.pipeline.schedule:load_photo",),
+    "resize": (
+        "signboard.detection.detector:resize_for_network",
+        "signboard.recognition.recognizer:resize_crop",
+    ),
+    "detector network": ("signboard.detection.detector:Detector.probability_maps",),
+    "polygons": ("signboard.detection.detector:polygons_from_map",),
+    "detect, the rest": ("signboard.detection.detector:Detector.detect",),
+    "crop": ("signboard.pipeline.words:rectify",),
+    "recogniser network": ("signboard.recognition.recognizer:Recognizer._logits",),
+    "language search": ("signboard.recognition.language:Rescorer.search",),
+    "recognise, the rest": ("signboard.recognition.recognizer:Recognizer.read_lines",),
+    "layout": ("signboard.pipeline.result:arrange",),
 }
+NETWORKS = ("detector network", "recogniser network")
 
 LEAST_EXPLAINED = 90  # per cent of the wall time that the stages must add up to
 
@@ -88,6 +99,32 @@ class StageClock:
                 setattr(owner, name, self.wrap(stage, getattr(owner, name)))
 
 
+class SeenArea:
+    """Counts the pixels that the detector's network sees, and those of each photo at the size it is looked at."""
+
+    def __init__(self) -> None:
+        self.seen = self.whole = 0
+
+    def install(self) -> None:
+        """Count from now on."""
+        from signboard.detection.detector import Detector, network_size
+
+        look, detect = Detector.probability_maps, Detector.detect
+
+        def counted_look(detector: Any, batch: Any) -> Any:
+            self.seen += batch.shape[0] * batch.shape[1] * batch.shape[2]
+            return look(detector, batch)
+
+        def counted_detect(detector: Any, photos: Sequence[Any], **settings: Any) -> Any:
+            for photo in photos:
+                height, width = network_size(*photo.shape[:2], side=settings.get("side") or detector.side)
+                self.whole += height * width
+            return detect(detector, photos, **settings)
+
+        Detector.probability_maps = counted_look  # type: ignore[method-assign]
+        Detector.detect = counted_detect  # type: ignore[method-assign]
+
+
 def find_function(stage: str, place: str) -> tuple[Any, str]:
     """What holds the function at "module:attribute", and the function's name in it.
 
@@ -117,28 +154,42 @@ def make_reader(options: dict[str, Any]) -> Any:
 
 
 def measure_stages(options: dict[str, Any]) -> dict[str, Any]:
-    """Seconds a photo by stage, medians over rounds."""
+    """Seconds a photo by stage, medians over rounds; the processor's outside the networks; the detector's area."""
     clock = StageClock()
     clock.install(STAGES)
+    area = SeenArea()
+    area.install()
     reader = make_reader(options)
     photos = options["photos"]
     reader.read(photos[0])
+    area.seen = area.whole = 0
     rounds: list[dict[str, float]] = []
+    outside: list[float] = []
     with tempfile.TemporaryDirectory() as folder:
         for number in range(options["rounds"]):
             clock.seconds.clear()
-            started = time.perf_counter()
+            started, busy = time.perf_counter(), time.process_time()
             writer = row_writer(Path(folder) / f"{number}.jsonl")
             write = clock.wrap("write", writer.write)
             for photo in photos:
                 write(reader.read(photo))
             clock.wrap("write", writer.close)()
             wall = time.perf_counter() - started
+            busy = time.process_time() - busy
             stages = {stage: clock.seconds[stage] / len(photos) for stage in (*STAGES, "write")}
             rounds.append({**stages, "wall": wall / len(photos)})
+            networks = sum(clock.seconds[stage] for stage in NETWORKS)
+            # Outside the networks one thread works, so that wall and processor time are the same on an idle machine.
+            outside.append(min(wall, busy if options["threads"] == 1 else wall) - networks)
     result = {stage: statistics.median(entry[stage] for entry in rounds) for stage in rounds[0]}
     result["other"] = result["wall"] - sum(value for stage, value in result.items() if stage != "wall")
-    return {"photos": len(photos), "rounds": options["rounds"], "seconds": result}
+    return {
+        "photos": len(photos),
+        "rounds": options["rounds"],
+        "seconds": result,
+        "outside_networks_seconds": statistics.median(outside) / len(photos),
+        "detector_area": area.seen / area.whole,
+    }
 
 
 def row_writer(path: Path) -> Any:
@@ -343,12 +394,14 @@ def _run(command: list[str]) -> tuple[float, float]:
 
 
 def measure_peers(options: dict[str, Any]) -> dict[str, Any]:
-    """Accuracy and seconds a photo of every system, with the ratio to the first of them."""
+    """Accuracy and seconds a photo of every system, with the ratio to the first of them, for each number of threads."""
+    return {"systems": [result for threads in options["peer_threads"] for result in _peers(options, threads)]}
+
+
+def _peers(options: dict[str, Any], threads: int) -> list[dict[str, Any]]:
     import compare
 
-    workers = compare.start_workers(
-        options["systems"], options["threads"], options["pythons"], {"weights": options["weights"]}
-    )
+    workers = compare.start_workers(options["systems"], threads, options["pythons"], {"weights": options["weights"]})
     if not workers:
         raise RuntimeError("none of the systems is installed here")
     try:
@@ -358,14 +411,16 @@ def measure_peers(options: dict[str, Any]) -> dict[str, Any]:
     finally:
         for worker in workers:
             worker.close()
-    print(compare.table(results) + "\n")
+    print(f"{threads} thread{'s' * (threads > 1)}\n\n{compare.table(results)}\n")
     for result in results:
+        result["threads"] = threads
         mine = next((r for r in results if r["set"] == result["set"] and r["name"] == "signboard"), None)
         if mine and mine.get("seconds_a_photo") and result.get("seconds_a_photo"):
             result["times_signboards_seconds"] = result["seconds_a_photo"] / mine["seconds_a_photo"]
             if result is not mine:
-                print(f"{result['system']}: {result['times_signboards_seconds']:.2f} times signboard's time a photo")
-    return {"systems": results}
+                share = mine["seconds_a_photo"] / result["seconds_a_photo"]
+                print(f"{result['set']}: signboard takes {share:.2f} of the time of {result['system']}")
+    return results
 
 
 def in_child(part: str, options: dict[str, Any]) -> dict[str, Any]:
@@ -403,7 +458,11 @@ def report(part: str, figures: dict[str, Any]) -> str:
         explained = 100 * (1 - abs(seconds["other"]) / wall)
         note = "" if explained >= LEAST_EXPLAINED else f" (less than {LEAST_EXPLAINED} %: bring STAGES up to date)"
         head = f"{figures['photos']} photos one by one, median of {figures['rounds']} rounds"
-        return f"{head}\n\n{table}\n\nThe stages are {explained:.1f} % of the wall time{note}."
+        lines = [f"The stages are {explained:.1f} % of the wall time{note}."]
+        if "detector_area" in figures:
+            lines.append(f"Outside the networks: {1000 * figures['outside_networks_seconds']:.1f} ms a photo.")
+            lines.append(f"The detector's network sees {figures['detector_area']:.2f} times the area of the photo.")
+        return f"{head}\n\n{table}\n\n" + "\n".join(lines)
     rows = [(name.replace("_", " "), _cell(value)) for name, value in figures.items()]
     return markdown_table(("figure", "value"), rows)
 
@@ -429,6 +488,13 @@ def find_photos(places: Sequence[Path], count: int) -> list[str]:
     return [found[index % len(found)] for index in range(count)] if found else []
 
 
+def _numbers(value: str) -> tuple[int, ...]:
+    numbers = tuple(int(part) for part in value.split(","))
+    if min(numbers) < 1:
+        raise ValueError
+    return numbers
+
+
 def _batch_size(value: str) -> int | str:
     return value if value == "auto" else int(value)
 
@@ -443,6 +509,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--count", type=int, default=64, help="photos in each round (default 64)")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="processor threads")
+    parser.add_argument(
+        "--peer-threads", type=_numbers, default=(1, 2), help="threads of each run beside peers (default 1,2)"
+    )
     parser.add_argument("--device", default="cpu", help="cpu (default), cuda, mps or auto")
     parser.add_argument("--precision", default="auto", help="as in signboard run")
     parser.add_argument("--batch-size", type=_batch_size, default="auto", help="a number or auto")
@@ -480,6 +549,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "count": args.count,
         "rounds": args.rounds,
         "threads": args.threads,
+        "peer_threads": args.peer_threads,
         "device": args.device,
         "precision": args.precision,
         "batch_size": args.batch_size,

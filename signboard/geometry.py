@@ -53,6 +53,23 @@ def order_quad(quad: FloatArray) -> FloatArray:
     return np.roll(quad, -start, axis=0)
 
 
+def order_quads(quads: FloatArray) -> FloatArray:
+    """`order_quad` of many quads (N, 4, 2) at once."""
+    quads = np.asarray(quads, dtype=np.float32)
+    area = quad_areas(quads)
+    quads = np.where((area < 0)[:, None, None], quads[:, [0, 3, 2, 1]], quads)
+    edges = np.roll(quads, -1, axis=1) - quads  # (N, 4, 2)
+    lengths = np.maximum(np.linalg.norm(edges, axis=2), 1e-6)
+    start = np.argmax(edges[..., 0] / lengths, axis=1)
+    return np.take_along_axis(quads, ((start[:, None] + np.arange(4)) % 4)[..., None], axis=1)
+
+
+def quad_areas(quads: FloatArray) -> NDArray[np.float64]:
+    """`polygon_area` of many quads (N, 4, 2) at once: (N,)."""
+    x, y = np.moveaxis(np.asarray(quads, dtype=np.float64), 2, 0)
+    return np.asarray(0.5 * (x * np.roll(y, -1, axis=1) - np.roll(x, -1, axis=1) * y).sum(axis=1))
+
+
 def offset_polygon(polygon: FloatArray, distance: float) -> list[FloatArray]:
     """`polygon` (N, 2) grown by `distance` pixels (shrunk if negative): a list, as it may split or vanish.
 
@@ -109,6 +126,24 @@ def unshrink_distance(polygon: FloatArray, ratio: float) -> float:
     a, b, c = 4.0 * keep - 8.0, perimeter * (keep - 1.0), keep * area
     root = np.sqrt(max(b * b - 4.0 * a * c, 0.0))
     return float((-b - root) / (2.0 * a))
+
+
+def unshrink_distances(quads: FloatArray, ratio: float) -> NDArray[np.float64]:
+    """`unshrink_distance` of many quads (N, 4, 2) at once: (N,)."""
+    quads = np.asarray(quads, dtype=np.float64)
+    perimeter = np.linalg.norm(quads - np.roll(quads, -1, axis=1), axis=2).sum(axis=1)
+    keep = 1.0 - ratio * ratio
+    a, b, c = 4.0 * keep - 8.0, perimeter * (keep - 1.0), keep * np.abs(quad_areas(quads))
+    return np.asarray((-b - np.sqrt(np.maximum(b * b - 4.0 * a * c, 0.0))) / (2.0 * a))
+
+
+def grow_quads(quads: FloatArray, distances: NDArray[np.floating]) -> FloatArray:
+    """`grow_quad` of many quads (N, 4, 2), each by its own of `distances` (N,)."""
+    quads = np.asarray(quads, dtype=np.float32)
+    along, down = quads[:, 1] - quads[:, 0], quads[:, 3] - quads[:, 0]
+    along, down = (v / np.maximum(np.linalg.norm(v, axis=1, keepdims=True), 1e-6) for v in (along, down))
+    moves = np.stack([-along - down, along - down, along + down, down - along], axis=1)
+    return (quads + moves * np.asarray(distances)[:, None, None]).astype(np.float32)
 
 
 def grow_quad(quad: FloatArray, distance: float) -> FloatArray:

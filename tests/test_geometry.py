@@ -14,14 +14,18 @@ from signboard.geometry import (
     bounding_quad,
     clockwise,
     grow_quad,
+    grow_quads,
     order_quad,
+    order_quads,
     part_polygon,
     polygon_area,
+    quad_areas,
     rectify,
     rotate_polygon_start,
     shrink_polygon,
     text_size,
     unshrink_distance,
+    unshrink_distances,
 )
 
 
@@ -121,3 +125,16 @@ def test_a_curved_line_is_parted_along_its_edges() -> None:
     np.testing.assert_allclose(parts[0][6], [200, 100], atol=1.5)  # the top of the arch
     np.testing.assert_allclose(parts[1][-1], [200, 140], atol=1.5)
     assert text_size(parts[0])[0] + text_size(parts[1])[0] == pytest.approx(text_size(arch)[0], rel=0.02)
+
+
+def test_many_quads_at_once_are_as_one_by_one() -> None:
+    chance = np.random.default_rng(3)
+    angles = np.sort(chance.uniform(0, 2 * np.pi, (50, 4)), axis=1)
+    quads = (100 + 40 * np.stack([np.cos(angles), np.sin(angles)], axis=2)).astype(np.float32)
+    quads[::2] = quads[::2, ::-1]  # half of them anticlockwise
+    np.testing.assert_array_equal(order_quads(quads), [order_quad(quad) for quad in quads])
+    np.testing.assert_allclose(quad_areas(quads), [polygon_area(quad) for quad in quads])
+    distances = np.array([unshrink_distance(quad, 0.5) for quad in quads])
+    np.testing.assert_allclose(unshrink_distances(quads, 0.5), distances)
+    grown = [grow_quad(quad, distance) for quad, distance in zip(quads, distances, strict=True)]
+    np.testing.assert_allclose(grow_quads(quads, distances), grown, rtol=1e-5, atol=1e-3)

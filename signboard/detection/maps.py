@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -14,13 +15,15 @@ from numpy.typing import NDArray
 
 from signboard.geometry import (
     FloatArray,
-    bounding_quad,
     clockwise,
-    grow_quad,
+    grow_quads,
     offset_polygon,
+    order_quads,
     polygon_area,
+    quad_areas,
     shrink_distance,
     unshrink_distance,
+    unshrink_distances,
 )
 
 SHRINK_RATIO = 0.4
@@ -171,39 +174,53 @@ def polygons_from_map(
     contours, _ = cv2.findContours(binary, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)
     if len(contours) > max_candidates:
         contours = sorted(contours, key=cv2.contourArea, reverse=True)[:max_candidates]
+    seen = [_seen(probability, contour) for contour in contours if _may_be_word(probability, contour, box_threshold)]
+    seen = [region for region in seen if region.score >= box_threshold]
+    if not seen:
+        return [], []
+    # Contours run through pixel centres; half a pixel on each side belongs to the kernel too. Not so along slanted
+    # edges, where the outermost of the stairs' pixels already make up for it.
+    quads = order_quads(np.stack([cv2.boxPoints(cv2.minAreaRect(region.points)) for region in seen]))
+    edges = quads[:, 1] - quads[:, 0]
+    quads = grow_quads(quads, 0.5 * (1.0 - np.abs(np.sin(2.0 * np.arctan2(edges[:, 1], edges[:, 0])))))
+    sides = np.linalg.norm(quads[:, [1, 3]] - quads[:, :1], axis=2).min(axis=1)
+    fills = np.array([region.pixels for region in seen]) / np.maximum(np.abs(quad_areas(quads)), 1.0)
+    grown = grow_quads(quads, unshrink_distances(quads, shrink_ratio))
     polygons: list[FloatArray] = []
     scores: list[float] = []
-    for contour in contours:
-        # Contours run through pixel centres; half a pixel on each side belongs to the kernel too. Not so along slanted
-        # edges, where the outermost of the stairs' pixels already make up for it.
-        points = contour[:, 0].astype(np.float32) + 0.5
-        quad = bounding_quad(points)
-        edge = quad[1] - quad[0]
-        quad = grow_quad(quad, 0.5 * (1.0 - abs(float(np.sin(2.0 * np.arctan2(edge[1], edge[0]))))))
-        side = min(float(np.linalg.norm(quad[1] - quad[0])), float(np.linalg.norm(quad[3] - quad[0])))
-        if side < min_size:
-            continue
-        score, fill, mask, origin = _score(probability, contour.astype(np.int32), quad)
-        if score < box_threshold:
-            continue
-        if curved and fill < 0.72 and (bent := _bent_polygon(mask, origin, quad, shrink_ratio)) is not None:
-            polygons.append(bent)
-        else:
-            polygons.append(grow_quad(quad, unshrink_distance(quad, shrink_ratio)))
-        scores.append(score)
+    for i in np.flatnonzero(sides >= min_size):
+        region, polygon = seen[i], grown[i]
+        if curved and fills[i] < 0.72:
+            bent = _bent_polygon(region.mask, region.origin, quads[i], shrink_ratio)
+            polygon = polygon if bent is None else bent
+        polygons.append(polygon)
+        scores.append(region.score)
     return polygons, scores
 
 
-def _score(
-    probability: FloatArray, contour: NDArray[np.int32], quad: FloatArray
-) -> tuple[float, float, NDArray[np.uint8], tuple[int, int]]:
-    """Mean probability inside `contour`, the share of `quad` that it fills, its mask, and the mask's (x, y) origin."""
+class _Region(NamedTuple):
+    """The pixels inside a contour: outline, mean probability, number, mask, and the (x, y) origin of the mask."""
+
+    points: FloatArray
+    score: float
+    pixels: int
+    mask: NDArray[np.uint8]
+    origin: tuple[int, int]
+
+
+def _may_be_word(probability: FloatArray, contour: NDArray[Any], box_threshold: float) -> bool:
+    """Whether a contour is thick enough, and anything inside probable enough, for a word: a quick look at its box."""
+    x, y, w, h = cv2.boundingRect(contour)
+    return min(w, h) > 1 and float(probability[y : y + h, x : x + w].max()) >= box_threshold
+
+
+def _seen(probability: FloatArray, contour: NDArray[Any]) -> _Region:
     x, y, w, h = cv2.boundingRect(contour)
     mask = np.zeros((h, w), np.uint8)
-    cv2.fillPoly(mask, [contour - np.array([[x, y]], np.int32)], 1)
+    cv2.drawContours(mask, [contour], 0, 1, cv2.FILLED, offset=(-x, -y))
     score = float(cv2.mean(probability[y : y + h, x : x + w], mask)[0])
-    fill = float(mask.sum()) / max(abs(polygon_area(quad)), 1.0)
-    return score, fill, mask, (x, y)
+    points = contour[:, 0].astype(np.float32) + 0.5
+    return _Region(points, score, cv2.countNonZero(mask), mask, (x, y))
 
 
 def _bent_polygon(

@@ -300,7 +300,7 @@ class _Prefix:
     """A prefix of a reading: a node of the tree of those that the search has met."""
 
     __slots__ = (
-        "begun", "blank", "characters", "children", "contexts", "factor", "frame", "last", "letter", "log_p",
+        "begun", "blank", "characters", "children", "contexts", "factor", "frame", "last", "letter", "log_p", "most",
         "next_blank", "next_letter", "owed", "parent", "symbol",
     )  # fmt: skip
 
@@ -324,6 +324,7 @@ class _Prefix:
         self.begun = begun  # what `log_p` was where the present word began
         self.owed = 0.0  # what a letter costs behind a mark that was cheap because the text might have ended there
         self.factor = factor  # what the model makes of the network's probability
+        self.most: tuple[float, ...] = ()  # see `Rescorer._most`
         self.children: dict[int, _Prefix] = {}
         self.frame = -1  # the last one in which the prefix was met
         self.blank = self.letter = 0.0  # the network's probability up to here, ending in a blank or in `last`
@@ -372,6 +373,11 @@ class Rescorer:
         self._log_case = math.log(max(self.options.case, 1e-30))
         self._digit = [False, *(c.isdecimal() for c in characters)]
         self._kinds = [0, *(_kind(c) for c in characters)]
+        # What a character costs whatever the model says: 0 for marks, 1 letters, 2 digits, 3 upper, 4 lower case.
+        self._class = [
+            (2 if d else 3 if u else 4 if w else 1) if j else 0
+            for j, d, u, w in zip(self._joins, self._digit, self._upper, self._lower, strict=True)
+        ]
 
     def doubtful(self, classes: Sequence[int], confidence: float) -> bool:
         """Whether a reading is worth a search: it is unsure, or a little unsure and a word in it mixes kinds."""
@@ -401,6 +407,7 @@ class Rescorer:
         beams = [root]
         gain = math.exp(o.length)  # the most that a letter can add to a score
         reach = o.spread / gain
+        classes = self._class
         scale = 1.0  # what the probabilities of all prefixes were multiplied with, lest they vanish
         for frame, (blank, chars) in enumerate(_frames(probabilities, o.least, o.clear)):
             here = dict(chars)
@@ -424,13 +431,16 @@ class Rescorer:
                 heappushpop(kept, (prefix.next_blank + prefix.next_letter) * factor)
                 least = floor / (total * factor)
                 children = prefix.children
+                most = prefix.most
+                if not most:
+                    most = prefix.most = self._most(prefix)
                 for c, p in chars:
                     if p < least:
                         break
                     q = (p_blank if c == last else total) * p
                     child = children.get(c)
                     if child is None:
-                        offers.append((q * factor * gain if self._joins[c] else math.inf, q, c, prefix))
+                        offers.append((q * most[classes[c]], q, c, prefix))
                     elif child.frame != frame:
                         child.frame = frame
                         child.next_blank = 0.0
@@ -449,13 +459,18 @@ class Rescorer:
                 child.next_letter = q
                 met.append(child)
                 heappushpop(kept, q * child.factor)
+            bar = kept[0]
+            ranked = []
             for prefix in met:
-                prefix.blank, prefix.letter = prefix.next_blank, prefix.next_letter
-            met.sort(key=_score, reverse=True)
-            most = _score(met[0])
-            bar = max(most * o.spread, 1e-300)
-            beams = [prefix for prefix in met[: o.beam] if _score(prefix) >= bar]
-            if most < _SMALL:
+                blank, letter = prefix.blank, prefix.letter = prefix.next_blank, prefix.next_letter
+                score = (blank + letter) * prefix.factor
+                if score >= bar:
+                    ranked.append((score, prefix))
+            ranked.sort(key=_first_of_pair, reverse=True)
+            best = ranked[0][0]
+            bar = max(best * o.spread, 1e-300)
+            beams = [prefix for score, prefix in ranked[: o.beam] if score >= bar]
+            if best < _SMALL:
                 scale /= _SMALL
                 for prefix in beams:
                     prefix.blank /= _SMALL
@@ -502,6 +517,19 @@ class Rescorer:
     def _end(self, prefix: _Prefix) -> float:
         """The log probability that the text ends here; behind a mark it may at no cost."""
         return self.model.step(prefix.contexts, END)[0] if self._joins[prefix.last] else 0.0
+
+    def _most(self, prefix: _Prefix) -> tuple[float, ...]:
+        """The most that `_Prefix.factor` can be with one more character, of each of the classes in `_class`.
+
+        The model can only take from a score, but for marks, where the word list may add to it.
+        """
+        log_p, count, last = prefix.log_p + prefix.owed, prefix.characters + 1, prefix.last
+        plain = upper = lower = self._factor(log_p, count)
+        if self._lower[last]:
+            upper = self._factor(log_p + self._log_case, count)
+        elif self._upper[last] and prefix.parent is not None and self._upper[prefix.parent.last]:
+            lower = self._factor(log_p + self._log_case, count)
+        return math.inf, plain, self._factor(log_p + self._log_digit, count), upper, lower
 
     def _factor(self, log_p: float, characters: int) -> float:
         o = self.options
@@ -556,12 +584,12 @@ _LETTER_AND_DIGIT = frozenset({1 ^ 4, 2 ^ 8})
 _SMALL = 1e-60
 
 
-def _score(prefix: _Prefix) -> float:
-    return (prefix.blank + prefix.letter) * prefix.factor
-
-
 def _first(offer: tuple[float, float, int, _Prefix]) -> float:
     return offer[0]
+
+
+def _first_of_pair(pair: tuple[float, _Prefix]) -> float:
+    return pair[0]
 
 
 def _second(pair: tuple[int, float]) -> float:

@@ -9,6 +9,8 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from signboard.geometry import ImageArray, rotate_polygon_start, text_size
 from signboard.pipeline.mending.step import Mending
 from signboard.pipeline.words import ReadWord, cut_out
@@ -155,6 +157,18 @@ class DecideOrientation:
         return result
 
 
+def upside_down(words: Sequence[ReadWord]) -> bool:
+    """Whether most of a photo's text runs upside down."""
+    weights = [(weight_of(word.text), word.rotation == 180) for word in words]
+    return 2 * sum(w for w, turned in weights if turned) > sum(w for w, _ in weights)
+
+
+def from_turned(word: ReadWord, height: int, width: int) -> ReadWord:
+    """A word that was read on a picture (height, width) turned by 180 degrees, as it is on the picture itself."""
+    polygon = (np.array([width, height]) - word.polygon).astype(np.float32)
+    return replace(word, polygon=polygon, rotation=(word.rotation + 180) % 360)
+
+
 def main_rotation(words: Sequence[ReadWord]) -> int:
     """The way that most of a photo's words run, by `ReadWord.rotation`; 0 where there are none."""
     ways = [word.rotation for word in words]
@@ -165,4 +179,6 @@ def _turned_to(word: ReadWord, way: int) -> ReadWord:
     return replace(word, polygon=rotate_polygon_start(word.polygon, (way - word.rotation) % 360), rotation=way)
 
 
-__all__ = ["DecideOrientation", "in_doubt", "main_rotation", "support", "turned", "weight_of"]
+__all__ = [
+    "DecideOrientation", "from_turned", "in_doubt", "main_rotation", "support", "turned", "upside_down", "weight_of",
+]  # fmt: skip

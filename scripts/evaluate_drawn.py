@@ -1,24 +1,28 @@
 """Score the whole reader on pictures drawn for the purpose, whose truth is known: a line a kind on stdout.
 
-    python scripts/evaluate_drawn.py numbers walls upside-down words boards [--fonts fonts] [--mistakes out.jsonl]
+    python scripts/evaluate_drawn.py numbers walls upside-down words [--fonts fonts] [--mistakes out.jsonl]
 
 numbers      prices, phone numbers, PINs, times, number plates, dates and distances in digits of both scripts
 walls        facades, fences, tiles, bricks, grilles, keyboards and the like that say nothing: how many say something
-upside-down  boards that hang upside down, and the same the right way up
+upside-down  boards the right way up, upside down, and on either side
 words        words that fill their picture, without a margin
-boards       boards of one, two and more columns: whether the words come out in the order they are read in
 """
 
 from __future__ import annotations
 
+import argparse
+import json
 import random
+import sys
+import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 LATIN = (
     "Roboto-latin-400", "Roboto-latin-700", "Lato-latin-700", "PTSerif-latin-400", "RobotoSlab-latin-700",
@@ -231,9 +235,15 @@ def wall(kind: str, rng: random.Random) -> Image.Image:
                 draw.line((0, y, width, y), shape, line)
                 draw.ellipse((x - w // 3, y - w // 3, x + w // 3, y + w // 3), outline=shape, width=line)
             elif kind == "chain_link":
-                draw.polygon([(x, y + h // 2), (x + w // 2, y), (x + w, y + h // 2), (x + w // 2, y + h)], outline=shape, width=line)
+                draw.polygon(
+                    [(x, y + h // 2), (x + w // 2, y), (x + w, y + h // 2), (x + w // 2, y + h)],
+                    outline=shape,
+                    width=line,
+                )
             elif kind == "keyboard":
-                draw.rounded_rectangle((x, y, x + round(dx * 0.85), y + round(dy * 0.85)), 8, shape, outline=tone(90, 160), width=2)
+                draw.rounded_rectangle(
+                    (x, y, x + round(dx * 0.85), y + round(dy * 0.85)), 8, shape, outline=tone(90, 160), width=2
+                )
             elif kind == "knitwear":
                 draw.line((x, y, x + w // 2, y + h // 2, x + w, y), shape, 2 * line, joint="curve")
             elif kind == "foliage":
@@ -241,7 +251,16 @@ def wall(kind: str, rng: random.Random) -> Image.Image:
                 draw.ellipse((a, b, a + rng.randint(8, w), b + rng.randint(8, h)), tone(40, 170))
     if kind == "fence":
         for x in range(0, width, dx):
-            draw.polygon([(x, height), (x, height // 3), (x + w // 2, height // 3 - w // 2), (x + w, height // 3), (x + w, height)], shape)
+            draw.polygon(
+                [
+                    (x, height),
+                    (x, height // 3),
+                    (x + w // 2, height // 3 - w // 2),
+                    (x + w, height // 3),
+                    (x + w, height),
+                ],
+                shape,
+            )
         for y in (height // 2, 3 * height // 4):
             draw.rectangle((0, y, width, y + h // 3), shape)
     elif kind == "railing":
@@ -255,7 +274,9 @@ def wall(kind: str, rng: random.Random) -> Image.Image:
             draw.rectangle((0, y, width, y + max(2, h // 9)), shape)
     lean = rng.uniform(-0.15, 0.15)
     if abs(lean) > 0.05:
-        picture = picture.transform((width, height), Image.Transform.PERSPECTIVE, (1, lean, 0, 0, 1 + lean / 2, 0, 0, lean / height), Image.Resampling.BILINEAR, fillcolor=ground)  # fmt: skip
+        how = (1, lean, 0, 0, 1 + lean / 2, 0, 0, lean / height)
+        seen = Image.Transform.PERSPECTIVE
+        picture = picture.transform((width, height), seen, how, Image.Resampling.BILINEAR, fillcolor=ground)
     pixels = np.asarray(picture.filter(ImageFilter.GaussianBlur(rng.uniform(0, 1.5)))).astype(np.float32)
     noise = np.random.default_rng(rng.randrange(2**31))
     pixels *= np.linspace(rng.uniform(0.6, 1.0), 1.0, width)[None, :, None]
@@ -287,7 +308,9 @@ def boards_to_turn(fonts: Path, seed: int) -> Iterator[Drawn]:
         rng = random.Random(f"{seed} {i}")
         faces = ("Mukta-devanagari-700", "NotoSansDevanagari-devanagari-700", "Laila-devanagari-500")
         ink, ground = COLOURS[i % len(COLOURS)]
-        picture = card(Lettering(fonts, faces[i % 3], rng.choice([48, 60, 76])), lines, ink, ground, rng.randint(90, 160))
+        picture = card(
+            Lettering(fonts, faces[i % 3], rng.choice([48, 60, 76])), lines, ink, ground, rng.randint(90, 160)
+        )
         yield Drawn(picture, " ".join(lines), "board")
 
 
@@ -301,3 +324,69 @@ def tight_words(fonts: Path) -> Iterator[Drawn]:
             picture = Image.new("RGB", (round(right - left), round(bottom - top)), ground)
             face.write(picture, (-left, -top), text, ink)
             yield Drawn(picture, text, f"{name} {text}")
+
+
+def numbers_and_more(name: str, fonts: Path, seed: int, count: int) -> Iterator[Drawn]:
+    """The pictures of one kind."""
+    if name == "numbers":
+        return numbers(fonts, seed, count)
+    if name == "walls":
+        return walls(seed, max(1, count // 3))
+    if name == "words":
+        return tight_words(fonts)
+    upright = list(boards_to_turn(fonts, seed))
+    turned = [
+        Drawn(d.picture.rotate(angle, expand=True), d.text, f"turned by {angle}")
+        for angle in (180, 90, 270)
+        for d in upright
+    ]
+    return iter([*upright, *turned])
+
+
+def is_right(name: str, drawn: Drawn, text: str) -> bool:
+    """Whether what was read is what was drawn; spaces in numbers and the order of boards on their side do not count."""
+    if name == "numbers":
+        return "".join(text.split()) == "".join(drawn.text.split())
+    if name == "upside-down":
+        return Counter(text.split()) == Counter(drawn.text.split())
+    return text == drawn.text
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("kinds", nargs="+", choices=("numbers", "walls", "upside-down", "words"))
+    parser.add_argument("--fonts", type=Path, default=Path("fonts"), help="typefaces, see scripts/fetch_fonts.py")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--count", type=int, default=18, help="pictures of each number and script; three times walls")
+    parser.add_argument("--without", nargs="*", default=[], metavar="STEP", help="mending steps to leave out")
+    parser.add_argument("--mistakes", type=Path, help="write every mistake here, one JSON object a line")
+    args = parser.parse_args(arguments)
+    from signboard import Reader
+
+    reader = Reader(without=args.without)
+    mistakes = []
+    print("| pictures | about | right | of |\n| --- | --- | --- | --- |")
+    for name in args.kinds:
+        right, of = Counter[str](), Counter[str]()
+        started = time.perf_counter()
+        for drawn in numbers_and_more(name, args.fonts, args.seed, args.count):
+            about = " ".join(drawn.about.split()[:2]) if name == "numbers" else drawn.about
+            about = name if name == "words" else about
+            text = " ".join(reader.read(np.asarray(drawn.picture)).text.split())
+            of[about] += 1
+            right[about] += is_right(name, drawn, text)
+            if not is_right(name, drawn, text):
+                mistakes.append({"kind": name, "about": drawn.about, "drawn": drawn.text, "read": text})
+        for about in of:
+            print(f"| {name} | {about} | {right[about]} | {of[about]} |")
+        print(f"| {name} | all | {right.total()} | {of.total()} |")
+        print(f"{name}: {time.perf_counter() - started:.0f} s", file=sys.stderr)
+    if args.mistakes:
+        lines = [json.dumps(mistake, ensure_ascii=False) + "\n" for mistake in mistakes]
+        args.mistakes.write_text("".join(lines), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

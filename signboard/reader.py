@@ -11,6 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+
 from signboard.detection import Detections, Detector
 from signboard.devices import choose_device, choose_precision
 from signboard.errors import SignboardError
@@ -18,6 +20,7 @@ from signboard.geometry import FloatArray, ImageArray
 from signboard.photo import Photo, PhotoSource
 from signboard.pipeline.finding import Finder, InBatches
 from signboard.pipeline.mending import STEPS, mend_words, mending_steps
+from signboard.pipeline.mending.orientation import DecideOrientation, from_turned, upside_down
 from signboard.pipeline.mending.verification import Verifier, from_cards
 from signboard.pipeline.result import to_reading, to_word
 from signboard.pipeline.schedule import Schedule
@@ -170,18 +173,33 @@ class Reader:
 
     def _read_found(self, photos: Sequence[Photo], found: Sequence[Detections]) -> list[Reading]:
         """Readings of photos on which these places were found."""
+        words = self._words([photo.pixels for photo in photos], found)
+        words = [self._the_right_way_up(p.pixels, some) for p, some in zip(photos, words, strict=True)]
+        return [
+            to_reading(photo, kept, warnings=self.finder.warnings(photo, detections), translate=self.translate)
+            for photo, kept, detections in zip(photos, words, found, strict=True)
+        ]
+
+    def _words(self, pictures: Sequence[ImageArray], found: Sequence[Detections]) -> list[list[ReadWord]]:
+        """The words of pictures (H, W, 3) on which these places were found, mended."""
         places = [
-            [Place(photo.pixels, polygon, score >= self.threshold) for polygon, score in detections.words()]
-            for photo, detections in zip(photos, found, strict=True)
+            [Place(pixels, polygon, score >= self.threshold) for polygon, score in detections.words()]
+            for pixels, detections in zip(pictures, found, strict=True)
         ]
         # One flat list of crops for the recogniser.
         at = iter(read_places([p for some in places for p in some], self._read_crops, self.recognizer.height))
         words = [_scored([next(at) for _ in some], d.scores) for some, d in zip(places, found, strict=True)]
-        mended = mend_words(self.steps, [photo.pixels for photo in photos], words, self._read_crops)
-        return [
-            to_reading(photo, kept, warnings=self.finder.warnings(photo, detections), translate=self.translate)
-            for photo, kept, detections in zip(photos, mended, found, strict=True)
-        ]
+        return mend_words(self.steps, pictures, words, self._read_crops)
+
+    def _the_right_way_up(self, pixels: ImageArray, words: list[ReadWord]) -> list[ReadWord]:
+        """The words of a picture (H, W, 3); if it hangs upside down, as they are found on it the right way up."""
+        if not upside_down(words) or not any(step.name == DecideOrientation.name for step in self.steps):
+            return words
+        turned = np.ascontiguousarray(pixels[::-1, ::-1])
+        (again,) = self._words([turned], self.finder.find([turned]))
+        if not again or upside_down(again):
+            return words
+        return [from_turned(word, *pixels.shape[:2]) for word in again]
 
 
 def _scored(words: Sequence[list[ReadWord]], scores: Sequence[float]) -> list[ReadWord]:

@@ -75,6 +75,8 @@ def test_zeros_take_the_script_of_their_neighbours() -> None:
         ("₹ ५,४५०", 0.97, "₹", "४५०", 1.4, True),  # the ५ was missed
         ("१२,०००", 0.99, "१२,", "OOO", 0.1, True),
         ("२,५०,०००", 0.95, "21", "५०,०००", 0.1, True),  # the comma was taken for a digit
+        ("₹२,", 0.99, "₹", "21", 0.4, True),
+        ("₹२,", 0.7, "₹", "21", 0.4, False),
         ("77026-61776", 0.99, "77026", "61776", 0.5, True),
         ("98110 12345", 0.99, "98110", "12345", 0.3, False),  # two words, as they were
         ("110001", 0.99, "110", "001", 0.3, False),  # no mark between them, and not touching

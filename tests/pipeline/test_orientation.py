@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 
 from signboard.geometry import rotate_polygon_start
-from signboard.pipeline.mending.orientation import DecideOrientation, main_rotation, turned, weight_of
+from signboard.pipeline.mending.orientation import (
+    DecideOrientation,
+    from_turned,
+    main_rotation,
+    turned,
+    upside_down,
+    weight_of,
+)
 from signboard.pipeline.mending.step import mend_words
 from signboard.pipeline.words import ReadWord
 from signboard.recognition.recognizer import CropReading
@@ -78,6 +85,21 @@ def test_turning_twice_changes_nothing() -> None:
     again = turned(turned(one))
     assert again.rotation == 0 and np.array_equal(again.polygon, one.polygon)
     assert np.array_equal(turned(one).polygon[0], one.polygon[2])
+
+
+def test_a_word_found_on_the_turned_picture_is_put_back() -> None:
+    there = word("POLICE", 0.9)
+    back = from_turned(there, 400, 300)
+    assert back.rotation == 180 and back.text == "POLICE" and back.polygon.dtype == np.float32
+    assert np.array_equal(back.polygon, [300, 400] - there.polygon)
+    again = from_turned(back, 400, 300)
+    assert again.rotation == 0 and np.array_equal(again.polygon, there.polygon)
+
+
+def test_upside_down() -> None:
+    assert upside_down([word("POLICE", 0.9, 0, 180), word("up", 0.9, 1)])
+    assert not upside_down([word("POLICE", 0.9), word("up", 0.9, 1, 180)])
+    assert not upside_down([])
 
 
 @pytest.mark.parametrize(("text", "least"), [("NO", 0), ("SIS", 0), ("69", 0), ("STATION", 7), ("थाना", 2)])

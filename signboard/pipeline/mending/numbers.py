@@ -30,7 +30,7 @@ _ROUNDS = 3
 # How far before a number a lost digit with its comma is looked for, and behind a comma three zeros.
 _LOST_BEFORE, _LOST_BEHIND = 1.5, 3.0
 # How sure readings must be: of the same digits; of others; of a dash.
-_LEAST, _LEAST_OTHER, _LEAST_DASH = 0.5, 0.8, 0.3
+_LEAST, _LEAST_OTHER, _LEAST_COMMA, _LEAST_DASH = 0.5, 0.8, 0.95, 0.3
 
 _ROWS = 64  # of a crop that marks are looked at in
 _DESCENDS = 0.07  # of the digits' height, below the line that they stand on: a comma does
@@ -103,12 +103,14 @@ def accepts_number(reading: str, confidence: float, first: str, second: str, gap
         return False
     before, behind, whole = digits_of(first), digits_of(second), digits_of(reading)
     if whole == before + behind:
-        if confidence < _LEAST:
+        if confidence < (_LEAST if gap < _TOUCHING else _LEAST_OTHER):
             return False
         if len(parts) > 1:  # they stay apart; the reading may know their script better
             return len(parts) == 2 and digits_of(parts[0]) == before and in_devanagari(reading)
         mark = re.search(r"\d[^\d]+\d", _after(reading, len(before)))
         return mark is not None or gap < _TOUCHING or not before or not behind
+    if reading.endswith(",") and not before and whole and behind.startswith(whole):
+        return confidence >= _LEAST_COMMA and len(behind) == len(whole) + 1  # ₹ and 2, whose comma was read as a 1
     # A digit between them was missed, or the first one's comma was taken for a digit.
     more = len(whole) - len(before) - len(behind)
     grouped = any(_GROUPED.search(part.translate(_TO_LATIN)) for part in parts)

@@ -9,16 +9,22 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from signboard.geometry import ImageArray, rotate_polygon_start, text_size
 from signboard.pipeline.mending.step import Mending
 from signboard.pipeline.words import ReadWord, cut_out
+from signboard.recognition.recognizer import CropReading
 
 # Words are asked the other way up when one of them reads well that way, at least so sure, and not so well this way ...
 _TURNED = 0.5
 # ... or when all words together are no surer than this; upright photos are seldom less sure.
 _DOUBT = 0.75
-# So much surer must the words be the other way up, all together, to be turned.
-_MARGIN = 0.05
+# So many words are asked first, those with the most letters; the others only if these speak for the other way.
+_VOTERS = 4
+# So much surer must the words be one way up than the other, all together; and to be upside down this sure, with so many
+# letters in words that are sure.
+_MARGIN, _LEAST, _LETTERS, _SURE = 0.05, 0.5, 4, 0.7
 # On photos that lie on their side: the share of words that run one way; boxes no longer than this times their width;
 # how much less sure what stands in those may be read along the others.
 _MOST, _SQUARE, _LESS = 0.6, 1.7, 0.6
@@ -47,21 +53,21 @@ def in_doubt(words: Sequence[ReadWord]) -> bool:
 
 
 def support(
-    words: Sequence[ReadWord], others: Sequence[tuple[str, float]], is_word: Callable[[str], bool]
+    up: Sequence[tuple[str, float]], down: Sequence[tuple[str, float]], is_word: Callable[[str], bool]
 ) -> tuple[float, float]:
-    """(how sure words are as they were read, how sure the other way up): means from 0 to 1, known words count more.
+    """How sure words are one way up, and the other way up: means from 0 to 1, known words count more.
 
     Args:
-        words: as they were read.
-        others: text and confidence of each, read the other way up.
+        up, down: text and confidence of each word both ways up.
     """
-    here = there = total = 0.0
-    for word, (text, confidence) in zip(words, others, strict=True):
-        weight = max(weight_of(word.text), weight_of(text))
-        here += weight * word.confidence * (1.0 if is_word(word.text) else _UNKNOWN)
-        there += weight * confidence * (1.0 if is_word(text) else _UNKNOWN)
-        total += weight
-    return (here / total, there / total) if total else (0.0, 0.0)
+    weights = [max(weight_of(a), weight_of(b)) for (a, _), (b, _) in zip(up, down, strict=True)]
+    total = sum(weights)
+
+    def mean(some: Sequence[tuple[str, float]]) -> float:
+        parts = (w * c * (1.0 if is_word(t) else _UNKNOWN) for w, (t, c) in zip(weights, some, strict=True))
+        return sum(parts) / total if total else 0.0
+
+    return mean(up), mean(down)
 
 
 class DecideOrientation:
@@ -84,27 +90,51 @@ class DecideOrientation:
 
     def mend(self, picture: ImageArray, words: list[ReadWord]) -> Mending:
         """See `MendingStep`."""
-        for level in ((0, 180), (90, 270)):
-            which = [i for i, word in enumerate(words) if word.rotation in level]
-            likely = [words[i] for i in which if words[i].score >= self.threshold]
-            if not likely or not in_doubt(likely if level[0] == 0 else _as_level(likely)):
-                continue
-            others = [turned(words[i]) for i in which]
-            readings = yield [cut_out(picture, word.polygon, self.height) for word in others]
-            others = [replace(w, text=r.text, confidence=r.confidence) for w, r in zip(others, readings, strict=True)]
-            both = list(zip([words[i] for i in which], others, strict=True))
-            first = [a if a.rotation == level[0] else b for a, b in both]
-            second = [b if a.rotation == level[0] else a for a, b in both]
-            votes = [i for i, word in enumerate(first) if word.score >= self.threshold]
-            up, down = support(
-                [first[i] for i in votes], [(second[i].text, second[i].confidence) for i in votes], self.is_word
+        for first, second in ((0, 180), (90, 270)):
+            which = [i for i, word in enumerate(words) if word.rotation in (first, second)]
+            likely = sorted(
+                (i for i in which if words[i].score >= self.threshold), key=lambda i: -weight_of(words[i].text)
             )
-            if abs(up - down) < _MARGIN:
+            if not self._is_asked([words[i] for i in likely], first):
                 continue
-            words = list(words)
-            for i, word in zip(which, first if up > down else second, strict=True):
-                words[i] = word
+            likely = likely[:_VOTERS]
+            readings = yield [cut_out(picture, turned(words[i]).polygon, self.height) for i in likely]
+            known = dict(zip(likely, readings, strict=True))
+            way = self._vote([words[i] for i in likely], readings, first, second)
+            # The others are asked only if they run the other way.
+            late = [i for i in which if i not in known and words[i].rotation == (second if way == first else first)]
+            if way is None or not any(words[i].rotation != way for i in which):
+                continue
+            if late:
+                known |= zip(
+                    late, (yield [cut_out(picture, turned(words[i]).polygon, self.height) for i in late]), strict=True
+                )
+            words = [
+                replace(turned(word), text=known[i].text, confidence=known[i].confidence)
+                if i in known and word.rotation != way
+                else word
+                for i, word in enumerate(words)
+            ]
         return (yield from self._along_the_rest(picture, words))
+
+    def _is_asked(self, likely: list[ReadWord], first: int) -> bool:
+        if first == 0:
+            return bool(likely) and in_doubt(likely)
+        return len({word.rotation for word in likely}) > 1  # both ways were tried when they were read
+
+    def _vote(self, words: list[ReadWord], others: list[CropReading], first: int, second: int) -> int | None:
+        """Which of two ways the words run, by how sure they are that way; None where they do not say."""
+        read = [(word.text, word.confidence) for word in words]
+        asked = [(reading.text, reading.confidence) for reading in others]
+        pairs = [(a, b) if word.rotation == first else (b, a) for word, a, b in zip(words, read, asked, strict=True)]
+        up, down = support([a for a, _ in pairs], [b for _, b in pairs], self.is_word)
+        if abs(up - down) < _MARGIN:
+            return None
+        if up > down:
+            return first
+        # Few photos are upside down; more must speak for it than a letter or two.
+        sure = sum(weight_of(text) for text, confidence in (b for _, b in pairs) if confidence >= _SURE)
+        return second if down >= _LEAST and sure >= _LETTERS else None
 
     def _along_the_rest(self, picture: ImageArray, words: list[ReadWord]) -> Mending:
         """Words that run across those of a photo that lies on its side are read along them: 12 stands in a square."""
@@ -127,6 +157,18 @@ class DecideOrientation:
         return result
 
 
+def upside_down(words: Sequence[ReadWord]) -> bool:
+    """Whether most of a photo's text runs upside down."""
+    weights = [(weight_of(word.text), word.rotation == 180) for word in words]
+    return 2 * sum(w for w, turned in weights if turned) > sum(w for w, _ in weights)
+
+
+def from_turned(word: ReadWord, height: int, width: int) -> ReadWord:
+    """A word that was read on a picture (height, width) turned by 180 degrees, as it is on the picture itself."""
+    polygon = (np.array([width, height]) - word.polygon).astype(np.float32)
+    return replace(word, polygon=polygon, rotation=(word.rotation + 180) % 360)
+
+
 def main_rotation(words: Sequence[ReadWord]) -> int:
     """The way that most of a photo's words run, by `ReadWord.rotation`; 0 where there are none."""
     ways = [word.rotation for word in words]
@@ -137,11 +179,6 @@ def _turned_to(word: ReadWord, way: int) -> ReadWord:
     return replace(word, polygon=rotate_polygon_start(word.polygon, (way - word.rotation) % 360), rotation=way)
 
 
-def _as_level(words: Sequence[ReadWord]) -> list[ReadWord]:
-    """Words that run down or up, those that run the rarer way as if upside down."""
-    ways = [word.rotation for word in words]
-    rarer = min((90, 270), key=lambda way: (ways.count(way), way))
-    return [replace(word, rotation=180 if word.rotation == rarer else 0) for word in words]
-
-
-__all__ = ["DecideOrientation", "in_doubt", "main_rotation", "support", "turned", "weight_of"]
+__all__ = [
+    "DecideOrientation", "from_turned", "in_doubt", "main_rotation", "support", "turned", "upside_down", "weight_of",
+]  # fmt: skip

@@ -79,7 +79,7 @@ def length_terms(text: str) -> tuple[float, float]:
 
 
 class RejectNonWords:
-    """Leaves out the places that are no words. Always the last step.
+    """Leaves out the places that are no words. Comes behind all steps that put pieces together.
 
     Args:
         min_confidence: words read with less are left out.

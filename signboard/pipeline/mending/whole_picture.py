@@ -16,16 +16,19 @@ _TALL = 0.45
 # Width over height of pictures that may be a word.
 _PROPORTIONS = (0.4, 25.0)
 _MOST_WORDS = 3  # found on the picture
-# How sure the reading of the whole must be: where nothing was found, where it says a single letter or digit, and where
-# no word that was found is large.
-_LEAST, _LEAST_SINGLE, _LEAST_LARGE = 0.5, 0.9, 0.95
+# How sure the reading of the whole must be where nothing was found; where it says a single letter or digit.
+_LEAST, _LEAST_SINGLE = 0.5, 0.9
 
 
 def may_be_one_word(height: int, width: int, words: list[ReadWord]) -> bool:
     """Whether the picture may be a single word: nothing, or little more than one large word, was found on it."""
     if not _PROPORTIONS[0] <= width / max(height, 1) <= _PROPORTIONS[1] or len(words) > _MOST_WORDS:
         return False
-    return not words or _share(height, words) >= _TALL
+    if not words:
+        return True
+    low = max(float(word.polygon[:, 1].min()) for word in words)
+    high = min(float(word.polygon[:, 1].max()) for word in words)
+    return high > low and _share(height, words) >= _TALL  # on one line
 
 
 def _share(height: int, words: list[ReadWord]) -> float:
@@ -44,6 +47,8 @@ def takes_whole(reading: CropReading, words: list[ReadWord]) -> bool:
         return False
     if not words:
         return reading.confidence >= (_LEAST if letters > 1 else _LEAST_SINGLE)
+    if len(words) > 1 and any(word.text.casefold() == reading.text.casefold() for word in words):
+        return False  # one of several
     return reading.confidence > min(word.confidence for word in words) and letters > 1
 
 

@@ -27,7 +27,7 @@ from typer.testing import CliRunner
 from signboard.cli import app
 from signboard.commands import run as run_command
 from signboard.commands.inputs import find_photos
-from signboard.commands.progress import Progress, duration, speed
+from signboard.commands.progress import Progress, duration, speed, tracked
 from signboard.errors import WeightsError
 from signboard.output import jsonl
 
@@ -1054,5 +1054,12 @@ def test_progress_says_rate_and_time_left() -> None:
     silent = Terminal()
     Progress(2, shown=False, stream=silent).step()
     assert silent.getvalue() == ""
+    assert list(tracked(iter("ab"))) == ["a", "b"] and list(tracked([])) == []
+    resumed = Progress(10, shown=True, stream=(stream := Terminal()), unit="steps")
+    resumed.begin(8)
+    time.sleep(0.01)
+    resumed.to(10)
+    rate = float(re.search(r"10/10  ([\d.]+) steps/s", stream.getvalue())[1])  # type: ignore[index]
+    assert rate < 201, "the eight that were done before count for nothing"
     assert [duration(seconds) for seconds in (0, 59.4, 60, 3599, 7380)] == ["0 s", "59 s", "1:00", "59:59", "2:03:00"]
     assert [speed(rate) for rate in (0.123, 4.56, 123.4)] == ["0.12", "4.6", "123"]

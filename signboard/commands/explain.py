@@ -62,6 +62,23 @@ def _usage_errors() -> Iterator[None]:
         raise typer.Exit(2) from None
 
 
+@contextmanager
+def _bar(unit: str) -> Iterator[Callable[[int, int], None]]:
+    """What shows how many of how many are done, on a terminal; the bar is gone when the body is left."""
+    from signboard.commands.progress import Progress
+
+    bar = Progress(1, unit=unit)
+
+    def progress(done: int, total: int) -> None:
+        bar.total = total
+        bar.to(done)
+
+    try:
+        yield progress
+    finally:
+        bar.clear()
+
+
 def _numbers(text: str, option: str, count: int, form: str) -> tuple[float, ...]:
     try:
         values = tuple(float(part) for part in text.split(","))
@@ -180,15 +197,17 @@ def receptive_field_command(
         subject = _subject(model, card, form, size, device)
 
         def look(pixels: ImageArray) -> Result:
-            return receptive_fields(
-                subject,
-                pixels,
-                layers=layer or (),
-                point=None if point is None else (point[0], point[1]),
-                unit=None if place is None else (int(place[0]), int(place[1])),
-                channel=channel,
-                draws=draws,
-            )
+            with _bar("layers") as progress:
+                return receptive_fields(
+                    subject,
+                    pixels,
+                    layers=layer or (),
+                    point=None if point is None else (point[0], point[1]),
+                    unit=None if place is None else (int(place[0]), int(place[1])),
+                    channel=channel,
+                    draws=draws,
+                    progress=progress,
+                )
 
         _each(photos, crop, output, look)
 
@@ -308,19 +327,10 @@ def occlusion_command(
             "point": point,
         }
         subject = _subject(model, card, form, size or (OCCLUSION_SIDE if model == "detector" else None), device)
-        from signboard.commands.progress import Progress
 
         def look(pixels: ImageArray) -> Result:
-            bar = Progress(1, unit="places")
-
-            def progress(done: int, total: int) -> None:
-                bar.total = total
-                bar.to(done)
-
-            try:
+            with _bar("places") as progress:
                 return occlude(subject, pixels, progress=progress, **options)
-            finally:
-                bar.clear()
 
         _each(photos, crop, output, look)
 

@@ -7,7 +7,7 @@ Deep Convolutional Neural Networks", NIPS 2016.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -218,6 +218,7 @@ def effective_fields(
     channel: int | None = None,
     draws: int = 4,
     seed: int = 0,
+    progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, FloatArray]:
     """How much each pixel moves a unit: the gradient's size, root mean square over pictures and channels.
 
@@ -231,6 +232,7 @@ def effective_fields(
         channel: of the maps, or None for all.
         draws: passes with random signs.
         seed: of the signs.
+        progress: called with (layers done, layers in all).
 
     Returns:
         for each layer (H, W) float32, summed over the colours.
@@ -247,6 +249,8 @@ def effective_fields(
             if layer not in outputs or outputs[layer].dim() != 4:
                 raise ConfigError(f"layer {layer!r} gives no feature map")
             found[layer] = _backed_up(outputs[layer], x, layer, unit, channel, draws, generator)
+            if progress is not None:
+                progress(len(found), len(units))
     return found
 
 
@@ -290,6 +294,7 @@ def receptive_fields(
     unit: tuple[int, int] | None = None,
     channel: int | None = None,
     draws: int = 4,
+    progress: Callable[[int, int], None] | None = None,
 ) -> ReceptiveFields:
     """The theoretical field of every layer, and the effective one of some, for the units at one place of a photo.
 
@@ -300,7 +305,7 @@ def receptive_fields(
         point: (x, y) in pixels of the photo, its middle by default; of each layer the nearest unit is taken.
         unit: (row, column) in the one layer of `layers`, instead of a point; for the others the units over it.
         channel: see `effective_fields`.
-        draws: see `effective_fields`.
+        draws, progress: see `effective_fields`.
 
     Raises:
         ConfigError: no such layer, unit or channel; a point outside the photo; a picture too small for the network.
@@ -337,7 +342,7 @@ def receptive_fields(
     units = {f.layer: f.unit for f in fields}
     x = subject.tensor(picture[None])
     effective = effective_fields(
-        subject.network, x, {name: units[name] for name in chosen}, channel=channel, draws=draws
+        subject.network, x, {name: units[name] for name in chosen}, channel=channel, draws=draws, progress=progress
     )
     return ReceptiveFields(
         subject.name, picture, (pixels.shape[0], pixels.shape[1]), at, tuple(fields), effective, channel

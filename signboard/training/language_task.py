@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from pydantic import Field
 
+from signboard.commands.progress import tracked
 from signboard.recognition.charset import DEFAULT_CHARACTERS, normalize, to_visual
 from signboard.recognition.language import (
     BOUNDARY,
@@ -128,9 +129,9 @@ def collect(settings: LanguageConfig) -> dict[str, float]:
             add(latin, weight * settings.romanized)
     lexicon = Lexicon()
     rng = np.random.default_rng(settings.seed)
-    for script, count in (("latin", settings.drawn), ("devanagari", settings.drawn), ("digits", settings.numbers)):
-        for _ in range(count):
-            add(lexicon.word(rng, script), 1.0)
+    wanted = ["latin"] * settings.drawn + ["devanagari"] * settings.drawn + ["digits"] * settings.numbers
+    for script in tracked(wanted, "tokens"):
+        add(lexicon.word(rng, script), 1.0)
     for entries in lexicon.lists.values():
         for entry in entries:
             for word in entry.split():

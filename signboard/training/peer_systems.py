@@ -19,8 +19,8 @@ import time
 from pathlib import Path
 from typing import Any, Protocol
 
-if __name__ == "__main__":
-    sys.path.pop(0)  # this folder: its modules' names would hide those of other packages
+if __name__ == "__main__":  # the modules' names of this folder would hide those of other packages
+    sys.path[:] = [entry for entry in sys.path if Path(entry or ".").resolve() != Path(__file__).resolve().parent]
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -81,7 +81,8 @@ class RapidOcr:
 
         from rapidocr import RapidOCR
 
-        self.engine = RapidOCR(
+        # Its answer's type depends on the arguments of a call.
+        self.engine: Any = RapidOCR(
             params={
                 "Global.log_level": "critical",
                 "EngineConfig.onnxruntime.intra_op_num_threads": threads,

@@ -170,14 +170,21 @@ def test_sources_that_are_none_are_rows(reader: Reader, photos: list[Path]) -> N
 
 FORKED = """
     import multiprocessing, sys
+    import numpy as np
     import torch
     from signboard import Reader, SignboardError
-    from signboard.detection import Detector, DetectorConfig, DetectorNetwork
+    from signboard.detection import Detections, Detector, DetectorConfig, DetectorNetwork
     from signboard.recognition import Recognizer, RecognizerConfig, RecognizerNetwork
+
+    class OneWord(Detector):
+        def detect(self, pictures, **options):
+            super().detect(pictures, **options)  # the network runs, and finds nothing
+            quad = np.array([[10, 10], [300, 10], [300, 60], [10, 60]], np.float32)
+            return [Detections.of([(quad, 0.9)]) for _ in pictures]
 
     torch.set_num_threads(2)
     torch.manual_seed(1)
-    detector = Detector(DetectorNetwork(DetectorConfig(width=0.5)), side=640, threshold=0.12, box_threshold=0.0)
+    detector = OneWord(DetectorNetwork(DetectorConfig(width=0.25)), side=320, threshold=0.999, box_threshold=0.999)
     recognizer = Recognizer(RecognizerNetwork(RecognizerConfig(width=0.25, mixer=32, mixer_layers=1)))
     reader = Reader(device="cpu", detector=detector, recognizer=recognizer)
     texts = [reader.read(sys.argv[1]).text, [r.text for r in reader.read_many(sys.argv[1:] * 3)]]
@@ -244,4 +251,4 @@ def test_lost_photos_are_read(shipped: Reader) -> None:
 def test_both_pages_are_read(shipped: Reader) -> None:
     path = str(CASES / "lost" / "two_pages.tif")
     first, second = shipped.read_many([Page(path, 1), Page(path, 2)])
-    assert "1" in first.text.split() and set(second.text.split()) == {"PLATFORM", "2", "TO", "DELHI"}
+    assert set(first.text.split()) == HOSPITAL and set(second.text.split()) == {"PLATFORM", "2", "TO", "DELHI"}

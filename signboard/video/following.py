@@ -49,8 +49,6 @@ _LEAST_SUPPORT, _LEAST_SHARE = 0.8, 0.3
 _AFTERMATH = 1.6
 # A word is another reading of what a better-supported word says when that one took its place this often.
 _REPLACED = 0.5
-# Counts against a word that was only seen cut by the border, where one that was seen whole fits, too.
-_ONLY_CUT = 2.0
 # Sightings kept of a word; from there on every second one is dropped, the best kept.
 _SIGHTINGS = 256
 # Different texts kept of a word.
@@ -320,8 +318,6 @@ class Follower:
                     tracks[j], word, float(off[j]), float(limits[j]), newest=tracks[j].number in self._newest
                 )
                 if score is not None:
-                    # What has only been seen cut so far may be the rest of a word that was known before it left.
-                    score -= _ONLY_CUT * (not word.cut and tracks[j].whole == 0)
                     scored.append((-score, tracks[j].number, i))
         pairs: dict[int, int] = {}
         taken: set[int] = set()

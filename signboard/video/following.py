@@ -49,8 +49,6 @@ _LEAST_SUPPORT, _LEAST_SHARE = 0.8, 0.3
 _AFTERMATH = 1.6
 # A word is another reading of what a better-supported word says when that one took its place this often.
 _REPLACED = 0.5
-# Counts against a word that was only seen cut by the border, where one that was seen whole fits, too.
-_ONLY_CUT = 1.0
 # Sightings kept of a word; from there on every second one is dropped, the best kept.
 _SIGHTINGS = 256
 # Different texts kept of a word.
@@ -169,11 +167,14 @@ class _Track:
             gap = seen.time - self.until
             own = self.speed + (off / gap if gap > 0 else 0.0)
             # Letters found a little higher or lower are no motion, and nor is a place that was a guess.
-            steady = self.sure and gap <= _STEADY and bool(np.linalg.norm(own) * gap > 0.5 * seen.height)
+            steady = (
+                self.sure and not seen.cut and gap <= _STEADY and bool(np.linalg.norm(own) * gap > 0.5 * seen.height)
+            )
             self.speed = own if steady else np.zeros(2)
         self.count += 1
-        self.place = self.raw = seen.quad
-        self.height = seen.height
+        if not (seen.cut and self.whole):  # else it is expected where all of it would be
+            self.place = self.raw = seen.quad
+            self.height = seen.height
         self.sure = True
         # Larger letters are better read than their confidence says.
         weight = seen.word.confidence**2 * seen.height**0.5 + 1e-6
@@ -317,8 +318,6 @@ class Follower:
                     tracks[j], word, float(off[j]), float(limits[j]), newest=tracks[j].number in self._newest
                 )
                 if score is not None:
-                    # What has only been seen cut so far may be the rest of a word that was known before it left.
-                    score -= _ONLY_CUT * (not word.cut and tracks[j].whole == 0)
                     scored.append((-score, tracks[j].number, i))
         pairs: dict[int, int] = {}
         taken: set[int] = set()

@@ -138,13 +138,13 @@ def test_words_that_the_border_cuts_do_not_vote() -> None:
 
 def test_a_sign_that_comes_back_cut_at_first_is_the_same() -> None:
     """What can be seen of it as it comes back is a part; the whole word belongs to the one that left."""
-    lefts = [100, 0, -200, -60, -20, 100, 100]
-    shown = {100: word("SWEETS", 100, 100), 0: word("SWEETS", 0, 100), -60: word("TS", 0, 100, wide=20),
-             -20: word("EETS", 0, 100, wide=60)}  # fmt: skip
+    lefts = [477, 424, 34, -139, -359, -396, -433, -455, -450, -61, 263, 376]
+    shown = {left: word("SWEETS", left, 100, wide=200, tall=30) for left in (477, 424, 34, 263, 376)}
+    shown |= {-139: word("TS", 0, 100, wide=61, tall=30), -61: word("NEETS", 0, 100, wide=161, tall=30)}
     frames = [[shown[left]] if left in shown else [] for left in lefts]
     motions = [shifted(b - a) for a, b in zip([lefts[0], *lefts], lefts, strict=False)]
     (sign,) = run(frames, motions)
-    assert sign.sign.text == "SWEETS" and (sign.first, sign.last) == (0.0, 3.0)
+    assert sign.sign.text == "SWEETS" and (sign.first, sign.last) == (0.0, 5.5)
 
 
 def test_a_flicker_is_no_sign() -> None:

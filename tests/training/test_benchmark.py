@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
+import numpy as np
 import pytest
 
 from signboard.reading import Reading
@@ -124,3 +125,31 @@ def test_usage_errors(benchmark: ModuleType, tmp_path: Path, capsys: pytest.Capt
             benchmark.main(command)
         assert stopped.value.code == 2
     assert "gone.jpg: no such photo" in capsys.readouterr().err
+
+
+def test_the_area_that_the_detector_sees_is_counted(benchmark: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    from signboard.detection import Detector, DetectorConfig, DetectorNetwork
+
+    for name in ("probability_maps", "detect"):
+        monkeypatch.setattr(Detector, name, getattr(Detector, name))  # put back afterwards
+    area = benchmark.SeenArea()
+    area.install()
+    network = DetectorNetwork(DetectorConfig(width=0.125, neck=16))
+    photo = np.zeros((96, 160, 3), np.uint8)
+    Detector(network, side=160).detect([photo, photo])
+    assert (area.seen, area.whole) == (2 * 96 * 160, 2 * 96 * 160)
+    Detector(network, side=160, coarse_side=64).detect([photo])
+    assert area.whole == 3 * 96 * 160 < area.seen
+
+
+def test_figures_outside_the_networks_are_reported(benchmark: ModuleType) -> None:
+    figures = {"photos": 3, "rounds": 1, "seconds": {"decode": 0.1, "other": 0.0, "wall": 0.1}}
+    text = benchmark.report("stages", figures | {"outside_networks_seconds": 0.0204, "detector_area": 0.615})
+    assert "Outside the networks: 20.4 ms a photo." in text and "sees 0.61 times" in text.replace("0.62", "0.61")
+
+
+@pytest.mark.parametrize("value", ["0", "1,-2", "one"])
+def test_threads_are_numbers_from_one(benchmark: ModuleType, value: str) -> None:
+    assert benchmark._numbers("1,2") == (1, 2)
+    with pytest.raises(ValueError):
+        benchmark._numbers(value)

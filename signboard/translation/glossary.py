@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from pathlib import Path
 
@@ -246,22 +246,17 @@ class Glossary:
                 self._verbs.setdefault(spelling, match)
         for key, match in self._folded.items():
             # Short and grammatical words are too easily met by another word: बीना is a name, not बिना.
-            if len(key) < 4 or match.entry.domain == "grammar":
-                continue
-            loose = Match(match.entry, match.form, match.english, 0.7)
-            self._loose.setdefault(key.translate(_SHORTEN), loose)
-        # A command without its nasal is the commonest mistake of signs, कचरा न फेके, but many a noun looks like one.
-        for entry in self.entries:
-            if entry.part_of_speech == "verb":
-                match = Match(entry, "imperative", entry.english, 0.75)
-                for spelling, form in verb_forms(entry.hindi):
-                    if form == "imperative" and spelling.endswith(("ें", "एं")):
-                        self._folded.setdefault(fold(spelling[:-1]), match)
+            if len(key) >= 4 and match.entry.domain != "grammar":
+                self._loose.setdefault(key.translate(_SHORTEN), match)
+        # A command without its nasal is the commonest mistake of signs, ताला लगाये, but many a noun looks like one.
+        bare = [(s[:-1], m) for s, m in self._verbs.items() if m.form == "imperative" and s.endswith("ं")]
+        for key, match in bare:
+            self._folded.setdefault(key, match)
         self._looser: dict[str, Match] = {}
-        for key, match in self._folded.items():
+        for key, match in [*((e.hindi, self._folded[fold(e.hindi)]) for e in self.entries), *bare]:
             looser = fold_looser(key)
             if len(looser) >= 5 and match.entry.domain != "grammar" and match.entry.part_of_speech != "name":
-                self._looser.setdefault(looser, Match(match.entry, match.form, match.english, 0.6))
+                self._looser.setdefault(looser, match)
 
     @staticmethod
     def _forms(entry: Entry) -> Iterable[tuple[str, str]]:
@@ -281,8 +276,11 @@ class Glossary:
         match = self._exact.get(text)
         if match is None:
             key = fold(text)
-            match = self._folded.get(key) or self._loose.get(key.translate(_SHORTEN))
-            match = match or self._looser.get(fold_looser(key))
+            match = self._folded.get(key)
+            if match is None and (found := self._loose.get(key.translate(_SHORTEN))):
+                match = replace(found, confidence=0.7)
+            if match is None and (found := self._looser.get(fold_looser(key))):
+                match = replace(found, confidence=0.6)
         # A verb's dictionary form is its infinitive.
         if match is not None and match.form == "base" and match.entry.part_of_speech == "verb":
             match = Match(match.entry, "infinitive", match.english, match.confidence)

@@ -95,6 +95,13 @@ class Sentence:
     def english(self) -> str:
         self._name_words()
         units = self._times(self.units)
+        welcome = next((i for i, u in enumerate(units) if u.lemma == "स्वागत"), 0)
+        host = next((i for i, u in enumerate(units[:welcome]) if u.lemma == "आपका"), 0)
+        after = units[welcome + 1 :]
+        does = any(u.lemma == "करना" for u in after) and all(u.kind in ("verb", "verb form") for u in after)
+        if host and does:  # X आपका हार्दिक स्वागत करता है
+            units[welcome].out, units[welcome].source = "welcomes you", "pattern"
+            return f"{self._noun_phrase(units[:host])} welcomes you"
         if len(units) > 1 and units[-1].text in MARATHI_NO:
             please = [u for u in units[:-1] if u.lemma in _POLITE]
             units[-1].out, units[-1].source = "do not", "pattern"
@@ -150,8 +157,24 @@ class Sentence:
                 else:
                     unit.kind = "adjective" if unit.lemma in _UNDECIDED_ADJECTIVES else "noun"
 
+    @staticmethod
+    def _hours(units: list[Unit]) -> list[Unit]:
+        """शाम 4 से 6 without बजे: two hours of the same half of the day, merged into the second."""
+        out = list(units)
+        for i in range(len(units) - 4, -1, -1):
+            half, first, post, last = units[i : i + 4]
+            hours = half.lemma in _HALF_OF_DAY and first.kind == last.kind == "number" and post.lemma == "से"
+            if hours and (i + 4 == len(units) or units[i + 4].lemma != "बजे"):
+                last.english = f"{first.english} to {last.english} {_HALF_OF_DAY[half.lemma]}"
+                last.kind = "time"
+                for unit in (half, first, post, last):
+                    unit.source = "pattern"
+                out[i : i + 4] = [last]
+        return out
+
     def _times(self, units: list[Unit]) -> list[Unit]:
         """सुबह 10 बजे -> 10 am, 10 बजे -> 10 o'clock, 10 रुपये -> Rs 10; the units merge into the number."""
+        units = self._hours(units)
         out: list[Unit] = []
         for unit in units:
             if unit.lemma == "बजे" and out and out[-1].kind == "number":
@@ -634,6 +657,11 @@ class Sentence:
             english = "at"
         elif post.lemma == "पर" and last is not None and last.kind == "verb":
             english = "for"
+        start = len(chunk)
+        while start and (chunk[start - 1].kind == "number" or chunk[start - 1].domain == "day"):
+            start -= 1
+        if last is not None and last.domain == "day" and start:  # कक्षाएं शुरू 15 जून से: only the date is meant
+            before, chunk = self._noun_phrase(chunk[:start]) + " ", chunk[start:]
         if last is not None and last.kind == "time" and len(chunk) > 1:  # समय 10 बजे से: the time is from 10
             before, chunk = self._noun_phrase(chunk[:-1]) + " ", chunk[-1:]
         if last is not None and last.kind == "verb":

@@ -104,6 +104,10 @@ PHRASES = [row for name in SETS for row in _rows(name)]
         ("यहाँ मरम्मत करायी जाती है", "Repair is done here"),
         ("हेलमेट पहने", "Wear a helmet"),
         ("जुर्माना लगाया जायेगा", "Will be fined"),
+        # hours without बजे, dates, and who welcomes whom
+        ("सुबह 9 से 11", "9 to 11 am"),
+        ("मेला 20 मई से", "Fair from 20 May"),
+        ("नगर निगम आपका हार्दिक स्वागत करता है", "Municipal corporation welcomes you"),
         # places, deities, letters that are taken for each other, one word written as two
         ("माँ विंध्यवासिनी", "Maa Name12"),
         ("हिरन घाट", "Name4 Ghat"),

@@ -5,8 +5,9 @@
 
 load     clients that each send one photo after another, every tenth of them broken. Every answer is compared with what
          `Reader.read` says of the same photo: its text, its places and its confidences.
-figures  answers for one photo on loopback beside `Reader.read`, and photos a second of several clients beside
-         `read_many`, taken in turn, with the server in a process of its own that sleeps while the reader is timed.
+figures  answers for one photo on loopback beside `Reader.read`, photo by photo in turn, in seconds and in processor
+         seconds; and photos a second of several clients beside `read_many`. The server is a process of its own that
+         sleeps while the reader is timed.
 
 Without --photos the sample signs of data/samples are used, each at several sizes. Photos are sent at --size pixels, as
 JPEG. The server is started and stopped by this script. Figures need an idle machine.
@@ -199,6 +200,7 @@ def load(arguments: argparse.Namespace) -> dict[str, Any]:
                 if not same(row, expected[photo]):
                     wrong.append(number)
                 if len(seconds) % 50 == 0:
+                    print(f"{len(seconds)} answered, {len(wrong)} wrong", file=sys.stderr, flush=True)
                     sizes.append((len(seconds), round(memory(process))))
 
     with server(*arguments.server) as (process, url):
@@ -232,16 +234,25 @@ def figures(arguments: argparse.Namespace) -> dict[str, Any]:
 
     photos = pictures(arguments.photos, arguments.size, arguments.different)
     reader = Reader(translate=True)
-    with server(*arguments.server) as (_, url):
+    with server(*arguments.server) as (process, url):
         one = Client(url)
         several = [Client(url) for _ in range(arguments.clients)]
         ways: dict[str, Callable[[], float]] = {
-            "Reader.read": lambda: timed(lambda: [reader.read(photo) for photo in photos]),
-            "one client": lambda: timed(lambda: [one.read([photo]) for photo in photos]),
             "read_many": lambda: timed(lambda: list(reader.read_many(photos))),
             "clients, a photo a request": lambda: timed(lambda: spread(several, photos, 1)),
             "clients, four photos a request": lambda: timed(lambda: spread(several, photos, 4)),
         }
+        in_turn(reader, one, process, photos)  # both have compiled their kernels then
+        pairs = [pair for _ in range(arguments.rounds) for pair in in_turn(reader, one, process, photos)]
+        result: dict[str, Any] = {
+            "photos": len(photos),
+            "clients": arguments.clients,
+            "milliseconds_Reader.read": round(1000 * statistics.median(pair[0] for pair in pairs), 1),
+            "milliseconds_answer": round(1000 * statistics.median(pair[1] for pair in pairs), 1),
+            "answer_over_Reader.read": round(statistics.median(pair[1] / pair[0] for pair in pairs), 3),
+            "processor_time_of_both": round(sum(pair[3] for pair in pairs) / sum(pair[2] for pair in pairs), 3),
+        }
+        print(json.dumps(result), file=sys.stderr, flush=True)
         for run in ways.values():  # kernels are compiled for each shape of batch once
             run()
         taken: dict[str, list[float]] = {name: [] for name in ways}
@@ -250,15 +261,36 @@ def figures(arguments: argparse.Namespace) -> dict[str, Any]:
                 taken[name].append(run() / len(photos))
                 print(f"{name}: {1000 * taken[name][-1]:.1f} ms a photo", file=sys.stderr, flush=True)
     best = {name: statistics.median(values) for name, values in taken.items()}
-    return {
-        "photos": len(photos),
-        "clients": arguments.clients,
+    return result | {
         "milliseconds_a_photo": {name: round(1000 * value, 1) for name, value in best.items()},
-        "answer_over_Reader.read": round(best["one client"] / best["Reader.read"], 3),
         "throughput_over_read_many": {
             name: round(best["read_many"] / best[name], 3) for name in best if name.startswith("clients")
         },
     }
+
+
+def in_turn(
+    reader: Any, client: Client, process: int, photos: Sequence[bytes]
+) -> list[tuple[float, float, float, float]]:
+    """Each photo by the reader and by the server: seconds of both, and processor seconds of both.
+
+    Processor seconds of an answer are those of the server and of this process, which is its client.
+    """
+    pairs = []
+    for photo in photos:
+        before = time.process_time()
+        alone = timed(lambda photo=photo: reader.read(photo))  # type: ignore[misc]
+        middle, busy = time.process_time(), processor_seconds(process)
+        answered = timed(lambda photo=photo: client.read([photo]))  # type: ignore[misc]
+        cost = time.process_time() - middle + processor_seconds(process) - busy
+        pairs.append((alone, answered, middle - before, cost))
+    return pairs
+
+
+def processor_seconds(process: int) -> float:
+    """Seconds that all threads of a process have computed."""
+    tasks = Path(f"/proc/{process}/task").iterdir()
+    return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
 
 
 def timed(work: Callable[[], object]) -> float:

@@ -68,6 +68,15 @@ class CropReading:
     gaps: tuple[float, ...] = ()
 
 
+def most_agreed(readings: Sequence[CropReading]) -> CropReading:
+    """Of several readings of one crop, the surest one of the text that has most confidence in all, case aside."""
+    total: dict[str, float] = defaultdict(float)
+    for reading in readings:
+        total[reading.text.casefold()] += reading.confidence
+    text = max(total, key=lambda text: total[text])
+    return max((r for r in readings if r.text.casefold() == text), key=lambda r: r.confidence)
+
+
 def _keep_surer(results: list[CropReading], which: Sequence[int], seconds: Sequence[CropReading]) -> None:
     """Put the second readings of the crops `which` into `results` where they are surer."""
     for i, second in zip(which, seconds, strict=True):
@@ -169,22 +178,32 @@ class Recognizer:
         """Texts (NFC, memory order) and confidences (0 to 1, 0 for empty text) of crops, in their order.
 
         The confidence of a reading that the language model was asked about is `Candidate.confidence`, that of the
-        others `greedy_decode`'s. Crops are often cut more tightly than words are here, so unsure ones are read again
-        with a border (`again`), those that are not much wider than high in their tall form, and upright strips lying on
-        either side; the surest reading counts.
+        others `greedy_decode`'s. Crops are often cut more tightly than words are here, so unsure ones (`again`) are
+        read again with a border, those that are not much wider than high in their tall form, too, and upright strips
+        lying on either side; the text that has most confidence in all counts (`most_agreed`).
 
         Args:
             crops: (H, W, 3) uint8 RGB each, any sizes, upright text.
         """
-        results = self.read_lines(crops)
-        unsure = [i for i in self._unsure(results) if results[i].text]
-        _keep_surer(results, unsure, self.read_lines([with_border(crops[i]) for i in unsure]))
-        unsure = self._squarish(crops, results, least_rows=1)
-        _keep_surer(results, unsure, self._read([crops[i] for i in unsure], tall=True))
-        for turns in (1, -1):
-            unsure = [i for i in self._unsure(results) if crops[i].shape[1] < _UPENDED * crops[i].shape[0]]
-            lying = [np.ascontiguousarray(np.rot90(crops[i], turns)) for i in unsure]
-            _keep_surer(results, unsure, self.read_lines(lying))
+        results = self._read(crops)
+        unsure = self._unsure(results)
+        looks = {i: [results[i]] for i in unsure}
+
+        def look(which: Sequence[int], *, border: bool = False, tall: bool = False, turns: int = 0) -> None:
+            some = [np.ascontiguousarray(np.rot90(crops[i], turns)) for i in which]
+            some = [with_border(crop) for crop in some] if border else some
+            for i, reading in zip(which, self._read(some, tall=tall), strict=True):
+                looks[i].append(reading)
+
+        squarish = self._squarish(crops, results, least_rows=1)
+        on_end = [i for i in unsure if crops[i].shape[1] < _UPENDED * crops[i].shape[0]]
+        look([i for i in unsure if results[i].text], border=True)
+        look(squarish, tall=True)
+        look([i for i in squarish if results[i].text], border=True, tall=True)
+        look(on_end, turns=1)
+        look(on_end, turns=-1)
+        for i, readings in looks.items():
+            results[i] = most_agreed(readings)
         return [(reading.text, reading.confidence) for reading in results]
 
     def _unsure(self, results: Sequence[CropReading]) -> list[int]:

@@ -16,7 +16,7 @@ from signboard.recognition import Charset, Recognizer, RecognizerConfig, Recogni
 from signboard.recognition.charset import DEFAULT_CHARACTERS, DEVANAGARI, normalize, to_logical, to_visual
 from signboard.recognition.ctc import Frames, ctc_loss, greedy_decode, spaces
 from signboard.recognition.int8 import ByteRecognizer
-from signboard.recognition.recognizer import WIDTHS, CropReading, crop_width, normalize_crops
+from signboard.recognition.recognizer import WIDTHS, CropReading, crop_width, most_agreed, normalize_crops
 
 CONSONANTS = [c for c in DEVANAGARI if "\u0915" <= c <= "\u0939"]
 CLUSTERS = st.lists(st.sampled_from(CONSONANTS), min_size=1, max_size=3).map("\u094d".join)
@@ -118,12 +118,13 @@ def test_unsure_crops_are_read_again_with_a_border(monkeypatch: pytest.MonkeyPat
     }
     shapes = []
 
-    def read(crops: list[np.ndarray]) -> list[CropReading]:
+    def read(crops: list[np.ndarray], *, tall: bool = False) -> list[CropReading]:
+        assert not tall or not crops
         shapes.extend(crop.shape[:2] for crop in crops)
         assert all(len(np.unique(crop)) == 1 for crop in crops)  # the border repeats the crop
         return [readings[int(crop[0, 0, 0])][crop.shape[0] != 20] for crop in crops]
 
-    monkeypatch.setattr(recognizer, "read_lines", read)
+    monkeypatch.setattr(recognizer, "_read", read)
     crops = [np.full((20, 50, 3), level, np.uint8) for level in readings]
     assert recognizer.read_crops(crops) == [("sure", 0.9), ("better", 0.7), ("unsure", 0.5), ("", 0.0)]
     assert shapes == [(20, 50)] * 4 + [(20 + 2 * 2, 50 + 2 * 5)] * 2
@@ -144,17 +145,17 @@ def test_unsure_crops_are_read_in_their_tall_form_and_strips_lying_on_their_side
             asked.append((int(crop[0, 0, 0]), tall, height, width))
             lying = width > 3 * height
             sure = (tall and height == width) or (lying and crop[0, 0, 0] == 30 and crop[0, -1, 0] == 30)
-            results.append(CropReading("sure" if sure else "unsure", 0.9 if sure else 0.3))
+            results.append(CropReading("sure" if sure else "unsure", 0.9 if sure else 0.1))
         return results
 
     monkeypatch.setattr(recognizer, "_read", read)
     square, wide, strip = (np.full(shape, 20, np.uint8) for shape in ((40, 40, 3), (20, 100, 3), (80, 20, 3)))
     strip[:, :] = 20
     strip[:, -1] = 30  # the right column: above the word when the strip is turned to the left
-    assert recognizer.read_crops([square, wide, strip]) == [("sure", 0.9), ("unsure", 0.3), ("sure", 0.9)]
+    assert recognizer.read_crops([square, wide, strip]) == [("sure", 0.9), ("unsure", 0.1), ("sure", 0.9)]
     assert {(20, True, 40, 40), (20, True, 80, 20)} <= set(asked)
     assert all(width < 2.6 * height for _, tall, height, width in asked if tall)
-    assert (30, False, 20, 80) in asked and (20, False, 20, 80) not in asked
+    assert {(30, False, 20, 80), (20, False, 20, 80)} <= set(asked)  # on either side
     asked.clear()
     recognizer.read_lines([square, np.full((32, 32, 3), 20, np.uint8)])  # the second has no more rows than are shown
     assert asked == [(20, False, 40, 40), (20, False, 32, 32), (20, True, 40, 40)]
@@ -170,6 +171,11 @@ def test_the_network_in_bytes_makes_of_floats_what_the_network_does(tall: bool) 
     with torch.inference_mode():
         expected, _ = network(normalize_crops(crops))
     torch.testing.assert_close(ByteRecognizer(network, Ranges())(crops), expected, rtol=1e-3, atol=1e-3)
+
+
+def test_the_text_with_most_confidence_in_all_counts() -> None:
+    readings = [("NIGHTS", 0.6), ("Lights", 0.4), ("LIGHTS", 0.5), ("", 0.0)]
+    assert most_agreed([CropReading(*reading) for reading in readings]) == CropReading("LIGHTS", 0.5)
 
 
 def test_ctc_loss_equals_the_probability_of_all_alignments() -> None:

@@ -12,10 +12,10 @@ from pathlib import Path
 
 from PIL import Image
 
-from signboard.commands.progress import tracked
 from signboard.explain import layer_filters, load_subject, occlude, receptive_fields, strongest_patches
 from signboard.geometry import ImageArray
 from signboard.photo import load_photo
+from signboard.progress import tracked
 from signboard.synthesis import FontLibrary, Synthesizer
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from signboard.commands.progress import tracked
 from signboard.errors import SignboardError
+from signboard.progress import tracked
 from signboard.training.adapters import SceneSample, load_scenes, load_words
 from signboard.training.evaluation import (
     ReadWord,

@@ -15,9 +15,9 @@ import sys
 import time
 from pathlib import Path
 
-from signboard.commands.progress import tracked
 from signboard.errors import SignboardError
 from signboard.pipeline.mending.verification import Verifier
+from signboard.progress import tracked
 from signboard.reader import Reader
 from signboard.training.adapters import load_scenes
 from signboard.training.verification import Place, accept_all, fit_verifier, places

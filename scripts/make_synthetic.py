@@ -17,8 +17,8 @@ from pathlib import Path
 import cv2
 from PIL import Image
 
-from signboard.commands.progress import tracked
 from signboard.errors import SignboardError
+from signboard.progress import tracked
 from signboard.synthesis import FontLibrary, Lexicon, Scene, Synthesizer, WordCrop
 from signboard.synthesis import benchmark as synthesis_benchmark
 from signboard.synthesis.sheet import scene_sheet, word_sheet

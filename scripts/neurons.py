@@ -15,10 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
-from signboard.commands.progress import tracked
 from signboard.errors import SignboardError
 from signboard.explain import load_subject
 from signboard.explain.selectivity import REGIONS, LabelledPhoto, selectivity
+from signboard.progress import tracked
 from signboard.training.adapters import SceneSample, load_scenes, read_rgb
 from signboard.training.evaluation import markdown_table
 

@@ -15,10 +15,10 @@ import sys
 import time
 from pathlib import Path
 
-from signboard.commands.progress import tracked
 from signboard.detection import Detector
 from signboard.detection.int8 import has_bytes as detector_has_bytes
 from signboard.errors import SignboardError
+from signboard.progress import tracked
 from signboard.recognition import Recognizer
 from signboard.recognition.int8 import has_bytes as recognizer_has_bytes
 from signboard.training.quantizing import detector_ranges, drawn_crops, drawn_photos, recognizer_ranges

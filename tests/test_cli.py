@@ -27,9 +27,9 @@ from typer.testing import CliRunner
 from signboard.cli import app
 from signboard.commands import run as run_command
 from signboard.commands.inputs import find_photos
-from signboard.commands.progress import Progress, duration, speed, tracked
 from signboard.errors import WeightsError
 from signboard.output import jsonl
+from signboard.progress import Progress, duration, speed, tracked
 
 fuzz = script("fuzz_photos")
 resuming = script("fuzz_resume")

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from signboard.commands.run import complain, usage
+from signboard.commands.messages import complain, usage
 from signboard.errors import SignboardError
 
 

@@ -65,7 +65,7 @@ def _usage_errors() -> Iterator[None]:
 @contextmanager
 def _bar(unit: str) -> Iterator[Callable[[int, int], None]]:
     """What shows how many of how many are done, on a terminal; the bar is gone when the body is left."""
-    from signboard.commands.progress import Progress
+    from signboard.progress import Progress
 
     bar = Progress(1, unit=unit)
 
@@ -248,8 +248,8 @@ def activations_command(
     output: Output = Path("explain"),
 ) -> None:
     """The patches of a folder of photos that fire neurons most, cut out by their receptive fields."""
-    from signboard.commands.progress import tracked
     from signboard.explain import strongest_patches
+    from signboard.progress import tracked
 
     with _usage_errors():
         wanted: list[int] = []

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from signboard.commands.run import complain, usage
+from signboard.commands.messages import complain, usage
 from signboard.errors import SignboardError
 
 if TYPE_CHECKING:

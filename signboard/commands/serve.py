@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
-from signboard.commands.run import complain, usage
+from signboard.commands.messages import complain, usage
 
 
 def serve_command(

@@ -399,7 +399,7 @@ class _Bar:
         now = time.monotonic()
         if not self._shown or now - self._drawn < 0.2:
             return
-        from signboard.commands.progress import duration
+        from signboard.progress import duration
         from signboard.video.rows import clock
 
         self._drawn = now

@@ -43,8 +43,9 @@ def to_reading(
         width=photo.width,
         height=photo.height,
         signs=_translated(signs) if translate else signs,
-        warnings=warnings,
+        warnings=(*photo.warnings, *warnings),
         metadata=photo.metadata,
+        page=photo.page,
     )
 
 

@@ -289,7 +289,12 @@ def _error_reading(photo: Photo, error: Exception) -> Reading:
     message = str(error) if isinstance(error, SignboardError) else str(_failed(photo, error))
     _report(error)
     return Reading(
-        source=printable(photo.source), width=photo.width, height=photo.height, error=message, metadata=photo.metadata
+        source=printable(photo.source),
+        width=photo.width,
+        height=photo.height,
+        error=message,
+        metadata=photo.metadata,
+        page=photo.page,
     )
 
 

@@ -18,8 +18,8 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from signboard.backbones.heads import TrainingForm
-from signboard.commands.progress import Progress
 from signboard.errors import SignboardError, WeightsError
+from signboard.progress import Progress
 from signboard.training.batches import Batch, Batches, BatchSource
 from signboard.training.config import TrainConfig
 from signboard.training.data_root import without_root

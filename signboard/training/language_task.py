@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from pydantic import Field
 
-from signboard.commands.progress import tracked
+from signboard.progress import tracked
 from signboard.recognition.charset import DEFAULT_CHARACTERS, normalize, to_visual
 from signboard.recognition.language import (
     BOUNDARY,

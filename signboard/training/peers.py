@@ -19,7 +19,7 @@ from typing import Any, TextIO
 import numpy as np
 from PIL import Image
 
-from signboard.commands.progress import tracked
+from signboard.progress import tracked
 from signboard.training import peer_systems
 from signboard.training.adapters import SceneSample, WordSample, load_scenes, load_words, read_rgb
 from signboard.training.evaluation import (

@@ -35,8 +35,9 @@ _FLOAT_SIDE = 1280
 # is made, of this share of the large one's side.
 _COARSE_WORTH, _COARSE_SHARE = 1.5, 1 / 3
 # Selective looking: photos of a longer side of at least so many pixels are seen at half size first, and finely where a
-# pixel there is text with at least this probability. Photos that are shrunk for the large picture already are looked at
-# everywhere: on boards of 12 megapixels a pass at half size lost words (end to end H 92.2 % instead of 93.3 %). Words at least so many times as high as `LARGE` there are clear.
+# pixel there is text with at least this probability. Words at least so many times as high as `LARGE` there are clear.
+# Photos that are shrunk for the large picture already are looked at everywhere: on boards of 12 megapixels a pass at
+# half size lost words (end to end H 92.2 % instead of 93.3 %).
 _SELECT_SIDE, _SELECT_LEAST, _SELECT_CLEAR = 640, 0.05, 1.5
 _BACKGROUND = round(255 * sum(MEAN) / len(MEAN))  # what is not looked at
 

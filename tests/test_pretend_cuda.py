@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from pretend_cuda import DEVICE, Fake, Log, pretend_cuda, watch
 
 from signboard import Reader
 from signboard.detection import Detector, DetectorConfig, DetectorNetwork
 from signboard.errors import ConfigError
 from signboard.recognition import Recognizer, RecognizerConfig, RecognizerNetwork
-from tests.pretend_cuda import DEVICE, Fake, Log, pretend_cuda, watch
 
 SAMPLES = sorted((Path(__file__).resolve().parents[1] / "data" / "samples").glob("*.jpg"))[:1]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import socket
 import subprocess
@@ -39,6 +40,14 @@ def send(url: str, *photos: bytes, **options: Any) -> httpx.Response:
     return httpx.post(f"{url}v1/read", files=files, timeout=60, **options)
 
 
+def wait_until_reading(url: str) -> None:
+    """Waits until a photo is being read; an error when none is within half a minute."""
+    end = time.monotonic() + 30
+    while not re.search(r"signboard_reading_photos [1-9]", httpx.get(f"{url}v1/metrics").text):
+        assert time.monotonic() < end, "no photo is being read"
+        time.sleep(0.01)
+
+
 def numbers(answer: httpx.Response) -> list[str]:
     return [row["signs"][0]["lines"][0]["words"][1]["text"] for row in answer.json()["readings"]]
 
@@ -74,7 +83,8 @@ def test_killed_in_the_middle_clients_get_errors_and_no_wrong_answers() -> None:
         clients = [threading.Thread(target=client, args=(blue,)) for blue in range(8)]
         for thread in clients:
             thread.start()
-        while len(answers) < 20:
+        end = time.monotonic() + 60
+        while len(answers) < 20 and time.monotonic() < end:
             time.sleep(0.01)
         process.kill()
         for thread in clients:
@@ -83,14 +93,13 @@ def test_killed_in_the_middle_clients_get_errors_and_no_wrong_answers() -> None:
 
 
 def test_stopped_in_the_middle_it_says_so() -> None:
-    with program("--workers", "1", slow=1.0) as (process, url):
+    with program("--workers", "1", slow=3.0) as (process, url):
         send(url, photo())
         answers: list[httpx.Response] = []
         clients = [threading.Thread(target=lambda n=n: answers.append(send(url, photo(SLOW, n)))) for n in range(3)]
         for thread in clients:
             thread.start()
-        while "signboard_reading_photos 1.0" not in httpx.get(f"{url}v1/metrics").text:
-            time.sleep(0.01)
+        wait_until_reading(url)
         time.sleep(0.2)
         process.send_signal(signal.SIGTERM)
         for thread in clients:
@@ -103,17 +112,16 @@ def test_stopped_in_the_middle_it_says_so() -> None:
 
 
 def test_a_client_that_goes_away_costs_nothing() -> None:
-    with program("--workers", "1", slow=0.6) as (_, url):
+    with program("--workers", "1", slow=4.0) as (_, url):
         send(url, photo())
         threads = [threading.Thread(target=send, args=(url, photo(SLOW)))]
         threads[0].start()
-        while "signboard_reading_photos 1.0" not in httpx.get(f"{url}v1/metrics").text:
-            time.sleep(0.01)
+        wait_until_reading(url)
         with pytest.raises(httpx.ReadTimeout):
             httpx.post(f"{url}v1/read", content=photo(SLOW), headers={"content-type": "image/png"}, timeout=0.2)
         begin = time.monotonic()
         assert send(url, photo(1)).status_code == 200
-        assert time.monotonic() - begin < 1.1  # the first photo's time and not that of both
+        assert time.monotonic() - begin < 7  # the first photo's time, 4 seconds, and not that of both
         threads[0].join()
 
 

@@ -119,7 +119,15 @@ def test_remix_needs_weights_that_find_the_letters(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"recombine.*start_from"):
         RecognizerTask(RecognizerTrainConfig.model_validate(options))
     card = Path(signboard.output.__file__).parents[1] / "weights" / "recognizer.json"
-    shape = {"width": 0.5, "mixer": 192, "mixer_layers": 4, "height": 48, "start_from": card}
+    shape = {
+        "width": 0.5,
+        "mixer": 192,
+        "mixer_layers": 4,
+        "height": 48,
+        "grid_layers": 2,
+        "tall": 80,
+        "start_from": card,
+    }
     task = RecognizerTask(RecognizerTrainConfig.model_validate(options | shape))
     assert "between letters: 1" in task.describe()
     batches, again = task.source.pool(0), task.source.pool(0)

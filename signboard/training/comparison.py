@@ -97,7 +97,7 @@ def with_network(task: Any, config: Any) -> Any:
         other.model = RecognizerNetwork(
             RecognizerConfig(
                 config.backbone, config.width, config.mixer, config.mixer_layers, config.height,
-                task.charset.characters,
+                grid_layers=config.grid_layers, tall=config.tall, characters=task.charset.characters,
             )
         )  # fmt: skip
     other.source = copy.copy(task.source)

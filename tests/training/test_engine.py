@@ -327,12 +327,13 @@ def test_no_data_is_an_error(tmp_path: Path) -> None:
         )
 
 
-def test_a_word_is_cut_with_its_surroundings() -> None:
-    photo = np.zeros((200, 300, 3), np.uint8)
-    photo[50:150, 100:250] = 255
-    crop = cut_with_margin(photo, np.array([[100, 50], [250, 50], [250, 150], [100, 150]], np.float32), "word")
+@pytest.mark.parametrize(("right", "rows"), [(450, 56), (250, 88)])  # words not much wider than high keep more rows
+def test_a_word_is_cut_with_its_surroundings(right: int, rows: int) -> None:
+    photo = np.zeros((200, 500, 3), np.uint8)
+    photo[50:150, 100:right] = 255
+    crop = cut_with_margin(photo, np.array([[100, 50], [right, 50], [right, 150], [100, 150]], np.float32), "word")
     x0, y0 = np.round(crop.quad.min(axis=0)).astype(int)
     x1, y1 = np.round(crop.quad.max(axis=0)).astype(int)
-    assert y1 - y0 == pytest.approx(56, abs=1)
+    assert y1 - y0 == pytest.approx(rows, abs=1)
     assert crop.image[y0 + 2 : y1 - 2, x0 + 2 : x1 - 2].min() == 255
     assert crop.image[: y0 - 2].max() == 0 and crop.image.shape[0] > y1 + 10

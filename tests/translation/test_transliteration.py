@@ -278,7 +278,7 @@ def test_training_script_errors(tmp_path: Path) -> None:
 @pytest.mark.data
 def test_dev_figures() -> None:
     script = _script()
-    dev = script.LEXICON / "hindi_romanized_dev.tsv"
+    dev = script.ROOT.parent / "shared" / "data" / "lexicon" / "hindi_romanized_dev.tsv"
     if not dev.is_file():
         pytest.skip(f"{dev} is not here")
     figures = script.evaluate(default_transliterator(), script.load_lexicon(dev))

@@ -96,9 +96,9 @@ def _one_format(as_json: bool, as_csv: bool) -> None:
 
 
 def _listed_names() -> list[str]:
-    from signboard.backbones import BACKBONES
+    from signboard.backbones.published import PUBLISHED
 
-    return list(BACKBONES)
+    return list(PUBLISHED)
 
 
 def _parse_size(text: str) -> tuple[int, int]:

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
 import io
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from enum import StrEnum
-from itertools import islice
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from signboard.errors import SignboardError
-
-#: Texts that are translated together.
-BATCH = 512
 
 
 class Scheme(StrEnum):
@@ -48,6 +43,8 @@ def translate_command(
         sys.stdout.reconfigure(encoding="utf-8")  # whatever the locale says: Hindi has no other encoding in use
     if not any(text.strip() for text in texts):
         raise typer.BadParameter('nothing to translate: give a Hindi text, such as "प्रवेश निषेध"')
+    from signboard.translation.records import records
+
     try:
         for record in records(_lines(texts), scheme, n_best):
             if as_json:
@@ -61,29 +58,6 @@ def translate_command(
     except SignboardError as error:
         print(f"error: {error}", file=sys.stderr)
         raise typer.Exit(2) from None
-
-
-def records(texts: Iterable[str], scheme: Scheme, n_best: int) -> Iterator[dict[str, Any]]:
-    """One JSON-ready dict a text, in order, made in batches; imports the network library at the first."""
-    from signboard.translation import to_iso15919
-    from signboard.translation.translator import default_translator
-    from signboard.translation.transliteration import WORD, romanizable
-
-    translator = default_translator()
-    lines = iter(texts)
-    while batch := list(islice(lines, BATCH)):
-        for text, translation in zip(batch, translator.translate_many(batch), strict=True):
-            record = dataclasses.asdict(translation)
-            del record["matched_line"], record["continues"]
-            if scheme is Scheme.iso15919:
-                record["romanized"] = to_iso15919(text)
-            if n_best > 1:
-                words = dict.fromkeys(WORD.findall(romanizable(text)))
-                record["spellings"] = {
-                    word: [dataclasses.asdict(s) for s in translator.transliterator.n_best(word, n_best)]
-                    for word in words
-                }
-            yield record
 
 
 def _lines(texts: list[str]) -> Iterator[str]:

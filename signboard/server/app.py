@@ -445,9 +445,9 @@ def _rounded(value: float | None) -> float | None:
 
 
 def _translate(texts: Sequence[str], scheme: str, n_best: int) -> list[dict[str, Any]]:
-    from signboard.commands.translate import Scheme, records
+    from signboard.translation.records import records
 
-    return list(records(texts, Scheme(scheme), n_best))
+    return list(records(texts, scheme, n_best))
 
 
 def _draw(data: bytes, row: schema.Row, limits: Limits) -> bytes:

@@ -26,7 +26,7 @@ def run(*arguments: str) -> str:
 
 def test_the_list_in_json_and_text() -> None:
     entries = json.loads(run("--json"))
-    assert [entry["name"] for entry in entries] == list(BACKBONES)
+    assert [entry["name"] for entry in entries] == list(PUBLISHED)
     alexnet = entries[0]
     assert alexnet["layers_with_weights"] == 8
     assert alexnet["convolution_parameters"] + alexnet["fully_connected_parameters"] == 60_965_224
@@ -35,7 +35,7 @@ def test_the_list_in_json_and_text() -> None:
 
 
 def test_every_architecture_has_a_source() -> None:
-    assert list(PUBLISHED) == list(BACKBONES)
+    assert set(PUBLISHED) <= set(BACKBONES)
     for figures in PUBLISHED.values():
         assert "table" in figures.source
         assert figures.top1 is not None or figures.top5 is not None
@@ -64,7 +64,7 @@ def test_one_network_as_text() -> None:
 
 
 def test_one_network_as_json() -> None:
-    document = json.loads(run("show", "googlenet", "--form", "narrow", "--input", "64", "--json"))
+    document = json.loads(run("show", "googsqueezenet", "--form", "narrow", "--input", "64", "--json"))
     assert document["summary"]["layers_with_weights"] == 22
     assert document["summary"]["training_only_parameters"] > 0
     first = document["layers"][0]
@@ -87,8 +87,8 @@ def test_backbones_of_both_stages() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["show", "lenet"], "unknown architecture 'lenet'; there are: alexnet, zfnet"),
-        (["show", "lenet", "--form", "text"], "unknown backbone 'lenet'; there are: alexnet"),
+        (["show", "squeezenet"], "unknown architecture 'squeezenet'; there are: alexnet, zfnet"),
+        (["show", "squeezenet", "--form", "text"], "unknown backbone 'squeezenet'; there are: alexnet"),
         (["show", "zfnet", "--form", "torchvision"], "there are: paper, course, narrow, features, text"),
         (["show", "alexnet", "--input", "66"], "the smallest is 67x67"),
         (["show", "alexnet", "--input", "0"], "is no size"),

@@ -42,7 +42,7 @@ PARSERS: dict[str, Callable[[bytes], Any]] = {
     "geojson": json.loads,
     "html": parse_html,
 }
-FILES = [formats.FORMATS[name] for name in ("jsonl", "csv", "text", "hocr", "geojson")] + [REPORT]
+FILES = [form for form in formats.FORMATS.values() if not form.one_photo_a_file] + [REPORT]
 
 
 def several() -> list[Reading]:
@@ -88,7 +88,7 @@ def test_resume_repairs_what_a_crash_left(form: TextFormat, lost: int, tmp_path:
         assert not sink.has(empty().source)
         done.insert(0, empty())
         sink.write(empty())
-    assert done == items[: len(done)] and len(done) >= 2
+    assert done == items[: len(done)] and done  # short rows lose more photos
     for item in items[len(done) :]:
         sink.write(item)
     sink.close()

@@ -1,7 +1,8 @@
 """Putting right what the networks read. One contract for every step: words and a way to read again in, words out.
 
 `STEPS` names the steps in their order, and `mending_steps` makes them. A new step is a class with a `name` and a method
-`mend` (see `step.MendingStep`) in a file of its own, and an entry here.
+`mend` (see `step.MendingStep`) in a file of its own, an entry in `STEPS`, and a line at the same place in
+`mending_steps`.
 """
 
 from __future__ import annotations

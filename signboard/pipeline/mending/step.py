@@ -7,6 +7,8 @@ readings, and returns the words as they are to be:
         (reading,) = yield [cut_out(picture, words[0].polygon, self.height)]
         return [replace(words[0], text=reading.text), *words[1:]]
 
+A step that asks for nothing says `yield from ()` before it returns: without a `yield` it would be no generator.
+
 So each step is written for one photo, can be tested without networks, and the crops of all photos that are in hand
 are read together.
 """

@@ -107,7 +107,15 @@ def serve_command(
         workers=workers,
         failed=failed,
     )
-    server = uvicorn.Server(
+
+    class Server(uvicorn.Server):
+        """Answers requests that wait in the queue as soon as it is asked to stop, not when those in hand are done."""
+
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            queue.close()
+            await super().shutdown(sockets)
+
+    server = Server(
         uvicorn.Config(
             app,
             log_level="warning",

@@ -402,6 +402,7 @@ async def _within(work: Any, seconds: float, request: Request) -> Any:
 
     Raises:
         HTTPException: 503 when it takes too long, 499 when there is nobody to answer.
+        ClosedError: the server stops, and does not wait for it any longer.
     """
     task = asyncio.ensure_future(work)
     gone = asyncio.ensure_future(_gone(request))
@@ -412,6 +413,8 @@ async def _within(work: Any, seconds: float, request: Request) -> Any:
         if gone.done():
             raise HTTPException(499, "the client went away")
         raise HTTPException(503, f"not done within {seconds:g} s; try again", {"retry-after": "5"})
+    except asyncio.CancelledError:  # the server's patience with requests in hand has ended
+        raise ClosedError("the service is stopping") from None
     finally:
         gone.cancel()
         task.cancel()

@@ -184,14 +184,16 @@ class _Stream:
 class _Event:
     """Notes where it was recorded, and that somebody waits for it."""
 
+    numbers = iter(range(1, 1_000_000))
+
     def __init__(self, **_: Any) -> None:
-        self.place = -1
+        self.number = next(self.numbers)
 
     def record(self, *_: Any) -> None:
-        LOG.add("RECORD", id(self))
+        LOG.add("RECORD", self.number)
 
     def synchronize(self) -> None:
-        LOG.add("WAIT", id(self))
+        LOG.add("WAIT", self.number)
 
 
 @contextlib.contextmanager

@@ -64,7 +64,7 @@ def test_one_network_as_text() -> None:
 
 
 def test_one_network_as_json() -> None:
-    document = json.loads(run("show", "googsqueezenet", "--form", "narrow", "--input", "64", "--json"))
+    document = json.loads(run("show", "googlenet", "--form", "narrow", "--input", "64", "--json"))
     assert document["summary"]["layers_with_weights"] == 22
     assert document["summary"]["training_only_parameters"] > 0
     first = document["layers"][0]

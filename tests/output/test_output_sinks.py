@@ -88,7 +88,7 @@ def test_resume_repairs_what_a_crash_left(form: TextFormat, lost: int, tmp_path:
         assert not sink.has(empty().source)
         done.insert(0, empty())
         sink.write(empty())
-    assert done == items[: len(done)] and done  # short rows lose more photos
+    assert done == items[: len(done)] and len(done) >= 2
     for item in items[len(done) :]:
         sink.write(item)
     sink.close()

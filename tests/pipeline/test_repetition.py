@@ -66,6 +66,45 @@ def test_known_words_stay() -> None:
     assert wall_words([at("LITTI", 0.5, 0)], lambda text: text == "LITTI") == set()
 
 
+def test_a_photo_on_which_all_is_guessed_says_nothing() -> None:
+    bars = ["BRISBANE", "BARRIERS", "DRESSERS", "WINERIES", "IllINI", "IIII"]
+    guessed = [at(text, 0.3 + 0.04 * row, row) for row, text in enumerate(bars)]
+    assert wall_words(guessed, str.isupper) == set(range(6))
+    assert wall_words([at("Coo", 0.48, 0), at("00", 0.65, 2), at("2.", 0.1, 4)]) == {0, 1, 2}
+    assert wall_words([at("TUTTI", 0.26, 0), at("mmmmmm", 0.63, 2)], lambda text: True) == {0, 1}
+
+
+def test_one_word_that_is_sure_keeps_those_that_are_not() -> None:
+    faint = [at("CHEMIST", 0.3, 0), at("AND", 0.25, 1), at("DRUGGIST", 0.4, 2), at("OPEN", 0.35, 3)]
+    assert wall_words(faint) == {0, 1, 2, 3}
+    assert wall_words([*faint, at("SHARMA", 0.9, 5)]) == set()
+    assert wall_words([*faint, at("11", 0.9, 5)]) == set()
+    assert wall_words([*faint, at("11", 0.7, 5)]) == {0, 1, 2, 3, 4}
+
+
+@pytest.mark.parametrize("text", ["r", "9", "1.", "-", "0:0"])
+def test_one_letter_among_guesses_is_none(text: str) -> None:
+    assert wall_words([at(text, 0.95, 0), at("Fil", 0.4, 2)]) == {0, 1}
+    assert wall_words([at(text, 0.95, 0), at("FLAT", 0.9, 2)]) == set()
+
+
+def test_one_digit_alone_stays() -> None:
+    assert wall_words([at("7", 0.9, 0)]) == set()
+    assert wall_words([at("2", 0.999, 0), at("Fil", 0.4, 2)]) == set()  # certain, whatever else is guessed
+
+
+def test_the_more_is_guessed_the_surer_one_word_must_be() -> None:
+    assert wall_words([at("DIESEL", 0.55, 0)]) == set()
+    assert wall_words([at("DIESEL", 0.45, 0)]) == {0}
+    assert wall_words([at(text, 0.55, row) for row, text in enumerate(["HINT", "LINE", "TENT", "MINI"])]) == {
+        0,
+        1,
+        2,
+        3,
+    }
+    assert wall_words([]) == set()
+
+
 def test_as_a_step() -> None:
     words = [ReadWord(*at(text, 0.9, row)) for row, text in enumerate(["OOOOOO", "MUSEUM"])]
     (left,) = mend_words([RejectRepetition(lambda text: False)], [np.zeros((9, 9, 3), np.uint8)], [words], lambda c: [])

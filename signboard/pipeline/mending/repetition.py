@@ -1,6 +1,8 @@
 """What walls say: rows of windows read as 888888 or OOOO, railings as llllll, all over a photo.
 
 Signs hardly ever repeat one character five times, or two of them in turn four times; where they do, it is a number.
+And where there are signs, some word on one of them is nearly always read for sure: a photo on which all is guessed
+shows bars, leaves and the like, that the language model bent into words.
 """
 
 from __future__ import annotations
@@ -22,8 +24,10 @@ _LONG = 5  # characters of a run
 _MOSTLY = 0.8  # of a run's characters are alike
 _IN_TURN = 8  # characters of two that alternate
 _UNSURE, _SURE = 0.6, 0.8  # less sure, letters of one shape are no word; this sure, 10111 is a number
+_CERTAIN = 0.995  # of one letter or digit, to be believed where all else is guessed
 _ALL_OVER = 4  # words of a photo from which on they are looked at together ...
 _FEW = 0.85  # ... and the share that two shapes have of what all of them say
+_GUESSED_FEW, _GUESSED = 0.5, 0.6  # a photo without a surer word says nothing; the second, if it has that many words
 _BESIDE = 2.0  # heights between III and the word that it belongs to
 _RINGS, _BARS = re.compile(r"[0Oo०]{3,4}"), re.compile(r"[1lI|।]{3,4}|8{3,4}|[vV]{3,4}")
 _AMOUNT = re.compile(r"[^\d]*\d{1,3}(?:,\d{2,3})+[^\d]*|[^\d]*\d{2,}/-")
@@ -67,6 +71,13 @@ def _is_short_run(text: str, confidence: float) -> bool:
     return bool(_RINGS.fullmatch(text) or (confidence < _SURE and _BARS.fullmatch(text)))
 
 
+def _tells(text: str, confidence: float) -> bool:
+    """Whether `text` is more than the one letter that leaves and corners are read as, or that one for certain."""
+    said = _kept(text).casefold()
+    several = len(said) > 1 and said.strip("0o०").isalnum()
+    return len(set(said)) > 1 or confidence >= (_SURE if several else _CERTAIN)
+
+
 def wall_words(
     words: Sequence[tuple[str, float, FloatArray]], is_word: Callable[[str], bool] = lambda text: False
 ) -> set[int]:
@@ -95,6 +106,10 @@ def wall_words(
     if 2 * len(found) > len(words) and len(found) >= 3:
         # A wall: what else was read on it must be sure, and say more than its shapes.
         found |= {i for i in rest if words[i][1] < _SURE or len(set(shapes_of(words[i][0]))) < 2}
+    told = [i for i in rest if i not in found and (len(words) == 1 or _tells(words[i][0], words[i][1]))]
+    surest = max((words[i][1] for i in told), default=0.0)
+    if surest < (_GUESSED if len(words) >= _ALL_OVER else _GUESSED_FEW):
+        found = set(range(len(words)))
     return found
 
 

@@ -66,6 +66,11 @@ def test_known_words_stay() -> None:
     assert wall_words([at("LITTI", 0.5, 0)], lambda text: text == "LITTI") == set()
 
 
+def test_one_letter_that_goes_on_and_on_is_no_word_of_a_list() -> None:
+    assert wall_words([at("SOOOOOOO", 0.9, 0)], lambda text: True) == {0}
+    assert wall_words([at("BARRIER", 0.9, 0)], lambda text: True) == set()
+
+
 def test_a_photo_on_which_all_is_guessed_says_nothing() -> None:
     bars = ["BRISBANE", "BARRIERS", "DRESSERS", "WINERIES", "IllINI", "IIII"]
     guessed = [at(text, 0.3 + 0.04 * row, row) for row, text in enumerate(bars)]

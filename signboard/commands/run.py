@@ -169,9 +169,11 @@ def run(
         if has_videos(inputs, videos):
             if ray is not None or html is not None:
                 raise usage("--ray and --html are for photos, not for videos")
+            if retry_failed:
+                raise usage("--retry-failed is for photos; --resume goes on with videos that are not there yet")
             code = run_videos(
                 inputs, videos, output=output, format_name=format_name, annotate=annotate, writing=writing,
-                reader_options=reader_options, batch_size=batch, workers=workers, quiet=quiet,
+                csv_safe=csv_safe, reader_options=reader_options, batch_size=batch, workers=workers, quiet=quiet,
             )  # fmt: skip
             raise typer.Exit(code)
     except SignboardError as error:

@@ -66,6 +66,7 @@ def run_videos(
     format_name: str | None,
     annotate: Path | None,
     writing: WriteOptions,
+    csv_safe: bool,
     reader_options: dict[str, Any],
     batch_size: int | Literal["auto"],
     workers: int | None,
@@ -85,13 +86,13 @@ def run_videos(
         track=track, quiet=quiet, to_terminal=output is None and sys.stdout.isatty(), plain=form == "text",
         named=len(names) > 1,
     )  # fmt: skip
-    from signboard.video.rows import FORMATS, SignFile
+    from signboard.video.rows import SignFile, choose_form
 
     for name in names:
         if output is not None and output.exists() and Path(name).is_file() and output.samefile(name):
             raise ConfigError(f"{output}: is one of the videos to read; an output must be another file")
     target = output if output is not None else sys.stdout.buffer
-    out = SignFile(FORMATS[form], target, dataclasses.replace(writing, position=track is not None))
+    out = SignFile(choose_form(form, csv_safe), target, dataclasses.replace(writing, position=track is not None))
     return run.run(names, out, pictures)
 
 

@@ -98,19 +98,22 @@ def _guarded(value: str) -> str:
     return f"'{value}" if _FORMULA.match(value) else value
 
 
-def _unguarded(value: str) -> str:
-    return value[1:] if value.startswith("'") and _FORMULA.match(value) else value
-
-
 def _body(reading: Reading, index: int, position: bool) -> str:
     return "".join(format_row([row[name] for name in COLUMNS]) for row in rows(reading, position=position))
 
 
+def guarded(row: dict[str, Any], columns: Sequence[str]) -> list[Any]:
+    """The values of a row in the order of `columns`, texts so that no spreadsheet takes them for formulas."""
+    return [_guarded(row[name]) if name in _TEXTS else row[name] for name in columns]
+
+
+def unguarded(value: str) -> str:
+    """A text as it was before `guarded`."""
+    return value[1:] if value.startswith("'") and _FORMULA.match(value) else value
+
+
 def _safe_body(reading: Reading, index: int, position: bool) -> str:
-    return "".join(
-        format_row([_guarded(row[name]) if name in _TEXTS else row[name] for name in COLUMNS])
-        for row in rows(reading, position=position)
-    )
+    return "".join(format_row(guarded(row, COLUMNS)) for row in rows(reading, position=position))
 
 
 def pieces(file: BinaryIO, name: str) -> Iterator[Piece]:
@@ -148,7 +151,7 @@ def whole_rows(file: BinaryIO, name: str, columns: Sequence[str]) -> Iterator[tu
 
 
 def _safe_pieces(file: BinaryIO, name: str) -> Iterator[Piece]:
-    return (piece._replace(source=_unguarded(piece.source)) for piece in pieces(file, name))
+    return (piece._replace(source=unguarded(piece.source)) for piece in pieces(file, name))
 
 
 FORMAT = TextFormat("csv", (".csv",), _body, head=_head, pieces=pieces)

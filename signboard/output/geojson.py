@@ -13,6 +13,9 @@ from signboard.output.jsonl import one_line
 from signboard.output.sink import OutputError, Piece, TextFormat
 from signboard.reading import Reading, Sign
 
+VIDEO = ("sign", "signs", "first", "last", "best", "frame", "seen", "track")
+"""Keys of `metadata.video` that stand in the features of a video's signs."""
+
 
 def features(reading: Reading) -> list[dict[str, Any]]:
     """A feature for every sign with text; one without a text, with its error, for a photo that could not be read.
@@ -34,12 +37,15 @@ def features(reading: Reading) -> list[dict[str, Any]]:
         common["bearing_reference"] = gps.get("bearing_reference", "true")
     if "time" in reading.metadata:
         common["time"] = reading.metadata["time"]
+    video = reading.metadata.get("video")
     if reading.warnings:
         common["warnings"] = list(reading.warnings)
     if reading.error is not None:
         rows = [common | {"error": reading.error}]
     else:
         rows = [common | _sign(sign, number) for number, sign in enumerate(reading.signs, start=1) if sign.text]
+    if video is not None:
+        rows = [row | {key: video[key] for key in VIDEO if video.get(key) is not None} for row in rows]
     return [{"type": "Feature", "geometry": geometry, "properties": row} for row in rows]
 
 

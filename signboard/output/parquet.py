@@ -54,6 +54,13 @@ def schema() -> Any:
             ("words", pa.list_(word)),
         ]
     )
+    video = pa.struct(
+        [
+            *((name, pa.int32()) for name in ("sign", "signs", "frame", "seen")),
+            *((name, pa.float64()) for name in ("first", "last", "best")),
+            ("track", pa.list_(pa.struct([("time", pa.float64()), ("polygon", polygon)]))),
+        ]
+    )
     sign = pa.struct([("text", pa.string()), ("polygon", polygon), ("lines", pa.list_(line))])
     return pa.schema(
         [
@@ -69,6 +76,7 @@ def schema() -> Any:
             ("time", pa.string()),
             ("latitude", pa.float64()),  # null unless positions were asked for
             ("longitude", pa.float64()),
+            ("video", video),  # null in rows of photos
         ]
     )
 
@@ -79,6 +87,7 @@ def to_row(reading: Reading, *, position: bool = False) -> dict[str, Any]:
     metadata = row.pop("metadata")
     gps = metadata.get("gps", {})
     row |= {"time": metadata.get("time"), "latitude": gps.get("latitude"), "longitude": gps.get("longitude")}
+    row["video"] = metadata.get("video")
     row["source"] = _utf8(row["source"])
     if row["error"] is not None:
         row["error"] = _utf8(row["error"])

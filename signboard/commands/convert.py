@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from signboard.commands.messages import complain, usage
+from signboard.commands.options import CsvSafeOption, OverwriteOption, output_path
 from signboard.errors import SignboardError
 
 
@@ -24,20 +25,18 @@ def convert(
     format_name: Annotated[
         str | None, typer.Option("--format", help="Default: by the ending of --output; text on standard output.")
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an output that is already there.")] = False,
+    overwrite: OverwriteOption = False,
     with_position: Annotated[
         bool, typer.Option("--with-position", help="Keep GPS positions, where the JSON lines have them.")
     ] = False,
-    csv_safe: Annotated[
-        bool,
-        typer.Option("--csv-safe", help="CSV with an apostrophe before texts that a spreadsheet takes for formulas."),
-    ] = False,
+    csv_safe: CsvSafeOption = False,
 ) -> None:
     """Turn JSON lines into another format. Exit codes: 0 done, 1 the file is damaged, 2 usage."""
     from signboard.output import formats
     from signboard.output.jsonl import read_jsonl
+    from signboard.output.sink import WriteOptions
 
-    output = None if output_name in (None, "-") else Path(output_name or "")
+    output = output_path(output_name)
     if not source.is_file():
         raise usage(f"{source}: no such file")
     if output is not None and output.exists() and output.samefile(source):
@@ -57,9 +56,8 @@ def convert(
         if output is None:
             sink = formats.to_stdout(name, photos, with_position, csv_safe=csv_safe)
         else:
-            sink = formats.to_path(
-                name, output, photos, places, overwrite=overwrite, position=with_position, csv_safe=csv_safe
-            )
+            options = WriteOptions(overwrite=overwrite, position=with_position)
+            sink = formats.to_path(name, output, photos, places, options, csv_safe=csv_safe)
     except SignboardError as error:
         raise usage(str(error)) from None
     try:

@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
+from signboard.output.jsonl import one_line
 from signboard.output.sink import OutputError, Piece, TextFormat
 from signboard.reading import Reading, Sign
 
@@ -60,16 +61,7 @@ def _sign(sign: Sign, number: int) -> dict[str, Any]:
 
 def _body(reading: Reading, index: int, position: bool) -> str:
     # A line a photo: an interrupted file is cut after the last whole one.
-    return ",".join(_dumps(feature) for feature in features(reading))
-
-
-def _dumps(feature: dict[str, Any]) -> str:
-    line = json.dumps(feature, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    try:
-        line.encode("utf-8")
-    except UnicodeEncodeError:  # a file name with bytes that are no text
-        line = json.dumps(feature, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
-    return line
+    return ",".join(one_line(feature) for feature in features(reading))
 
 
 _CLOSING = '\n],"empty":'

@@ -33,11 +33,15 @@ def to_dict(reading: Reading, *, position: bool = False) -> dict[str, Any]:
 
 
 def dumps(reading: Reading, *, position: bool = False) -> str:
-    """The row of a reading as one line of JSON, without its newline.
+    """The row of a reading as one line of JSON, without its newline."""
+    return one_line(to_dict(reading, position=position))
+
+
+def one_line(row: dict[str, Any]) -> str:
+    """A row as one line of JSON, without its newline.
 
     Text stays readable (no \\u escapes), unless a file name holds bytes that are no text; then the row is ASCII.
     """
-    row = to_dict(reading, position=position)
     line = json.dumps(row, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     try:
         line.encode("utf-8")

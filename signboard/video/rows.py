@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import datetime
 import io
@@ -11,8 +10,17 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from signboard.output import geojson, jsonl
-from signboard.output.sink import OutputError, OutputExistsError, is_stream, lock, open_output, reason
+from signboard.output import csv, geojson, jsonl
+from signboard.output.sink import (
+    NEW,
+    OutputError,
+    OutputExistsError,
+    WriteOptions,
+    is_stream,
+    lock,
+    open_output,
+    reason,
+)
 from signboard.reading import Reading
 from signboard.video.clock import GpxTrack
 from signboard.video.following import FollowedSign
@@ -127,17 +135,11 @@ def csv_row(reading: Reading) -> dict[str, Any]:
     }
 
 
-def _csv_line(values: list[Any]) -> str:
-    buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\n").writerow(values)
-    return buffer.getvalue()
-
-
 def _csv_row(reading: Reading, position: bool) -> str:
     row = csv_row(reading)
     if not position:
         row |= {"latitude": "", "longitude": "", "altitude": ""}
-    return _csv_line([row[name] for name in COLUMNS])
+    return csv.format_row([row[name] for name in COLUMNS])
 
 
 def _text_row(reading: Reading, position: bool) -> str:
@@ -209,29 +211,17 @@ def _whole_csv(file: BinaryIO, name: str) -> _Whole:
     Raises:
         OutputError: it holds something else.
     """
-    head = _csv_line(list(COLUMNS)).encode()
+    head = csv.format_row(list(COLUMNS)).encode()
     if file.readline() != head:
         raise OutputError(f"{name}: not a CSV file of a video's signs, --resume cannot go on with it")
     whole = _Whole(len(head))
-    end = len(head)
-    record = b""
-    for line in file:
-        end += len(line)
-        record += line
-        # A quoted field may go over several lines; its row is whole when its quotes are even.
-        if record.count(b'"') % 2 or not line.endswith(b"\n"):
-            continue
-        values = next(csv.reader(io.StringIO(record.decode("utf-8", "surrogateescape"), newline="")), [])
-        record = b""
-        if len(values) != len(COLUMNS):
-            raise OutputError(f"{name}: a row with {len(values)} columns, --resume cannot go on with this file")
-        row = dict(zip(COLUMNS, values, strict=True))
+    for row, end in csv.whole_rows(file, name, COLUMNS):
         whole.row(row["source"], int(row["sign"] or 0), int(row["signs"]) if row["signs"] else None, end)
     return whole
 
 
 def _csv_head() -> str:
-    return _csv_line(list(COLUMNS))
+    return csv.format_row(list(COLUMNS))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -264,22 +254,18 @@ FORMATS: dict[str, Format] = {
 class SignFile:
     """Rows to a file, which is valid after every call, or to a stream."""
 
-    def __init__(
-        self, form: Format, target: Path | BinaryIO, *, resume: bool = False, overwrite: bool = False, position: bool
-    ) -> None:
+    def __init__(self, form: Format, target: Path | BinaryIO, options: WriteOptions = NEW) -> None:
         """Opens and locks it.
 
         Args:
             target: a path, or an open stream such as standard output, which is not closed.
-            resume: go on with an earlier run's file; a video that is there in part is cut off.
-            overwrite: replace a file that is already there.
-            position: write the positions, too.
+            options: to resume, a video that is there in part is cut off.
 
         Raises:
-            OutputExistsError: there are results in the file and neither was asked for.
+            OutputExistsError: there are results in the file and `options` says neither to resume nor to overwrite.
             OutputError: it cannot be opened, belongs to another run, or is of another format.
         """
-        self._form, self._position = form, position
+        self._form, self._position = form, options.position
         self._done: set[str] = set()
         self._any = False
         self._end: int | None = None  # where the next rows begin; None in a stream
@@ -301,12 +287,12 @@ class SignFile:
         try:
             lock(self._file, target)
             size = self._file.seek(0, io.SEEK_END)
-            if size and not resume and not overwrite:
+            if size and not options.touches:
                 raise OutputExistsError(f"{target}: already there; --resume goes on with it, --overwrite replaces it")
-            if resume and form.whole is None:
+            if options.resume and form.whole is None:
                 raise OutputError(f"{target}: --resume goes on with JSON lines and CSV of videos only")
             keep = 0
-            if size and resume:
+            if size and options.resume:
                 assert form.whole is not None
                 with target.open("rb") as old:  # buffered, to read line by line
                     found = form.whole(old, str(target))

@@ -181,9 +181,9 @@ def test_options_that_make_no_sense(options: list[str], line: str) -> None:
 
 def test_a_reader_that_cannot_be_made_ends_it() -> None:
     code = (
-        "import sys; from signboard.commands import serve; from signboard.errors import WeightsError\n"
+        "import sys; from signboard.server import readers; from signboard.errors import WeightsError\n"
         "def broken(**options): raise WeightsError('weights.json: damaged')\n"
-        "serve._load = broken; sys.argv = ['signboard', 'serve', '--port', '0']\n"
+        "readers.load_reader = broken; sys.argv = ['signboard', 'serve', '--port', '0']\n"
         "from signboard.cli import app; app()"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)

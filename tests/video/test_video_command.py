@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 from video_fakes import PATCHES, PatchReader, pan, patch, texture, write_video
 
 from signboard.cli import app
-from signboard.commands import run as run_command
+from signboard.commands import readers
 from signboard.output.jsonl import read_jsonl
 from signboard.video import follow
 from signboard.video.rows import FORMATS
@@ -34,7 +34,7 @@ GPX = """<?xml version="1.0"?>
 @pytest.fixture(autouse=True)
 def fake_reader(monkeypatch: pytest.MonkeyPatch) -> None:
     PatchReader.made, PatchReader.frames = [], 0
-    monkeypatch.setattr(run_command, "_make_reader", PatchReader)
+    monkeypatch.setattr(readers, "make_reader", PatchReader)
 
 
 def call(*arguments: str | Path) -> Any:
@@ -275,11 +275,11 @@ def test_ctrl_c_leaves_no_half_of_a_video(walk: Path, tmp_path: Path, monkeypatc
                 signal.raise_signal(signal.SIGINT)
             return super().read(pixels)
 
-    monkeypatch.setattr(run_command, "_make_reader", Interrupted)
+    monkeypatch.setattr(readers, "make_reader", Interrupted)
     result = call(walk, second, "-o", output)
     assert result.exit_code == 130 and "interrupted" in result.stderr
     assert {row["source"] for row in rows(output)} == {str(walk)}
-    monkeypatch.setattr(run_command, "_make_reader", PatchReader)
+    monkeypatch.setattr(readers, "make_reader", PatchReader)
     assert call(walk, second, "-o", output, "--resume").exit_code == 0
     assert [row["source"] for row in rows(output)] == [str(walk)] * 3 + [str(second)] * 3
 
@@ -289,18 +289,29 @@ def test_a_live_source_writes_each_sign_when_it_is_over(tmp_path: Path, monkeypa
 
     path = write_video(tmp_path / "walk.mp4", street())
 
-    def live(name: str, **_: Any) -> Any:
-        capture = sources.Capture(str(path), live=False)
-        capture.live = True
-        capture._reconnect = lambda: setattr(capture, "_lost", "the stream broke off") or False  # type: ignore[method-assign, func-returns-value]
-        return capture
+    class Stream(sources.Capture):
+        """A file that says of itself that it is a stream, and that it broke off."""
 
-    monkeypatch.setattr(sources, "open_source", live)
+        def __init__(self, name: str, **_: Any) -> None:
+            super().__init__(str(path), live=False)
+            self.live = True
+
+        def grab(self) -> float | None:
+            self.live = False  # its times are the file's, and it is not opened again at its end
+            try:
+                return super().grab()
+            finally:
+                self.live = True
+
+        def fault(self) -> str:
+            return "the stream broke off"
+
+    monkeypatch.setattr(sources, "open_source", Stream)
 
     class Slow(PatchReader):
         """The stream's frames come at once; a moment for each keeps them from being dropped."""
 
-    monkeypatch.setattr(run_command, "_make_reader", Slow)
+    monkeypatch.setattr(readers, "make_reader", Slow)
     output = tmp_path / "a.jsonl"
     result = call("rtsp://camera/1", "-o", output, "--sample-rate", "2")
     found = rows(output)

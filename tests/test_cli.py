@@ -128,10 +128,10 @@ def test_options_reach_the_reader(tmp_path: Path) -> None:
     call("run", path, "--device", "cuda:1", "--precision", "bf16", "--detection-threshold", "0.4", "--translate")
     assert cli_fake.FakeReader.made[-1] == {
         "device": "cuda:1", "min_confidence": None, "detection_threshold": 0.4, "precision": "bf16",
-        "translate": True, "tile": False,
+        "translate": True, "tile": False, "n_best": 1,
     }  # fmt: skip
-    call("run", path, "--tile")
-    assert cli_fake.FakeReader.made[-1]["tile"] is True
+    call("run", path, "--tile", "--n-best", "3")
+    assert cli_fake.FakeReader.made[-1]["tile"] is True and cli_fake.FakeReader.made[-1]["n_best"] == 3
 
 
 def test_ray_takes_an_address_or_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -85,6 +85,10 @@ def run(
     translate: Annotated[
         bool, typer.Option("--translate", help="Also say Hindi lines in Latin letters and in English.")
     ] = False,
+    n_best: Annotated[
+        int,
+        typer.Option("--n-best", min=1, help="Up to so many readings of each word, for search; in JSON lines only."),
+    ] = 1,
     batch_size_name: Annotated[
         str, typer.Option("--batch-size", help="Photos that go through the networks together: a number or auto.")
     ] = "auto",
@@ -153,6 +157,7 @@ def run(
         "precision": precision,
         "translate": translate,
         "tile": tile,
+        "n_best": n_best,
     }
     batch = batch_size(batch_size_name)
     output = output_path(output_name)

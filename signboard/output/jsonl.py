@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 
 from signboard.errors import DataError
 from signboard.output.sink import OutputError, Piece, TextFormat
-from signboard.reading import Line, Polygon, Reading, Sign, Word
+from signboard.reading import Alternative, Line, Polygon, Reading, Sign, Word
 
 SCHEMA = "signboard/1"
 """Name and version of the rows. The number grows when an old program would misread a new row."""
@@ -113,7 +113,7 @@ def _line(line: Line) -> dict[str, Any]:
 
 
 def _word(word: Word) -> dict[str, Any]:
-    return {
+    row: dict[str, Any] = {
         "text": word.text,
         "polygon": _polygon(word.polygon),
         "confidence": round(word.confidence, 4),
@@ -121,6 +121,9 @@ def _word(word: Word) -> dict[str, Any]:
         "script": word.script,
         "rotation": word.rotation,
     }
+    if word.alternatives:
+        row["alternatives"] = [{"text": a.text, "confidence": round(a.confidence, 4)} for a in word.alternatives]
+    return row
 
 
 def _read_polygon(points: list[list[float]]) -> Polygon:
@@ -144,6 +147,7 @@ def _read_word(row: dict[str, Any]) -> Word:
         detection_score=row["detection_score"],
         script=row["script"],
         rotation=row["rotation"],
+        alternatives=tuple(Alternative(a["text"], a["confidence"]) for a in row.get("alternatives", ())),
     )
 
 

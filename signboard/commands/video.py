@@ -207,8 +207,8 @@ class _Run:
                         failed += 1
                         continue
                     if reader is None:
-                        # Frames are read in Hindi only; what the signs say is translated once, at the end.
-                        reader = readers.make_reader(**{**self.reader_options, "translate": False})
+                        # What the signs say is translated once, at the end; frames vote, and need no other readings.
+                        reader = readers.make_reader(**{**self.reader_options, "translate": False, "n_best": 1})
                     found, bad, done = self._video(name, source, reader, out, pictures.get(name), stop)
                     signs, seconds = signs + found, seconds + done
                     failed += bad

@@ -225,9 +225,9 @@ class _Names:
 def main() -> None:
     if sys.argv[1:2] == ["--child"]:
         from signboard.cli import app
-        from signboard.commands import run
+        from signboard.commands import readers
 
-        run._make_reader = _Names
+        readers.make_reader = _Names
         app(sys.argv[2:], prog_name="signboard")
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=10, help="of each format")

@@ -25,7 +25,7 @@ from test_photo import header_of_png
 from typer.testing import CliRunner
 
 from signboard.cli import app
-from signboard.commands import run as run_command
+from signboard.commands import readers
 from signboard.commands.inputs import find_photos
 from signboard.errors import WeightsError
 from signboard.output import jsonl
@@ -39,7 +39,7 @@ FAKE = [sys.executable, str(Path(cli_fake.__file__))]
 @pytest.fixture(autouse=True)
 def fake_reader(monkeypatch: pytest.MonkeyPatch) -> None:
     cli_fake.FakeReader.made = []
-    monkeypatch.setattr(run_command, "_make_reader", cli_fake.FakeReader)
+    monkeypatch.setattr(readers, "make_reader", cli_fake.FakeReader)
 
 
 def photo(path: Path, size: tuple[int, int] = (64, 48), **options: Any) -> Path:
@@ -128,10 +128,10 @@ def test_options_reach_the_reader(tmp_path: Path) -> None:
     call("run", path, "--device", "cuda:1", "--precision", "bf16", "--detection-threshold", "0.4", "--translate")
     assert cli_fake.FakeReader.made[-1] == {
         "device": "cuda:1", "min_confidence": None, "detection_threshold": 0.4, "precision": "bf16",
-        "translate": True, "tile": False,
+        "translate": True, "tile": False, "n_best": 1,
     }  # fmt: skip
-    call("run", path, "--tile")
-    assert cli_fake.FakeReader.made[-1]["tile"] is True
+    call("run", path, "--tile", "--n-best", "3")
+    assert cli_fake.FakeReader.made[-1]["tile"] is True and cli_fake.FakeReader.made[-1]["n_best"] == 3
 
 
 def test_ray_takes_an_address_or_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -287,7 +287,7 @@ def test_weights_that_cannot_be_loaded_are_one_line(tmp_path: Path, monkeypatch:
     def broken(**_: Any) -> None:
         raise WeightsError("weights/detector.safetensors: does not match its card")
 
-    monkeypatch.setattr(run_command, "_make_reader", broken)
+    monkeypatch.setattr(readers, "make_reader", broken)
     result = call("run", photo(tmp_path / "a.jpg"))
     assert (
         result.exit_code == 2 and result.stderr == "signboard: weights/detector.safetensors: does not match its card\n"

@@ -85,6 +85,8 @@ def test_zeros_take_the_script_of_their_neighbours() -> None:
         ("110001", 0.99, "110", "001", 0.3, False),  # no mark between them, and not touching
         ("110001", 0.99, "110", "001", 0.05, True),
         ("७०,५००/-", 0.79, "७०", "५००/-", 0.3, True),  # grouped, and the same digits
+        ("19/04/2000", 0.6, "19/04/", "4/2000", -0.3, True),  # both boxes hold the 4/
+        ("19/04/2000", 0.6, "19/04/", "4/2000", 0.3, False),
         ("70:500", 0.79, "70", "500", 0.3, False),
         ("4,999", 0.3, "4", "999", 0.1, False),  # not sure enough
         ("4,888", 0.99, "4", "999", 0.1, False),  # other digits
@@ -130,8 +132,8 @@ def test_pieces_of_a_date_may_stand_as_far_apart_as_a_dash() -> None:
     [
         ("₹ ४४,००,०००/-", 0.9, ["₹", "४४", "00", "000/-"], [0.4, 0.5, 0.2], True),
         ("44,00,000", 0.6, ["44", "OO", "000"], [0.5, 0.2], True),
-        ("4400000", 0.9, ["44", "00", "000"], [0.05, 0.05], True),  # touching
-        ("4400000", 0.9, ["44", "00", "000"], [0.5, 0.05], False),  # no mark where they stand apart
+        ("4400000", 0.9, ["44", "00", "000"], [-0.1, -0.1], True),  # they overlap
+        ("4400000", 0.9, ["44", "00", "000"], [-0.1, 0.1], False),  # no mark where they stand apart
         ("91 98110 12345", 0.9, ["91", "98110", "12345"], [0.3, 0.3], False),  # as they were
         ("44,00,000", 0.4, ["44", "00", "000"], [0.5, 0.2], False),
         ("44,00,800", 0.9, ["44", "00", "000"], [0.5, 0.2], False),

@@ -59,6 +59,13 @@ def test_the_surer_reading_counts() -> None:
     assert read_whole((300, 63), two, ("MAINSTREET", 0.7))[0] == ["MAIN", "STREET"]
 
 
+def test_a_comma_of_the_word_is_not_lost() -> None:
+    price = [word("₹7,550/-", 0.67, 2, 5, 295, 58)]
+    assert read_whole((300, 63), price, ("₹7550/-", 0.9))[0] == ["₹7,550/-"]
+    assert read_whole((300, 63), price, ("₹7,650/-", 0.9))[0] == ["₹7,650/-"]
+    assert read_whole((300, 63), [word("DAIL", 0.67, 2, 5, 295, 58)], ("DAIL.", 0.9))[0] == ["DAIL."]
+
+
 def test_ordinary_photos_cost_nothing() -> None:
     small = [word("HOTEL", 0.3, 100, 100, 300, 160)]
     assert read_whole((1280, 960), small, ("HOTEL", 1.0)) == (["HOTEL"], 0)

@@ -113,6 +113,8 @@ def accepts_number(reading: str, confidence: float, first: str, second: str, gap
     parts = reading.split(" ")
     if not parts or not all(is_piece(part) for part in parts) or reading == f"{first} {second}":
         return False
+    if gap < 0 and reading in _overlaid(first, second):
+        return confidence >= _LEAST
     before, behind, whole = digits_of(first), digits_of(second), digits_of(reading)
     if whole == before + behind:
         one = before and behind and len(parts) == 1 and _GROUPED.search(parts[0].translate(_TO_LATIN))
@@ -142,13 +144,19 @@ def _after(text: str, count: int) -> str:
     return plain[places[count - 1] :] if 0 < count <= len(places) else plain
 
 
+def _overlaid(first: str, second: str) -> set[str]:
+    """Two pieces as one, with what ends the first and begins the second taken once: 19/04/ and 4/2000."""
+    most = min(len(first), len(second))
+    return {first + second[k:] for k in range(1, most) if first.endswith(second[:k])}
+
+
 def accepts_chain(reading: str, confidence: float, pieces: Sequence[str], gaps: Sequence[float]) -> bool:
     """Whether the reading of three or more pieces on a line as one is to be believed, and not the pieces.
 
     All together say better than two of them which script they are in; the digits must be those of the pieces.
 
     Args:
-        gaps: between each piece and the next, in heights: where it is wide, a mark or a space must part the digits.
+        gaps: between each piece and the next, in heights: unless they overlap, a mark or a space must part the digits.
     """
     parts = reading.split(" ")
     digits = [digits_of(piece) for piece in pieces]
@@ -158,7 +166,7 @@ def accepts_chain(reading: str, confidence: float, pieces: Sequence[str], gaps: 
         return False
     ends = np.cumsum([len(some) for some in digits])
     return all(
-        gap < _TOUCHING or end == 0 or not _after(reading, int(end))[1:2].isdecimal()
+        gap < 0 or end == 0 or not _after(reading, int(end))[1:2].isdecimal()
         for gap, end in zip(gaps, ends, strict=False)
     )
 
@@ -434,14 +442,16 @@ class JoinNumbers:
         readings = iter((yield [crop for _, (_, upper, lower) in found for crop in (upper, lower)]))
         result = list(words)
         for i, (left, _, _) in found:
-            upper, lower = next(readings).text, next(readings).text
+            read = next(readings), next(readings)
+            upper, lower = (reading.text for reading in read)
             fraction = _FRACTIONS.get((digits_of(upper), digits_of(lower)))
             if fraction is None and digits_of(lower) in ("2", "4"):
                 fraction = {"2": "½", "4": "¼"}[digits_of(lower)] if upper in ("1", "l", "I", "|", "।", "") else None
             if fraction is not None:
                 # Whole numbers before it keep their digits.
                 whole = digits_of(words[i].text)[:-2] if left > 0.5 * _ROWS else ""
-                result[i] = replace(words[i], text=whole + fraction)
+                sure = max(words[i].confidence, min(reading.confidence for reading in read))
+                result[i] = replace(words[i], text=whole + fraction, confidence=sure)
         return result
 
     def _dashes(self, picture: ImageArray, words: list[ReadWord]) -> Mending:

@@ -7,6 +7,7 @@ import unicodedata
 import numpy as np
 
 from signboard.geometry import FloatArray, ImageArray
+from signboard.pipeline.mending.fragments import letters_of
 from signboard.pipeline.mending.step import Mending
 from signboard.pipeline.words import ReadWord
 from signboard.recognition.recognizer import CropReading, with_border
@@ -80,10 +81,15 @@ class ReadWholePicture:
         same = len(texts) == 1 and all(reading.confidence >= self.min_confidence for reading in readings)
         if reading.confidence < self.min_confidence or not takes_whole(reading, words, same=same):
             return words
-        if len(words) == 1 and words[0].text == reading.text:
+        if len(words) == 1 and _says_the_same(words[0].text, reading.text):
             return words
         score = max((word.score for word in words), default=0.0)
         return [ReadWord(reading.text, reading.confidence, _frame_of(height, width), score=score)]
+
+
+def _says_the_same(text: str, whole: str) -> bool:
+    """Whether the whole picture says what the word says, perhaps without a comma that was looked for."""
+    return text == whole or (len(whole) < len(text) and letters_of(text) == letters_of(whole))
 
 
 def _frame_of(height: int, width: int) -> FloatArray:

@@ -46,6 +46,7 @@ def test_short_runs_stay_beside_words() -> None:
     beside = [at("PHASE", 0.9, 0), at("III", 0.7, 0, 1)]
     assert wall_words(beside) == set()
     assert wall_words([at("III", 0.9, 0)]) == set()  # a sure one is believed
+    assert wall_words([at("11", 0.65, 0)]) == {0} and wall_words([at("11", 0.9, 0)]) == set()
     assert wall_words([at("BBQ", 0.5, 0), at("www", 0.5, 1), at("800", 0.5, 2)]) == set()
 
 

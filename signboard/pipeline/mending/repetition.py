@@ -29,7 +29,7 @@ _ALL_OVER = 4  # words of a photo from which on they are looked at together ...
 _FEW = 0.85  # ... and the share that two shapes have of what all of them say
 _GUESSED_FEW, _GUESSED = 0.5, 0.6  # a photo without a surer word says nothing; the second, if it has that many words
 _BESIDE = 2.0  # heights between III and the word that it belongs to
-_RINGS, _BARS = re.compile(r"[0Oo०]{3,4}"), re.compile(r"[1lI|।]{3,4}|8{3,4}|[vV]{3,4}")
+_RINGS, _BARS = re.compile(r"[0Oo०]{3,4}"), re.compile(r"[1lI|।]{2,4}|8{3,4}|[vV]{3,4}")
 _AMOUNT = re.compile(r"[^\d]*\d{1,3}(?:,\d{2,3})+[^\d]*|[^\d]*\d{2,}/-")
 _NUMBER = re.compile(r"[^\w]*\d{2,8}[^\w]*")
 

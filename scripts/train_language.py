@@ -35,13 +35,10 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Command line; exit code 0, or 2 with one line on stderr."""
-    options = parse(arguments)
-    os.environ.setdefault("OMP_NUM_THREADS", str(options.threads))  # before torch is imported
+def run(options: argparse.Namespace) -> None:
+    """Makes, tunes or measures what the command line says."""
     import torch
 
-    from signboard.errors import SignboardError
     from signboard.recognition import LanguageModel, Recognizer
     from signboard.training.config import load_config
     from signboard.training.data_root import set_root
@@ -49,27 +46,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from signboard.training.language_tuning import report, report_sets, tune, tuning_sets
 
     torch.set_num_threads(options.threads)
-    try:
-        set_root(options.data)
-        config = load_config(LanguageConfig, options.config, options.set)
-        if not options.tune and not options.report:
-            make(config, options.card)
-            return 0
-        recognizer = Recognizer.load(options.recognizer, language=False)
+    set_root(options.data)
+    config = load_config(LanguageConfig, options.config, options.set)
+    if not options.tune and not options.report:
+        make(config, options.card)
+        return
+    recognizer = Recognizer.load(options.recognizer, language=False)
+    model = LanguageModel.load(options.card)
+    if options.tune:
+        sets = tuning_sets(config, recognizer, options.fonts)
+        best = tune(model, recognizer, sets, replace(model.options, **config.search()))
+        rewrite(options.card, {"tuned_for": recognizer.card.get("sha256", ""), "inference": asdict(best)})
         model = LanguageModel.load(options.card)
-        if options.tune:
-            sets = tuning_sets(config, recognizer, options.fonts)
-            best = tune(model, recognizer, sets, replace(model.options, **config.search()))
-            rewrite(options.card, {"tuned_for": recognizer.card.get("sha256", ""), "inference": asdict(best)})
-            model = LanguageModel.load(options.card)
-        if options.report:
-            figures = report(model, recognizer, report_sets(config, options.fonts), options.show)
-            command = "python scripts/train_language.py --report --fonts DIR"
-            rewrite(options.card, {"figures": figures, "figures_command": command})
-    except SignboardError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+    if options.report:
+        figures = report(model, recognizer, report_sets(config, options.fonts), options.show)
+        command = "python scripts/train_language.py --report --fonts DIR"
+        rewrite(options.card, {"figures": figures, "figures_command": command})
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Command line; exit code 0, or 2 with one line on stderr."""
+    options = parse(arguments)
+    os.environ.setdefault("OMP_NUM_THREADS", str(options.threads))  # before torch is imported
+    from signboard.training.commands import reported
+
+    return reported(lambda: run(options))
 
 
 if __name__ == "__main__":

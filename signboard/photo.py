@@ -60,12 +60,14 @@ class Page:
     """One page of a file that holds several (TIFF). A path to everything that asks for one.
 
     Attributes:
-        path: of the file.
+        path: of the file; "" where there is none.
         number: of the page, from 1.
+        data: the bytes of the file, where it is not to be read from its path.
     """
 
     path: str
     number: int
+    data: bytes | None = None
 
     def __fspath__(self) -> str:
         return self.path
@@ -134,6 +136,10 @@ def load_photo(
         return _from_image(source, shown, max_pixels, decode_side=None)
     if isinstance(source, bytes | bytearray | memoryview):
         return _from_bytes(bytes(source), name or "", max_pixels, decode_side, None)
+    if isinstance(source, Page) and source.data is not None:
+        return _from_bytes(
+            source.data, name if name is not None else source.path, max_pixels, decode_side, source.number
+        )
     if isinstance(source, str | os.PathLike):
         path = os.fspath(source)
         shown = name if name is not None else path

@@ -17,7 +17,7 @@ from signboard.backbones.folding import folded
 from signboard.backbones.int8 import Ranges, measured_ranges, precision_of
 from signboard.batching import Fetched, one_ahead, power_of_two, to_device
 from signboard.devices import choose_precision, computed
-from signboard.errors import WeightsError
+from signboard.errors import ConfigError, WeightsError
 from signboard.geometry import ImageArray
 from signboard.recognition.charset import Charset
 from signboard.recognition.ctc import Frames, Paths, best_two, spaces
@@ -298,6 +298,25 @@ class Recognizer:
             for i, rows in zip(part, torch.softmax(logits.float(), dim=-1).cpu().numpy(), strict=True):
                 results[i] = rows
         return results
+
+    def n_best(self, crops: Sequence[ImageArray], n: int) -> list[list[tuple[str, float]]]:
+        """Up to `n` readings of each crop, (text, confidence), the likeliest first, each text once.
+
+        Args:
+            crops: (H, W, 3) uint8 RGB each, any sizes, upright text.
+
+        Raises:
+            ConfigError: there is no language model, whose search finds them.
+        """
+        if self._rescorer is None:
+            raise ConfigError("n_best: needs a recogniser with a language model")
+        found = []
+        for frames in self.frames(crops):
+            readings: dict[str, float] = {}
+            for text, confidence in self.choices(self._rescorer, frames):
+                readings.setdefault(text, confidence)
+            found.append(list(readings.items())[:n])
+        return found
 
     def form(self, height: int, width: int, *, tall: bool = False) -> tuple[int, int]:
         """Rows and columns to which a crop of `height` x `width` pixels is brought, in its tall form or not."""

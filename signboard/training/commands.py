@@ -58,6 +58,16 @@ def run_training(
         raise SystemExit(1) from None
 
 
+def reported(work: Callable[[], None]) -> int:
+    """Do `work` and return the exit code: 2 for an error, which is one line on stderr."""
+    try:
+        work()
+    except SignboardError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
 def write_pages(work: Callable[[], Iterable[Path]]) -> int:
     """Do `work`, print the paths of what it wrote, return the exit code: 1 for an error (one line), 130 for Ctrl-C."""
     cv2.setNumThreads(0)

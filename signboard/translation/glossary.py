@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
 
@@ -65,38 +65,53 @@ class Match:
 # A nasal consonant with virama before a consonant of its own row is what the anusvara abbreviates: हिन्दी, हिंदी.
 _NASAL = re.compile("ङ्(?=[क-घ])|ञ्(?=[च-झ])|ण्(?=[ट-ढ])|न्(?=[त-ध])|म्(?=[प-भ])")
 # The glide in गये, नयी is written or not, at the end of a word.
-_GLIDE = re.compile("([ािीेोक-ह])य([ेी])(?=ं?(?:ग[ाेी]ं?)?(?: |$))")
+_GLIDE = re.compile("([ािीेोक-ह])य([ेी])(?=ं?(?:ग[ाेी]ं?)?(?: |$))", re.MULTILINE)
+# यहॉ is how यहाँ comes out where the two signs are one piece of type.
+_JOINED = re.compile("ॉ(?= |$)", re.MULTILINE)
 _GLIDE_VOWEL = {"े": "ए", "ी": "ई"}
-_ONE_LETTER = str.maketrans({"ँ": "ं", "ॅ": "े", "ऑ": "ओ", "-": " "} | dict.fromkeys("\u093cःऽ.॰"))
+# (from, to), one after the other.
+_ONE_LETTER = (("ँ", "ं"), ("ॅ", "े"), ("ऑ", "ओ"), ("-", " "), *((mark, "") for mark in "\u093cःऽ.॰"))
 _AND = {"एवं", "व", "तथा"}
-_SHORTEN = str.maketrans("ीूईऊ", "िुइउ")
+_SHORT = tuple(zip("ीूईऊ", "िुइउ", strict=True))
 # Letters that sign writers take for each other.
-_CONFUSED = str.maketrans("वशषणैौऐऔ", "बससनेोएओ", "्")
+_CONFUSED = (*zip("वशषणैौऐऔ", "बससनेोएओ", strict=True), ("्", ""))
 
 
 @lru_cache(1 << 16)
 def fold(text: str) -> str:
     """The spelling key: anusvara for nasals before their row, गये as गए, one word for "and"; no nukta, visarga, dots."""
-    text = clean(text).translate(_ONE_LETTER)
-    if "ॉ" in text:
-        # यहॉ is how यहाँ comes out where the two signs are one piece of type.
-        text = re.sub("ॉ(?= |$)", "ां", text).replace("ॉ", "ो")
-    if "्" in text:
-        text = _NASAL.sub("ं", text)
-    if "य" in text:
-        text = _GLIDE.sub(lambda m: m[1] + _GLIDE_VOWEL[m[2]], text)
-    words = text.split()
-    return " ".join("और" if word in _AND and len(words) > 1 else word for word in words)
+    return fold_all([" ".join(text.split())])[0]
 
 
-def fold_looser(text: str) -> str:
-    """`fold_loose`, and letters that are taken for each other are one, none doubled: बिक्रेता meets विक्रेता."""
-    return re.sub(r"(.)\1+", r"\1", fold_loose(text).translate(_CONFUSED))
+def fold_all(texts: Iterable[str]) -> list[str]:
+    """`fold` for many texts without line breaks, all in one pass."""
+    text = _replaced(clean("\n".join(texts)), _ONE_LETTER)
+    text = _JOINED.sub("ां", text).replace("ॉ", "ो")
+    lines = (line.split() for line in _GLIDE.sub(_glide, _NASAL.sub("ं", text)).split("\n"))
+    return [
+        " ".join(words if _AND.isdisjoint(words) or len(words) == 1 else ["और" if w in _AND else w for w in words])
+        for words in lines
+    ]
 
 
-def fold_loose(text: str) -> str:
-    """`fold`, and long and short i and u are one: कलीनिक meets क्लिनिक's vowels, मिल and मील become the same."""
-    return fold(text).translate(_SHORTEN)
+def _glide(match: re.Match[str]) -> str:
+    return match[1] + _GLIDE_VOWEL[match[2]]
+
+
+def _loose(folded: str) -> str:
+    """Long and short i and u are one: कलीनिक meets क्लिनिक's vowels, मिल and मील become the same."""
+    return _replaced(folded, _SHORT)
+
+
+def _looser(folded: str) -> str:
+    """`_loose`, and letters that are taken for each other are one, none doubled: बिक्रेता meets विक्रेता."""
+    return re.sub(r"(.)\1+", r"\1", _replaced(_loose(folded), _CONFUSED))
+
+
+def _replaced(text: str, pairs: Iterable[tuple[str, str]]) -> str:
+    for old, new in pairs:
+        text = text.replace(old, new)
+    return text
 
 
 # Inflection ---------------------------------------------------------------------------------------------------------
@@ -220,43 +235,45 @@ def read_glossary(path: Path = GLOSSARY) -> tuple[Entry, ...]:
     return tuple(entries)
 
 
+#: An entry, its form, and how sure.
+_Found = tuple[Entry, str, float]
+
+
 class Glossary:
     """All entries with their forms, looked up by spelling. Immutable after construction."""
 
     def __init__(self, entries: Iterable[Entry]) -> None:
         self.entries = tuple(entries)
-        self._exact = {entry.hindi: Match(entry, "base", entry.english, 0.95) for entry in self.entries}
-        self._folded: dict[str, Match] = {}
-        self._loose: dict[str, Match] = {}
-        self._verbs: dict[str, Match] = {}
-        forms: list[Match] = []
-        spelled: list[str] = []
-        # Entries first, so that no inflected form of one word hides another word.
-        for entry in self.entries:
-            self._folded.setdefault(fold(entry.hindi), Match(entry, "base", entry.english, 0.9))
-        # Verbs next: करें is a command, not several taxes.
-        for entry in sorted(self.entries, key=lambda entry: entry.part_of_speech != "verb"):
-            for spelling, form in self._forms(entry):
-                english = plural(entry.english) if form == "plural" else entry.english
-                forms.append(Match(entry, form, english, 0.85))
-                spelled.append(fold(spelling))
-        for spelling, match in zip(spelled, forms, strict=True):
-            self._folded.setdefault(spelling, match)
-            if match.entry.part_of_speech == "verb":
-                self._verbs.setdefault(spelling, match)
-        for key, match in self._folded.items():
-            # Short and grammatical words are too easily met by another word: बीना is a name, not बिना.
-            if len(key) >= 4 and match.entry.domain != "grammar":
-                self._loose.setdefault(key.translate(_SHORTEN), match)
+        written = [entry.hindi for entry in self.entries]
+        self._exact = {entry.hindi: (entry, "base", 0.95) for entry in self.entries}
+        # Entries first, so that no inflected form of one word hides another word; verbs next: करें is a command, not
+        # several taxes.
+        self._folded: dict[str, _Found] = {}
+        folded = fold_all(written)
+        for key, entry in zip(folded, self.entries, strict=True):
+            self._folded.setdefault(key, (entry, "base", 0.9))
+        own = [(key, self._folded[key]) for key in folded]
+        order = sorted(self.entries, key=lambda entry: entry.part_of_speech != "verb")
+        forms = [(spelling, (entry, form, 0.85)) for entry in order for spelling, form in self._forms(entry)]
+        self._verbs: dict[str, _Found] = {}
+        for key, (_, found) in zip(fold_all(spelling for spelling, _ in forms), forms, strict=True):
+            self._folded.setdefault(key, found)
+            if found[0].part_of_speech == "verb":
+                self._verbs.setdefault(key, found)
+        # Short and grammatical words are too easily met by another word: बीना is a name, not बिना.
+        self._loose: dict[str, _Found] = {}
+        for key, found in zip(_loose("\n".join(self._folded)).split("\n"), self._folded.values(), strict=True):
+            if len(key) >= 4 and found[0].domain != "grammar":
+                self._loose.setdefault(key, found)
         # A command without its nasal is the commonest mistake of signs, ताला लगाये, but many a noun looks like one.
-        bare = [(s[:-1], m) for s, m in self._verbs.items() if m.form == "imperative" and s.endswith("ं")]
-        for key, match in bare:
-            self._folded.setdefault(key, match)
-        self._looser: dict[str, Match] = {}
-        for key, match in [*((e.hindi, self._folded[fold(e.hindi)]) for e in self.entries), *bare]:
-            looser = fold_looser(key)
-            if len(looser) >= 5 and match.entry.domain != "grammar" and match.entry.part_of_speech != "name":
-                self._looser.setdefault(looser, match)
+        bare = [(s[:-1], found) for s, found in self._verbs.items() if found[1] == "imperative" and s.endswith("ं")]
+        for key, found in bare:
+            self._folded.setdefault(key, found)
+        self._looser: dict[str, _Found] = {}
+        loosest = [*own, *bare]
+        for key, (_, found) in zip(_looser("\n".join(key for key, _ in loosest)).split("\n"), loosest, strict=True):
+            if len(key) >= 5 and found[0].domain != "grammar" and found[0].part_of_speech != "name":
+                self._looser.setdefault(key, found)
 
     @staticmethod
     def _forms(entry: Entry) -> Iterable[tuple[str, str]]:
@@ -273,22 +290,23 @@ class Glossary:
     def lookup(self, text: str) -> Match | None:
         """The entry for a word or phrase: as written, spelled otherwise, inflected, or with i and u of any length."""
         text = clean(text)
-        match = self._exact.get(text)
-        if match is None:
-            key = fold(text)
-            match = self._folded.get(key)
-            if match is None and (found := self._loose.get(key.translate(_SHORTEN))):
-                match = replace(found, confidence=0.7)
-            if match is None and (found := self._looser.get(fold_looser(key))):
-                match = replace(found, confidence=0.6)
-        # A verb's dictionary form is its infinitive.
-        if match is not None and match.form == "base" and match.entry.part_of_speech == "verb":
-            match = Match(match.entry, "infinitive", match.english, match.confidence)
-        return match
+        found = self._exact.get(text) or self._folded.get(key := fold(text))
+        if found is None:
+            loose = self._loose.get(_loose(key))
+            looser = None if loose else self._looser.get(_looser(key))
+            found = (*loose[:2], 0.7) if loose else (*looser[:2], 0.6) if looser else None
+        return _match(*found) if found else None
 
     def verb(self, text: str) -> Match | None:
         """The verb of which the text is a form, also where a whole phrase of the glossary hides it: प्रतीक्षा करें."""
-        return self._verbs.get(fold(text))
+        found = self._verbs.get(fold(text))
+        return _match(*found) if found else None
+
+
+def _match(entry: Entry, form: str, confidence: float) -> Match:
+    if form == "base" and entry.part_of_speech == "verb":
+        form = "infinitive"  # a verb's dictionary form
+    return Match(entry, form, plural(entry.english) if form == "plural" else entry.english, confidence)
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -93,7 +94,11 @@ class Loanwords:
             for (family, length), group in groups.items():
                 codes = np.frombuffer("".join(row[1] for row in group).encode("ascii"), np.uint8)
                 common = np.array([row[2] for row in group], dtype=np.float32)
-                self._groups[family, length] = (number[codes].reshape(-1, length), common, [row[0] for row in group])
+                self._groups[family, length] = (
+                    number[codes].reshape(-1, length).T.copy(),
+                    common,
+                    [row[0] for row in group],
+                )
         except (OSError, KeyError, ValueError, IndexError) as error:
             raise DataError(f"{path}: not a list of loanwords: {error}; install the package again") from error
         self.costs = table
@@ -126,20 +131,18 @@ def _family(sound: str) -> str:
 
 
 def _distance(words: NDArray[np.int16], hindi: NDArray[np.int64], costs: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Weighted edit distance of each row of `words` (K, L) to one word (H,): (K,) costs."""
-    k, length = words.shape
-    insert, delete = costs[-1], costs[:, -1]
-    row = np.concatenate(([0.0], np.cumsum(insert[hindi]))).astype(np.float32)[None].repeat(k, 0)  # (K, H + 1)
-    for i in range(length):
-        new = np.empty_like(row)
-        dropped = delete[words[:, i]]
-        change = costs[words[:, i]][:, hindi]  # (K, H)
-        new[:, 0] = row[:, 0] + dropped
-        for j in range(len(hindi)):
-            best = np.minimum(row[:, j] + change[:, j], row[:, j + 1] + dropped)
-            new[:, j + 1] = np.minimum(best, new[:, j] + insert[hindi[j]])
+    """Weighted edit distance of each column of `words` (L, K) to one word (H,): (K,) costs."""
+    # Counted less the insertions of all Hindi letters so far, so that one more insertion costs nothing.
+    insert, dropped = costs[-1, hindi], costs[:, -1]
+    change = (costs[:, hindi] - insert).T
+    row = np.zeros((len(hindi) + 1, words.shape[1]), np.float32)
+    for letter in words:
+        new = row + dropped[letter]
+        np.minimum(new[1:], row[:-1] + change[:, letter], out=new[1:])
+        for before, here in itertools.pairwise(new):
+            np.minimum(before, here, out=here)
         row = new
-    return row[:, -1]
+    return row[-1] + insert.sum()
 
 
 @cache

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from signboard.translation.glossary import DOMAINS, PARTS_OF_SPEECH, fold
-from signboard.translation.units import Unit
+from signboard.translation.units import KEPT, Unit
 
 #: First words of every output vocabulary. COPY stands for "a unit": its index says which.
 PAD, OPEN, CLOSE, COPY = 0, 1, 2, 3
@@ -53,7 +53,7 @@ Features = tuple[tuple[int, ...], tuple[int, ...], tuple[int, int, int, int]]
 
 def features(unit: Unit, config: PhraseConfig) -> Features:
     """Hashed pieces of the unit's spelling, hashed words of its English, and its tags; see `PhraseBatch`."""
-    kept = unit.kind in ("number", "latin", "letters")
+    kept = unit.kind in KEPT
     spelling = () if kept else _pieces(fold(unit.text), config.spellings)
     gloss = () if kept else _words(unit.english.lower(), config.glosses)
     return spelling, gloss, (

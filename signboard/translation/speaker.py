@@ -26,7 +26,7 @@ from signboard.translation.arrays import (
     to_numpy,
 )
 from signboard.translation.phrases import CLOSE, COPY, MOST_WORDS, OPEN, PAD, Features, PhraseConfig, features
-from signboard.translation.units import Unit
+from signboard.translation.units import KEPT, Unit
 
 CARD = Path(__file__).resolve().parent.parent / "weights" / "translator.json"
 BATCH = 256
@@ -89,7 +89,7 @@ class Speaker:
         order = sorted(range(len(phrases)), key=lambda i: len(phrases[i]))
         for start in range(0, len(order), BATCH):
             chunk = order[start : start + BATCH]
-            kept = [[k for k, u in enumerate(phrases[i]) if u.kind in ("number", "latin", "letters")] for i in chunk]
+            kept = [[k for k, u in enumerate(phrases[i]) if u.kind in KEPT] for i in chunk]
             rows = [[features(unit, self.config) for unit in phrases[i]] for i in chunk]
             for i, speech in zip(chunk, self._say(rows, kept), strict=True):
                 out[i] = speech

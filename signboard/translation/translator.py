@@ -23,7 +23,7 @@ from signboard.translation.transliteration import (
     fill,
     romanizable,
 )
-from signboard.translation.units import FORBIDDEN, MARATHI_NO, NEGATION, Unit, split
+from signboard.translation.units import FORBIDDEN, KEPT, MARATHI_NO, NEGATION, Unit, split
 from signboard.translation.wording import inflect
 
 #: A lost "not" turns a warning round: these words say one, in English and in Hindi.
@@ -143,7 +143,7 @@ def _denies(units: Sequence[Unit], i: int) -> bool:
 
 def _by_glossary(units: list[Unit]) -> _Phrase | None:
     """The phrase where one entry of the glossary is all of it, or everything is kept."""
-    if all(unit.kind in ("number", "latin", "letters") for unit in units):
+    if all(unit.kind in KEPT for unit in units):
         parts = [Part(u.text, u.english, "transliterated" if u.kind == "letters" else "kept", 0.95) for u in units]
         return _Phrase(" ".join(u.english for u in units), parts, 0.95, False)
     if len(units) != 1 or units[0].match is None or units[0].form in ("habitual", "passive", "future"):
@@ -178,7 +178,7 @@ def _spoken(units: list[Unit], said: Speech, names: Mapping[int, Part]) -> _Phra
                 text, source[copied] = names[copied].english, names[copied].source
             else:
                 first, _, rest = u.english.partition("~")
-                text, source[copied] = first.strip(), "kept" if u.kind in ("number", "latin", "letters") else "glossary"
+                text, source[copied] = first.strip(), "kept" if u.kind in KEPT else "glossary"
                 if rest.strip():
                     behind.append((copied, rest.strip()))
             english[copied] = text

@@ -16,6 +16,8 @@ NEGATION = {"न", "ना", "मत", "नहीं"}
 #: "Do not" at the end of a Marathi sentence.
 MARATHI_NO = {"नये", "नयेत", "नका", "नको"}
 FORBIDDEN = {"मना", "वर्जित", "निषेध", "निषिद्ध", "निषेधित", "प्रतिबंधित", "मनाही", "मनाई"}
+#: Kinds of units that pass as they are.
+KEPT = {"number", "latin", "letters"}
 COPULA = {"है", "हैं", "आहे", "आहेत"}
 GENITIVE = {"का", "के", "की"}
 #: Forms of a verb that make a sentence.

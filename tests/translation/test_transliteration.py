@@ -8,7 +8,6 @@ import shutil
 import subprocess
 import sys
 import unicodedata
-from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -232,54 +231,47 @@ def test_command_needs_no_torch() -> None:
     assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0
 
 
-def _script():  # type: ignore[no-untyped-def]
-    import importlib.util
-
-    path = Path(__file__).resolve().parents[2] / "scripts" / "train_transliterator.py"
-    spec = importlib.util.spec_from_file_location("train_transliterator", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["train_transliterator"] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
+CONFIG = Path(__file__).resolve().parents[2] / "configs" / "transliterator.yaml"
 
 
-def test_training_script(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    pytest.importorskip("yaml", reason="needs the extra train")
-    script = _script()
+def test_training(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    task = pytest.importorskip("signboard.training.transliterator_task", reason="needs the extra train")
+    from signboard.training.config import load_config
+
     lexicon = tmp_path / "train.tsv"
-    lexicon.write_text("rail\tरेल\t3\nrel\tरेल\t1\nbas\tबस\t2\n", encoding="utf-8")
-    config = script.load_settings(Path(__file__).resolve().parents[2] / "configs" / "transliterator.yaml")
-    small = replace(config, epochs=2, embedding=8, hidden=8, channels=8)
-    net = script.train(small, script.load_lexicon(lexicon))
-    card = {"architecture": asdict(small.network()), "characters_in": DEVANAGARI, "characters_out": LATIN}
-    script.save(net, tmp_path / "w.safetensors", card)
-    figures = script.evaluate(Transliterator.load(tmp_path / "w.safetensors"), script.load_lexicon(lexicon))
-    assert figures["words"] == 2 and 0 <= figures["attested_share"] <= 1
-    assert script.edit_distance("kitten", "sitting") == 3 and script.edit_distance("", "ab") == 2
-    assert "| 2 |" in script.table(figures)
+    lexicon.write_text("rail\tरेल\t3\nbas\tबस\t2\n", encoding="utf-8")
+    config = load_config(task.TransliteratorConfig, CONFIG, ["epochs=200", "embedding=24", "hidden=24", "channels=24"])
+    rows = task.load_lexicon(lexicon)
+    net = task.train(config.model_copy(update={"dropout": 0.0, "warmup_steps": 5}), rows)
+    task.save(net, config, tmp_path / "w.json", {"words": 2, "words_per_second": 1})
+    model = Transliterator.load(tmp_path / "w.safetensors")
+    assert model.card["figures"] == {"words": 2}
+    figures = task.evaluate(model, rows)
+    assert figures["words"] == figures["attested"] == 2 and figures["cer_nearest"] == 0
+    assert "| 2 |" in task.table(figures)
 
 
-def test_training_script_errors(tmp_path: Path) -> None:
-    pytest.importorskip("yaml", reason="needs the extra train")
-    script = _script()
+def test_training_errors(tmp_path: Path) -> None:
+    task = pytest.importorskip("signboard.training.transliterator_task", reason="needs the extra train")
+    from signboard.training.config import load_config
+
     bad = tmp_path / "bad.yaml"
     bad.write_text("epoch: 3\n", encoding="utf-8")
-    with pytest.raises(SignboardError, match="unknown key 'epoch'"):
-        script.load_settings(bad)
+    with pytest.raises(SignboardError, match="epoch"):
+        load_config(task.TransliteratorConfig, bad)
     rows = tmp_path / "bad.tsv"
     rows.write_text("rail\tरेल\n", encoding="utf-8")
     with pytest.raises(SignboardError, match=r"bad\.tsv:1"):
-        script.load_lexicon(rows)
+        task.load_lexicon(rows)
     with pytest.raises(SignboardError, match="no such file"):
-        script.load_lexicon(tmp_path / "none.tsv")
+        task.load_lexicon(tmp_path / "none.tsv")
 
 
 @pytest.mark.data
 def test_dev_figures() -> None:
-    script = _script()
-    dev = script.ROOT.parent / "shared" / "data" / "lexicon" / "hindi_romanized_dev.tsv"
+    task = pytest.importorskip("signboard.training.transliterator_task", reason="needs the extra train")
+    dev = CONFIG.parents[2] / "shared" / "data" / "lexicon" / "hindi_romanized_dev.tsv"
     if not dev.is_file():
         pytest.skip(f"{dev} is not here")
-    figures = script.evaluate(default_transliterator(), script.load_lexicon(dev))
+    figures = task.evaluate(default_transliterator(), task.load_lexicon(dev))
     assert figures["attested_share"] >= 0.75 and figures["cer_nearest"] <= 0.06

@@ -21,6 +21,7 @@ from signboard.geometry import (
     polygon_area,
     quad_areas,
     rectify,
+    resize_image,
     rotate_polygon_start,
     shrink_polygon,
     text_size,
@@ -138,3 +139,25 @@ def test_many_quads_at_once_are_as_one_by_one() -> None:
     np.testing.assert_allclose(unshrink_distances(quads, 0.5), distances)
     grown = [grow_quad(quad, distance) for quad, distance in zip(quads, distances, strict=True)]
     np.testing.assert_allclose(grow_quads(quads, distances), grown, rtol=1e-5, atol=1e-3)
+
+
+def test_a_picture_that_shrinks_is_averaged_and_one_that_grows_is_not() -> None:
+    stripes = np.zeros((64, 96, 3), np.uint8)
+    stripes[:, ::2] = 200  # finer than the small picture can show
+    small = resize_image(stripes, (16, 24))
+    assert (
+        small.shape == (16, 24, 3) and small.dtype == np.uint8 and np.abs(small[:, 2:-2].astype(int) - 100).max() <= 5
+    )
+    ramp = np.repeat(np.repeat(np.arange(0, 192, 2, dtype=np.uint8)[None, :, None], 64, 0), 3, 2)
+    assert (
+        np.abs(resize_image(ramp, (32, 48))[:, 1:-1].astype(int) - (4 * np.arange(48) + 1)[None, 1:-1, None]).max() <= 1
+    )
+    assert (
+        np.abs(resize_image(ramp, (128, 192))[:, 2:-2].astype(int) - (np.arange(192) - 0.5)[None, 2:-2, None]).max()
+        <= 1
+    )
+    assert resize_image(ramp, (64, 96)) is ramp
+    ramp.flags.writeable = False
+    assert np.array_equal(
+        resize_image(ramp[::-1, 8:], (32, 44)), resize_image(np.ascontiguousarray(ramp[::-1, 8:]), (32, 44))
+    )

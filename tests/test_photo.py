@@ -667,3 +667,28 @@ def test_a_png_that_is_turned_and_has_a_bad_crc() -> None:
 def test_file_endings_cover_the_formats() -> None:
     endings = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".heic", ".jfif", ".jpe", ".ppm"}
     assert endings | {".pgm", ".pnm", ".tga", ".jp2"} <= SUFFIXES
+
+
+@pytest.mark.parametrize("options", [{"quality": 80}, {"lossless": True}])
+def test_plain_webp_has_the_pixels_that_pillow_decodes(options: dict[str, Any]) -> None:
+    rng = np.random.default_rng(0)
+    image = Image.fromarray(rng.integers(0, 256, (9, 12, 3), dtype=np.uint8)).resize((121, 90))
+    data = encoded(image, "WEBP", **options)
+    photo = load_photo(data)
+    assert np.array_equal(photo.pixels, np.asarray(Image.open(io.BytesIO(data)).convert("RGB")))
+    assert photo.pixels.flags.writeable
+    with pytest.raises(PhotoError):
+        load_photo(data[: len(data) // 2])
+
+
+def test_webp_that_is_turned_clear_or_moving_comes_out_as_ever() -> None:
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    turned = load_photo(encoded(quarters(), "WEBP", lossless=True, exif=exif))
+    assert np.array_equal(turned.pixels, np.rot90(np.asarray(quarters()), -1))
+    clear = quarters().convert("RGBA")
+    clear.putalpha(0)
+    assert (load_photo(encoded(clear, "WEBP", lossless=True)).pixels == 255).all()
+    moving = encoded(quarters(), "WEBP", lossless=True, save_all=True, append_images=[Image.new("RGB", (40, 24))])
+    photo = load_photo(moving)
+    assert np.array_equal(photo.pixels, np.asarray(quarters())) and photo.warnings

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import pytest
 import torch
 
-from signboard.pipeline.finding import InBatches
+from signboard.detection import Detections
+from signboard.pipeline.finding import Finder, InBatches
 
 
 class Small:
@@ -45,3 +47,23 @@ def test_a_batch_holds_so_many(most: int | None, sizes: list[int]) -> None:
 def test_one_item_that_is_too_much_is_an_error() -> None:
     with pytest.raises(torch.OutOfMemoryError):
         InBatches(Small(0))(range(3))
+
+
+def test_regions_of_the_next_photo_begin_with_what_fitted() -> None:
+    sizes: list[int] = []
+
+    class Cramped:
+        side = 128
+
+        def detect(self, photos: Sequence[np.ndarray], **_: object) -> list[Detections]:
+            sizes.append(len(photos))
+            if len(photos) > 2:
+                raise torch.OutOfMemoryError("CUDA out of memory")
+            return [Detections([], []) for _ in photos]
+
+    finder = Finder(Cramped(), threshold=0.5, candidates=None, tile=True, batch=16)  # type: ignore[arg-type]
+    photo = np.zeros((300, 400, 3), np.uint8)
+    assert len(finder.find([photo])[0]) == 0 and max(sizes) > 2
+    sizes.clear()
+    finder.find([photo])
+    assert sizes and max(sizes) <= 2

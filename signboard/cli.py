@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 from signboard.commands.convert import convert
-from signboard.commands.run import RunCommand, run
+from signboard.commands.options import RunCommand
+from signboard.commands.run import run
 
 app = typer.Typer(
     name="signboard",

@@ -18,6 +18,7 @@ from signboard.devices import choose_device, choose_precision
 from signboard.errors import SignboardError
 from signboard.geometry import FloatArray, ImageArray
 from signboard.photo import Photo, PhotoSource
+from signboard.pipeline.alternatives import alternatives
 from signboard.pipeline.finding import Finder, InBatches
 from signboard.pipeline.mending import STEPS, mend_words, mending_steps
 from signboard.pipeline.mending.orientation import DecideOrientation, from_turned, upside_down
@@ -48,6 +49,8 @@ class Reader:
         translate: also say the Hindi lines in Latin letters and in English.
         tile: read photos larger than the detector's side at full resolution, in overlapping regions: finds small text
             on panoramas and photos of many megapixels, and takes longer by their number (see `pipeline.tiling`).
+        n_best: with more than 1, each word also has up to `n_best - 1` `alternatives`, other texts that it may say;
+            takes longer, as each word is read again.
         without: mending steps to leave out, by name; see `pipeline.mending.STEPS`.
 
     Raises:
@@ -66,6 +69,7 @@ class Reader:
         recognizer: Recognizer | str | Path | None = None,
         translate: bool = False,
         tile: bool = False,
+        n_best: int = 1,
         without: Collection[str] = (),
     ) -> None:
         for name, value in (("min_confidence", min_confidence), ("detection_threshold", detection_threshold)):
@@ -73,6 +77,8 @@ class Reader:
                 raise SignboardError(f"{name}: must be between 0 and 1, not {value}")
         if unknown := sorted(set(without) - set(STEPS)):
             raise SignboardError(f"without: no mending step {unknown[0]!r}; there are {', '.join(STEPS)}")
+        if n_best < 1:
+            raise SignboardError(f"n_best: must be at least 1, not {n_best}")
         where = choose_device(device)
         if precision != "int8":  # which the weights decide on
             choose_precision(precision, where)
@@ -80,6 +86,8 @@ class Reader:
             detector = Detector.load(detector, device=where, precision=precision)
         if not isinstance(recognizer, Recognizer):
             recognizer = Recognizer.load(recognizer, device=where, precision=precision)
+        if n_best > 1 and recognizer.language is None:
+            raise SignboardError("n_best: needs a recogniser with a language model")
         if verifier is None and detection_threshold is None:
             verifier = from_cards(detector.card, recognizer.card)
         self.device = where
@@ -90,6 +98,7 @@ class Reader:
             min_confidence if min_confidence is not None else float(recognizer.card.get("min_confidence", 0.0))
         )
         self.translate = translate
+        self.n_best = n_best
         self.threshold = detector.box_threshold if detection_threshold is None else detection_threshold
         on_cpu, on_cuda = where.type == "cpu", where.type == "cuda"
         self.finder = Finder(
@@ -176,7 +185,15 @@ class Reader:
         words = self._words([photo.pixels for photo in photos], found)
         words = [self._the_right_way_up(p.pixels, some) for p, some in zip(photos, words, strict=True)]
         return [
-            to_reading(photo, kept, warnings=self.finder.warnings(photo, detections), translate=self.translate)
+            to_reading(
+                photo,
+                kept,
+                warnings=self.finder.warnings(photo, detections),
+                translate=self.translate,
+                alternatives=alternatives(photo.pixels, kept, self.recognizer, self.n_best - 1)
+                if self.n_best > 1
+                else None,
+            )
             for photo, kept, detections in zip(photos, words, found, strict=True)
         ]
 

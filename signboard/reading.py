@@ -11,6 +11,14 @@ Polygon = tuple[Point, ...]
 
 
 @dataclass(frozen=True, slots=True)
+class Alternative:
+    """Another reading of a word: its text and its confidence, 0 to 1, on the same scale as `Word.confidence`."""
+
+    text: str
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
 class Word:
     """One word on a photo.
 
@@ -21,6 +29,7 @@ class Word:
         detection_score: 0 to 1, how sure the detector is that there is text here.
         script: "latin", "devanagari", "digits", "mixed" or "other", derived from `text`.
         rotation: degrees counter-clockwise (0, 90, 180, 270) that the crop was turned to be read.
+        alternatives: what it may say instead, the likeliest first; empty unless they were asked for.
     """
 
     text: str
@@ -29,6 +38,7 @@ class Word:
     detection_score: float
     script: str
     rotation: int = 0
+    alternatives: tuple[Alternative, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from signboard.commands import run as run_command
+from signboard.commands import readers
 from signboard.errors import PhotoError
 from signboard.photo import load_photo
 from signboard.pipeline.layout import arrange
@@ -57,7 +57,7 @@ class FakeReader:
 
 
 if __name__ == "__main__":
-    run_command._make_reader = FakeReader
+    readers.make_reader = FakeReader
     from signboard.cli import app
 
     app()

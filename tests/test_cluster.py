@@ -97,7 +97,7 @@ def test_the_rows_are_those_of_a_local_run(street: Path, tmp_path: Path, monkeyp
     monkeypatch.setattr(
         read_on_cluster, "__kwdefaults__", read_on_cluster.__kwdefaults__ | {"reader": "cluster_fake:MortalReader"}
     )
-    monkeypatch.setattr("signboard.commands.run._make_reader", cli_fake.FakeReader)
+    monkeypatch.setattr("signboard.commands.readers.make_reader", cli_fake.FakeReader)
     (street / "13 deadly.mark").touch()
     for name, extra in (("local.jsonl", []), ("cluster.jsonl", ["--ray", "--workers", "2"])):
         result = CliRunner().invoke(app, ["run", str(street), "--output", str(tmp_path / name), *extra])

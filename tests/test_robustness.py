@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 
 from signboard import Reader, SignboardError
 from signboard.cli import app
-from signboard.commands import run as run_command
+from signboard.commands import readers
 from signboard.detection import Detections, Detector, DetectorConfig, DetectorNetwork
 from signboard.errors import PhotoError
 from signboard.photo import Page
@@ -142,7 +142,7 @@ def test_reading_one_photo_raises_an_error_of_ours_with_its_name(
 def test_a_run_goes_on_behind_a_photo_that_cannot_be_read(
     stage: type[Poisoned], reader: Reader, photos: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(run_command, "_make_reader", lambda **_: reader)
+    monkeypatch.setattr(readers, "make_reader", lambda **_: reader)
     stage.error = staticmethod(ERRORS["RuntimeError"])
     output = tmp_path / "a.jsonl"
     result = CliRunner().invoke(app, ["run", str(tmp_path), "--output", str(output)], catch_exceptions=False)

@@ -14,6 +14,7 @@ import re
 import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from signboard.errors import SignboardError
 from signboard.image_files import HEAD, kind_of, kind_of_file, tiff_pages
@@ -59,6 +60,25 @@ class Item:
     def key(self) -> str:
         """What it is known by, however it was named."""
         return photo_key(self.path, self.page or 1)
+
+
+class LeftOut:
+    """Counts the files of folders that are no photos; not the run's own outputs, which may lie there, too."""
+
+    def __init__(self, *outputs: Path | None) -> None:
+        self._own = {photo_key(str(path)) for path in outputs if path is not None}
+        self.count = 0
+
+    def __call__(self, name: str) -> None:
+        key = photo_key(name)
+        self.count += key not in self._own and key.removesuffix(".part") not in self._own
+
+    @property
+    def note(self) -> str:
+        """For the run's last line."""
+        if not self.count:
+            return ""
+        return f"; {self.count} {'file that is no photo' if self.count == 1 else 'files that are no photos'} left out"
 
 
 def _forget(name: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -12,7 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from signboard.commands.messages import complain, usage
+from signboard.commands.options import OverwriteOption, QuietOption
 from signboard.errors import SignboardError
+from signboard.output.jsonl import one_line
 
 if TYPE_CHECKING:
     from signboard.merging import MergedSign
@@ -46,8 +47,8 @@ def merge_command(
     similarity: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="How alike the texts must be; 1 is the same letters.")
     ] = 0.75,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an output that is already there.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only errors on standard error.")] = False,
+    overwrite: OverwriteOption = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Put readings of the same sign from several photos together into one feature with its votes.
 
@@ -132,21 +133,11 @@ def _geojson(signs: Iterable[MergedSign]) -> Iterator[str]:
         if sign.latitude is not None:
             geometry = {"type": "Point", "coordinates": [sign.longitude, sign.latitude]}
         feature = {"type": "Feature", "geometry": geometry, "properties": properties(sign)}
-        yield (",\n" if number else "") + _dumps(feature)
+        yield (",\n" if number else "") + one_line(feature)
     yield "\n]}\n"
 
 
 def _jsonl(signs: Iterable[MergedSign]) -> Iterator[str]:
     for sign in signs:
         row = {"schema": SCHEMA, "latitude": sign.latitude, "longitude": sign.longitude} | properties(sign)
-        yield _dumps(row) + "\n"
-
-
-def _dumps(row: dict[str, Any]) -> str:
-    line = json.dumps(row, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    try:
-        line.encode("utf-8")
-    except UnicodeEncodeError:  # a file name with bytes that are no text
-        return json.dumps(row, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
-    # Legal in JSON, but some readers of lines split there.
-    return line.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029").replace("\x85", "\\u0085")
+        yield one_line(row) + "\n"

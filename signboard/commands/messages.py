@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import sys
+from collections.abc import Iterator
 
 import typer
 
@@ -17,3 +20,17 @@ def complain(message: str) -> None:
     from signboard.photo import printable
 
     print(f"signboard: {printable(message)}", file=sys.stderr, flush=True)
+
+
+@contextlib.contextmanager
+def tracebacks() -> Iterator[None]:
+    """Everything that is caught on the way goes to standard error, with the place in the program it comes from."""
+    log, handler = logging.getLogger("signboard"), logging.StreamHandler()
+    level = log.level
+    log.setLevel(logging.DEBUG)
+    log.addHandler(handler)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(level)

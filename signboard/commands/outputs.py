@@ -15,7 +15,7 @@ from signboard.commands.messages import complain
 from signboard.errors import ConfigError, PhotoError, SignboardError
 
 if TYPE_CHECKING:
-    from signboard.output.sink import Sink
+    from signboard.output.sink import Sink, WriteOptions
     from signboard.photo import Page
     from signboard.reading import Reading
 
@@ -35,11 +35,8 @@ class Outputs:
         format_name: str | None,
         annotate: Path | None,
         html: Path | None,
+        options: WriteOptions,
         *,
-        resume: bool,
-        overwrite: bool,
-        retry_failed: bool,
-        position: bool,
         csv_safe: bool,
     ) -> None:
         """Checks and opens all of it, before any time is spent on reading.
@@ -56,9 +53,9 @@ class Outputs:
         for path in (output, annotate, html):
             if path is not None:
                 _refuse_photo(path, items)
-        self._overwrite = overwrite
+        self._overwrite = options.overwrite
         self._pictures = None if annotate is None else _picture_paths(annotate, items)
-        if annotate is not None and not (resume or overwrite):
+        if annotate is not None and not options.touches:
             _refuse_existing((self._pictures or {}).values())
         self.to_files = output is not None
         self.to_terminal = output is None and sys.stdout.isatty()  # where a progress bar would get in the way
@@ -67,32 +64,16 @@ class Outputs:
         self._sinks: list[Sink] = []
         try:
             if output is None:
-                self._sinks.append(formats.to_stdout(name, len(items), position, csv_safe=csv_safe))
+                self._sinks.append(formats.to_stdout(name, len(items), options.position, csv_safe=csv_safe))
             else:
 
                 def places() -> Iterator[tuple[str, int, str]]:
                     for item in items:
                         yield item.path, item.page or 1, _with_page(item)
 
-                self._sinks.append(
-                    formats.to_path(
-                        name,
-                        output,
-                        len(items),
-                        places,
-                        resume=resume,
-                        overwrite=overwrite,
-                        retry_failed=retry_failed,
-                        position=position,
-                        csv_safe=csv_safe,
-                    )
-                )
+                self._sinks.append(formats.to_path(name, output, len(items), places, options, csv_safe=csv_safe))
             if html is not None:
-                self._sinks.append(
-                    formats.to_report(
-                        html, thumbnail=_thumbnail, resume=resume, overwrite=overwrite, retry_failed=retry_failed
-                    )
-                )
+                self._sinks.append(formats.to_report(html, options, thumbnail=_thumbnail))
         except OutputError:
             self.abandon()
             raise

@@ -10,11 +10,12 @@ import threading
 import warnings
 import webbrowser
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from signboard.commands.messages import complain, usage
+from signboard.commands.options import DeviceOption, PrecisionOption, check_device
 
 
 def serve_command(
@@ -22,8 +23,8 @@ def serve_command(
         str, typer.Option(help="Address to listen on. 0.0.0.0 lets other machines in: give a --token, too.")
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes any that is free.")] = 8000,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
-    precision: Annotated[str, typer.Option(help="auto (what is fastest here), fp32, bf16, fp16 or int8.")] = "auto",
+    device: DeviceOption = "auto",
+    precision: PrecisionOption = "auto",
     workers: Annotated[
         int | None,
         typer.Option(
@@ -63,14 +64,11 @@ def serve_command(
         from signboard.server.app import make_app
     except ImportError as error:
         raise usage(f"serve needs extra packages: pip install 'signboard[serve]' ({error})") from None
+    from signboard.server import readers
     from signboard.server.batching import BatchQueue
     from signboard.server.limits import MIB, Limits
-    from signboard.server.readers import Readers
 
-    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", device):
-        raise usage(f"--device {device}: must be auto, cpu, cuda, cuda:N or mps")
-    if precision not in ("auto", "fp32", "bf16", "fp16", "int8"):
-        raise usage(f"--precision {precision}: must be auto, fp32, bf16, fp16 or int8")
+    check_device(device, precision)
     if token is not None and not re.fullmatch(r"[!-~]{8,200}", token):
         raise usage("--token: must be 8 to 200 letters, digits and signs of ASCII, without spaces")
     if (certificate is None) != (key is None):
@@ -90,8 +88,8 @@ def serve_command(
     )
     listening = _listen(host, port)
     address = _address(listening, host, "https" if certificate else "http")
-    readers = Readers(device=device, precision=precision, make=_load)
-    queue = BatchQueue(readers.get, limit=max_queue)
+    shared = readers.Readers(device=device, precision=precision, make=readers.load_reader)
+    queue = BatchQueue(shared.get, limit=max_queue)
     failure: list[str] = []
 
     def failed(line: str) -> None:
@@ -99,7 +97,7 @@ def serve_command(
         server.should_exit = True
 
     app = make_app(
-        readers,
+        shared,
         queue,
         limits=limits,
         hosts=[*(allow_host or ()), host],
@@ -143,13 +141,6 @@ def serve_command(
     if failure:
         complain(failure[0])
         raise typer.Exit(1)
-
-
-def _load(**options: Any) -> Any:
-    """The reader; its own function so that a test can put another in its place."""
-    from signboard.server.readers import load_reader
-
-    return load_reader(**options)
 
 
 def _listen(host: str, port: int) -> socket.socket:

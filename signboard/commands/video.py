@@ -1,4 +1,4 @@
-"""Videos in `signboard run`: which inputs are videos, the options that only they have, and the run itself."""
+"""The run over videos: which inputs are videos, and reading and writing them."""
 
 from __future__ import annotations
 
@@ -10,44 +10,20 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import typer
-
+from signboard.commands import readers
+from signboard.commands.interrupt import Stop, let_go_of_stdout
+from signboard.commands.messages import complain
 from signboard.errors import ConfigError, SignboardError
 from signboard.video.names import SUFFIXES, is_live, is_video
 
 if TYPE_CHECKING:
+    from signboard.output.sink import WriteOptions
     from signboard.reading import Reading
     from signboard.video.clock import GpxTrack
     from signboard.video.following import FollowedSign
     from signboard.video.rows import SignFile
-
-SequenceOption = Annotated[
-    bool, typer.Option("--sequence", help="The folders that are named hold the frames of videos, a picture each.")
-]
-GpxOption = Annotated[
-    Path | None, typer.Option("--gpx", help="Videos: a GPX track; each sign gets the position of its best moment.")
-]
-StartOption = Annotated[
-    str | None,
-    typer.Option(
-        "--start",
-        metavar="TIME",
-        help="Videos: when the video begins, e.g. 2026-05-01T10:30:00+05:30 (UTC without a zone); default: the time in "
-        "the file.",
-    ),
-]
-RateOption = Annotated[
-    float, typer.Option("--sample-rate", min=0.1, max=60.0, help="Videos: frames that are read, at most, a second.")
-]
-FrameRateOption = Annotated[
-    float | None, typer.Option("--frame-rate", min=0.01, max=1000.0, help="Videos: pictures a second of a --sequence.")
-]
-MemoryOption = Annotated[
-    float,
-    typer.Option("--memory", min=0.0, help="Videos: seconds after which a sign that comes back counts as another one."),
-]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,11 +65,11 @@ def run_videos(
     output: Path | None,
     format_name: str | None,
     annotate: Path | None,
+    writing: WriteOptions,
+    csv_safe: bool,
     reader_options: dict[str, Any],
     batch_size: int | Literal["auto"],
     workers: int | None,
-    resume: bool,
-    overwrite: bool,
     quiet: bool,
 ) -> int:
     """Reads videos and writes their signs; the exit code.
@@ -110,13 +86,13 @@ def run_videos(
         track=track, quiet=quiet, to_terminal=output is None and sys.stdout.isatty(), plain=form == "text",
         named=len(names) > 1,
     )  # fmt: skip
-    from signboard.video.rows import FORMATS, SignFile
+    from signboard.video.rows import SignFile, choose_form
 
     for name in names:
         if output is not None and output.exists() and Path(name).is_file() and output.samefile(name):
             raise ConfigError(f"{output}: is one of the videos to read; an output must be another file")
     target = output if output is not None else sys.stdout.buffer
-    out = SignFile(FORMATS[form], target, resume=resume, overwrite=overwrite, position=track is not None)
+    out = SignFile(choose_form(form, csv_safe), target, dataclasses.replace(writing, position=track is not None))
     return run.run(names, out, pictures)
 
 
@@ -214,27 +190,25 @@ class _Run:
 
     def run(self, names: Sequence[str], out: SignFile, pictures: dict[str, Path]) -> int:
         """Reads and writes every video that is not written yet; the exit code."""
-        from signboard.commands import run as run_command
-
         todo = [name for name in names if not out.has(name)]
         failed = signs = 0
         seconds = 0.0
         begin = time.monotonic()
         code = 0
         reader = None
-        with run_command._Stop() as stop:
+        with Stop() as stop:
             try:
                 for name in todo:
                     try:
                         source = self._open(name)
                     except SignboardError as error:
-                        run_command.complain(str(error))
+                        complain(str(error))
                         out.write([self._error(name, str(error))])
                         failed += 1
                         continue
                     if reader is None:
-                        # Frames are read in Hindi only; what the signs say is translated once, at the end.
-                        reader = run_command._make_reader(**{**self.reader_options, "translate": False})
+                        # What the signs say is translated once, at the end; frames vote, and need no other readings.
+                        reader = readers.make_reader(**{**self.reader_options, "translate": False, "n_best": 1})
                     found, bad, done = self._video(name, source, reader, out, pictures.get(name), stop)
                     signs, seconds = signs + found, seconds + done
                     failed += bad
@@ -242,17 +216,17 @@ class _Run:
                         break
                 out.close()
             except BrokenPipeError:
-                run_command._let_go_of_stdout()  # whoever read our output has seen enough
+                let_go_of_stdout()  # whoever read our output has seen enough
                 return 1
             except SignboardError as error:
-                run_command.complain(str(error))
+                complain(str(error))
                 code = 2 if isinstance(error, ConfigError) else 1
                 with contextlib.suppress(SignboardError, OSError):
                     out.close()
             # A camera goes on until it is stopped.
             if stop.signal is not None and not code and not all(is_live(name) for name in names):
                 code = 128 + stop.signal
-                run_command.complain("interrupted; videos that were not read to their end are not in the output")
+                complain("interrupted; videos that were not read to their end are not in the output")
         if not self.quiet and not self.to_terminal and not code:
             spent = max(time.monotonic() - begin, 1e-9)
             print(
@@ -272,10 +246,9 @@ class _Run:
         return bare_reading(name, total, size, error)
 
     def _video(
-        self, name: str, source: Any, reader: Any, out: SignFile, picture: Path | None, stop: Any
+        self, name: str, source: Any, reader: Any, out: SignFile, picture: Path | None, stop: Stop
     ) -> tuple[int, bool, float]:
         """Reads one video and writes its rows: signs, whether it is damaged, seconds of it that were read."""
-        from signboard.commands import run as run_command
         from signboard.photo import printable
         from signboard.video.chain import follow
         from signboard.video.rows import bare_reading
@@ -284,7 +257,7 @@ class _Run:
         if self.track is not None and start is None:
             message = f"{name}: does not say when it was made; --start TIME does"
             source.close()
-            run_command.complain(message)
+            complain(message)
             out.write([self._error(name, message)])
             return 0, True, 0.0
         bar = _Bar(name, source.duration, shown=not self.quiet and sys.stderr.isatty() and not self.to_terminal)
@@ -322,7 +295,7 @@ class _Run:
         rows: list[Reading] = []
         if fault is not None:
             message = f"{name}: {fault}"
-            run_command.complain(message)
+            complain(message)
             rows.append(self._error(name, message, None if source.live else len(signs), source.size))
         if source.live:
             out.write(rows)
@@ -336,7 +309,7 @@ class _Run:
             count += 1
             rows.append(row(sign, len(signs)))
         if not signs and fault is None and self.plain and not self.quiet:
-            run_command.complain(f"{name}: no text found")
+            complain(f"{name}: no text found")
         heading = f"== {printable(name)} ==\n" if self.plain and self.named else ""
         out.write(rows or [bare_reading(name, 0, source.size)], heading=heading)
         return len(signs), fault is not None, seconds
@@ -347,7 +320,7 @@ class _Run:
         return None if self.options.sequence else creation_time(name)
 
     def _draw(
-        self, name: str, picture: Path, signs: list[FollowedSign], motions: list[Any], bar: _Bar, stop: Any
+        self, name: str, picture: Path, signs: list[FollowedSign], motions: list[Any], bar: _Bar, stop: Stop
     ) -> None:
         from signboard.video.overlay import annotate_video
 

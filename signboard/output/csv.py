@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO
 
 from signboard.output.sink import OutputError, Piece, TextFormat
@@ -76,7 +76,8 @@ def _word(word: Word, line: Line) -> dict[str, Any]:
     }
 
 
-def _format(values: list[Any]) -> str:
+def format_row(values: list[Any]) -> str:
+    """One row as CSV, with its newline."""
     buffer = io.StringIO()
     # Left to itself, the module does not quote a lone carriage return, which ends a row for every reader.
     hard = any("\r" in value for value in values if isinstance(value, str))
@@ -85,7 +86,7 @@ def _format(values: list[Any]) -> str:
 
 
 def _head() -> str:
-    return _format(list(COLUMNS))
+    return format_row(list(COLUMNS))
 
 
 _TEXTS = frozenset({"source", "text", "line_text", "romanized", "translation", "error", "warnings"})
@@ -97,19 +98,22 @@ def _guarded(value: str) -> str:
     return f"'{value}" if _FORMULA.match(value) else value
 
 
-def _unguarded(value: str) -> str:
+def _body(reading: Reading, index: int, position: bool) -> str:
+    return "".join(format_row([row[name] for name in COLUMNS]) for row in rows(reading, position=position))
+
+
+def guarded(row: dict[str, Any], columns: Sequence[str]) -> list[Any]:
+    """The values of a row in the order of `columns`, texts so that no spreadsheet takes them for formulas."""
+    return [_guarded(row[name]) if name in _TEXTS else row[name] for name in columns]
+
+
+def unguarded(value: str) -> str:
+    """A text as it was before `guarded`."""
     return value[1:] if value.startswith("'") and _FORMULA.match(value) else value
 
 
-def _body(reading: Reading, index: int, position: bool) -> str:
-    return "".join(_format([row[name] for name in COLUMNS]) for row in rows(reading, position=position))
-
-
 def _safe_body(reading: Reading, index: int, position: bool) -> str:
-    return "".join(
-        _format([_guarded(row[name]) if name in _TEXTS else row[name] for name in COLUMNS])
-        for row in rows(reading, position=position)
-    )
+    return "".join(format_row(guarded(row, COLUMNS)) for row in rows(reading, position=position))
 
 
 def pieces(file: BinaryIO, name: str) -> Iterator[Piece]:
@@ -118,7 +122,20 @@ def pieces(file: BinaryIO, name: str) -> Iterator[Piece]:
     Raises:
         OutputError: the file is not a CSV with these columns.
     """
-    start = position = file.tell()
+    start = file.tell()
+    for row, position in whole_rows(file, name, COLUMNS):
+        if row["word"] == row["words"]:
+            yield Piece(row["source"], int(row["page"]), bool(row["error"]), start, position)
+            start = position
+
+
+def whole_rows(file: BinaryIO, name: str, columns: Sequence[str]) -> Iterator[tuple[dict[str, str], int]]:
+    """The rows of an interrupted file that are whole, from where it stands, each with the place where it ends (bytes).
+
+    Raises:
+        OutputError: a row has other columns.
+    """
+    position = file.tell()
     record = b""
     for line in file:
         position += len(line)
@@ -128,16 +145,13 @@ def pieces(file: BinaryIO, name: str) -> Iterator[Piece]:
             continue
         values = next(csv.reader([record.decode("utf-8", "surrogateescape")]), [])
         record = b""
-        if len(values) != len(COLUMNS):
+        if len(values) != len(columns):
             raise OutputError(f"{name}: a row with {len(values)} columns, --resume cannot go on with this file")
-        row = dict(zip(COLUMNS, values, strict=True))
-        if row["word"] == row["words"]:
-            yield Piece(row["source"], int(row["page"]), bool(row["error"]), start, position)
-            start = position
+        yield dict(zip(columns, values, strict=True)), position
 
 
 def _safe_pieces(file: BinaryIO, name: str) -> Iterator[Piece]:
-    return (piece._replace(source=_unguarded(piece.source)) for piece in pieces(file, name))
+    return (piece._replace(source=unguarded(piece.source)) for piece in pieces(file, name))
 
 
 FORMAT = TextFormat("csv", (".csv",), _body, head=_head, pieces=pieces)

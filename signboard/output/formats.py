@@ -9,12 +9,14 @@ from pathlib import Path
 from signboard.errors import ConfigError
 from signboard.output import alto, csv, geojson, hocr, html, jsonl, text
 from signboard.output.sink import (
+    NEW,
     FileSink,
     FolderSink,
     OutputError,
     Sink,
     StreamSink,
     TextFormat,
+    WriteOptions,
     is_stream,
     photo_key,
 )
@@ -83,11 +85,8 @@ def to_path(
     output: Path,
     photos: int,
     places: Callable[[], Iterable[tuple[str, int, str]]],
+    options: WriteOptions = NEW,
     *,
-    resume: bool = False,
-    overwrite: bool = False,
-    retry_failed: bool = False,
-    position: bool = False,
     csv_safe: bool = False,
 ) -> Sink:
     """Rows to a file, or to a folder for formats with one photo a file.
@@ -103,7 +102,7 @@ def to_path(
     if name == PARQUET:
         from signboard.output.parquet import ParquetSink
 
-        return ParquetSink(output, resume=resume, overwrite=overwrite, retry_failed=retry_failed, position=position)
+        return ParquetSink(output, options)
     form = _form(name, csv_safe)
     if form.one_photo_a_file and (output.is_dir() or photos > 1 or not output.suffix):
         if output.suffix and not output.is_dir():
@@ -111,33 +110,25 @@ def to_path(
         names = {
             photo_key(source, page): str(Path(path).with_suffix(form.suffixes[0])) for source, page, path in places()
         }
-        return FolderSink(
-            form,
-            output,
-            names=names,
-            resume=resume,
-            overwrite=overwrite,
-            retry_failed=retry_failed,
-            position=position,
-        )
+        return FolderSink(form, output, options, names=names)
     if is_stream(output):
-        if resume:
+        if options.resume:
             raise OutputError(f"{output}: not a regular file, --resume cannot go on with it")
         try:
-            return StreamSink(form, output.open("wb"), position=position)
+            return StreamSink(form, output.open("wb"), position=options.position)
         except OSError as error:
             raise OutputError(f"{output}: cannot be written, {error.strerror}") from None
-    sink = FileSink(form, output, resume=resume, overwrite=overwrite, retry_failed=retry_failed, position=position)
+    sink = FileSink(form, output, options)
     if form.one_photo_a_file and sink.holds_others(photo_key(source, page) for source, page, _ in places()):
         sink.close()
         raise OutputError(f"{output}: is of another photo, and {name} describes one a file; name a folder")
     return sink
 
 
-def to_report(path: Path, *, thumbnail: html.Thumbnail, resume: bool, overwrite: bool, retry_failed: bool) -> Sink:
+def to_report(path: Path, options: WriteOptions, *, thumbnail: html.Thumbnail) -> Sink:
     """The report to look at in a browser. `thumbnail` gives a photo's small picture.
 
     Raises:
         OutputError: see `FileSink`.
     """
-    return FileSink(html.report(thumbnail), path, resume=resume, overwrite=overwrite, retry_failed=retry_failed)
+    return FileSink(html.report(thumbnail), path, options)

@@ -9,8 +9,12 @@ import json
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
+from signboard.output.jsonl import one_line
 from signboard.output.sink import OutputError, Piece, TextFormat
 from signboard.reading import Reading, Sign
+
+VIDEO = ("sign", "signs", "first", "last", "best", "frame", "seen", "track")
+"""Keys of `metadata.video` that stand in the features of a video's signs."""
 
 
 def features(reading: Reading) -> list[dict[str, Any]]:
@@ -33,12 +37,15 @@ def features(reading: Reading) -> list[dict[str, Any]]:
         common["bearing_reference"] = gps.get("bearing_reference", "true")
     if "time" in reading.metadata:
         common["time"] = reading.metadata["time"]
+    video = reading.metadata.get("video")
     if reading.warnings:
         common["warnings"] = list(reading.warnings)
     if reading.error is not None:
         rows = [common | {"error": reading.error}]
     else:
         rows = [common | _sign(sign, number) for number, sign in enumerate(reading.signs, start=1) if sign.text]
+    if video is not None:
+        rows = [row | {key: video[key] for key in VIDEO if video.get(key) is not None} for row in rows]
     return [{"type": "Feature", "geometry": geometry, "properties": row} for row in rows]
 
 
@@ -60,16 +67,7 @@ def _sign(sign: Sign, number: int) -> dict[str, Any]:
 
 def _body(reading: Reading, index: int, position: bool) -> str:
     # A line a photo: an interrupted file is cut after the last whole one.
-    return ",".join(_dumps(feature) for feature in features(reading))
-
-
-def _dumps(feature: dict[str, Any]) -> str:
-    line = json.dumps(feature, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    try:
-        line.encode("utf-8")
-    except UnicodeEncodeError:  # a file name with bytes that are no text
-        line = json.dumps(feature, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
-    return line
+    return ",".join(one_line(feature) for feature in features(reading))
 
 
 _CLOSING = '\n],"empty":'

@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 
 from signboard.errors import DataError
 from signboard.output.sink import OutputError, Piece, TextFormat
-from signboard.reading import Line, Polygon, Reading, Sign, Word
+from signboard.reading import Alternative, Line, Polygon, Reading, Sign, Word
 
 SCHEMA = "signboard/1"
 """Name and version of the rows. The number grows when an old program would misread a new row."""
@@ -33,11 +33,15 @@ def to_dict(reading: Reading, *, position: bool = False) -> dict[str, Any]:
 
 
 def dumps(reading: Reading, *, position: bool = False) -> str:
-    """The row of a reading as one line of JSON, without its newline.
+    """The row of a reading as one line of JSON, without its newline."""
+    return one_line(to_dict(reading, position=position))
+
+
+def one_line(row: dict[str, Any]) -> str:
+    """A row as one line of JSON, without its newline.
 
     Text stays readable (no \\u escapes), unless a file name holds bytes that are no text; then the row is ASCII.
     """
-    row = to_dict(reading, position=position)
     line = json.dumps(row, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     try:
         line.encode("utf-8")
@@ -109,7 +113,7 @@ def _line(line: Line) -> dict[str, Any]:
 
 
 def _word(word: Word) -> dict[str, Any]:
-    return {
+    row: dict[str, Any] = {
         "text": word.text,
         "polygon": _polygon(word.polygon),
         "confidence": round(word.confidence, 4),
@@ -117,6 +121,9 @@ def _word(word: Word) -> dict[str, Any]:
         "script": word.script,
         "rotation": word.rotation,
     }
+    if word.alternatives:
+        row["alternatives"] = [{"text": a.text, "confidence": round(a.confidence, 4)} for a in word.alternatives]
+    return row
 
 
 def _read_polygon(points: list[list[float]]) -> Polygon:
@@ -140,6 +147,7 @@ def _read_word(row: dict[str, Any]) -> Word:
         detection_score=row["detection_score"],
         script=row["script"],
         rotation=row["rotation"],
+        alternatives=tuple(Alternative(a["text"], a["confidence"]) for a in row.get("alternatives", ())),
     )
 
 

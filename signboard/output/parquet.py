@@ -10,7 +10,17 @@ from pathlib import Path
 from typing import Any
 
 from signboard.output import jsonl
-from signboard.output.sink import FileSink, OutputError, OutputExistsError, Piece, Recovered, photo_key, reason
+from signboard.output.sink import (
+    NEW,
+    FileSink,
+    OutputError,
+    OutputExistsError,
+    Piece,
+    Recovered,
+    WriteOptions,
+    photo_key,
+    reason,
+)
 from signboard.reading import Reading
 
 HELP = "Parquet needs an extra package: pip install 'signboard[parquet]'"
@@ -44,6 +54,13 @@ def schema() -> Any:
             ("words", pa.list_(word)),
         ]
     )
+    video = pa.struct(
+        [
+            *((name, pa.int32()) for name in ("sign", "signs", "frame", "seen")),
+            *((name, pa.float64()) for name in ("first", "last", "best")),
+            ("track", pa.list_(pa.struct([("time", pa.float64()), ("polygon", polygon)]))),
+        ]
+    )
     sign = pa.struct([("text", pa.string()), ("polygon", polygon), ("lines", pa.list_(line))])
     return pa.schema(
         [
@@ -59,6 +76,7 @@ def schema() -> Any:
             ("time", pa.string()),
             ("latitude", pa.float64()),  # null unless positions were asked for
             ("longitude", pa.float64()),
+            ("video", video),  # null in rows of photos
         ]
     )
 
@@ -69,6 +87,7 @@ def to_row(reading: Reading, *, position: bool = False) -> dict[str, Any]:
     metadata = row.pop("metadata")
     gps = metadata.get("gps", {})
     row |= {"time": metadata.get("time"), "latitude": gps.get("latitude"), "longitude": gps.get("longitude")}
+    row["video"] = metadata.get("video")
     row["source"] = _utf8(row["source"])
     if row["error"] is not None:
         row["error"] = _utf8(row["error"])
@@ -87,40 +106,25 @@ class ParquetSink:
     rows of both become a new Parquet file, and the JSON lines are removed.
     """
 
-    def __init__(
-        self,
-        path: Path,
-        *,
-        resume: bool = False,
-        overwrite: bool = False,
-        retry_failed: bool = False,
-        position: bool = False,
-    ) -> None:
+    def __init__(self, path: Path, options: WriteOptions = NEW) -> None:
         """Opens the file of JSON lines.
 
         Raises:
             OutputError: no pyarrow, not writable, in use by another run, a Parquet file of another program.
-            OutputExistsError: there are results already, and neither `resume` nor `overwrite` was asked for.
+            OutputExistsError: there are results already, and `options` says neither to resume nor to overwrite.
         """
         self._columns = schema()
         if path.is_dir():
             raise OutputError(f"{path}: is a folder; name a file in it")
         self._path, self._part = path, path.with_name(path.name + ".part")
-        self._position, self._retry = position, retry_failed
-        if path.exists() and not (resume or overwrite):
+        self._options = options
+        if path.exists() and not options.touches:
             raise OutputExistsError(f"{path}: already there; --resume goes on with it, --overwrite replaces it")
         self._before = Recovered()
-        if resume and path.exists():
+        if options.resume and path.exists():
             self._before = self._look()
         try:
-            self._lines = FileSink(
-                jsonl.FORMAT,
-                self._part,
-                resume=resume,
-                overwrite=overwrite,
-                retry_failed=retry_failed,
-                position=position,
-            )
+            self._lines = FileSink(jsonl.FORMAT, self._part, options)
         except OutputExistsError:
             raise OutputExistsError(
                 f"{self._part}: rows of an interrupted run; --resume goes on with them, --overwrite drops them"
@@ -128,7 +132,7 @@ class ParquetSink:
         self._open = True
 
     def has(self, source: str, page: int = 1) -> bool:
-        before = self._before.has(_utf8(photo_key(source, page)), retry_failed=self._retry)
+        before = self._before.has(_utf8(photo_key(source, page)), retry_failed=self._options.retry_failed)
         return before or self._lines.has(source, page)
 
     def failed(self, source: str, page: int = 1) -> bool:
@@ -191,13 +195,15 @@ class ParquetSink:
                     rows = [
                         row
                         for row in batch.to_pylist()
-                        if self._before.has(photo_key(row["source"], row["page"]), retry_failed=self._retry)
+                        if self._before.has(
+                            photo_key(row["source"], row["page"]), retry_failed=self._options.retry_failed
+                        )
                     ]
                     kept |= {photo_key(row["source"], row["page"]) for row in rows}
                     yield pa.Table.from_pylist(rows, schema=self._columns)
         # A run that was killed between the new file and the removal of its lines left them in both.
         new = (
-            to_row(reading, position=self._position)
+            to_row(reading, position=self._options.position)
             for reading in jsonl.read_jsonl(self._part)
             if _utf8(photo_key(reading.source, reading.page)) not in kept
         )

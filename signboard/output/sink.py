@@ -84,6 +84,32 @@ class TextFormat:
     one_photo_a_file: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class WriteOptions:
+    """What an output does with results that are there already, and whether positions go into it.
+
+    Attributes:
+        resume: go on with an earlier run's output; what it left half-written is cut off.
+        overwrite: replace what is there.
+        retry_failed: with `resume`, photos that failed before are to be written anew.
+        position: write the photos' GPS positions, too; formats of maps have them always.
+    """
+
+    resume: bool = False
+    overwrite: bool = False
+    retry_failed: bool = False
+    position: bool = False
+
+    @property
+    def touches(self) -> bool:
+        """Whether results that are there already may be changed."""
+        return self.resume or self.overwrite
+
+
+NEW = WriteOptions()
+"""For an output that must not be there yet."""
+
+
 @dataclass(slots=True)
 class Recovered:
     """What an earlier run left.
@@ -204,25 +230,11 @@ class StreamSink:
 class FileSink:
     """Rows appended to one file and flushed photo by photo; the file is complete and valid after each of them."""
 
-    def __init__(
-        self,
-        form: TextFormat,
-        path: Path,
-        *,
-        resume: bool = False,
-        overwrite: bool = False,
-        retry_failed: bool = False,
-        position: bool = False,
-    ) -> None:
-        """Opens and locks the file.
-
-        Args:
-            resume: go on with an earlier run's file; a half-written last row is cut off.
-            overwrite: replace a file that is already there.
-            retry_failed: with `resume`, photos that failed before are taken out of the file, to be written anew.
+    def __init__(self, form: TextFormat, path: Path, options: WriteOptions = NEW) -> None:
+        """Opens and locks the file; with `retry_failed`, photos that failed before are taken out of it.
 
         Raises:
-            OutputExistsError: there are results in the file and neither was asked for.
+            OutputExistsError: there are results in the file and `options` says neither to resume nor to overwrite.
             OutputError: it cannot be opened, belongs to another run, or is of another format.
         """
         self._found = Recovered()
@@ -231,18 +243,18 @@ class FileSink:
         try:
             lock(self._file, path)
             size = self._file.seek(0, os.SEEK_END)
-            if size and not (resume or overwrite):
+            if size and not options.touches:
                 raise OutputExistsError(f"{path}: already there; --resume goes on with it, --overwrite replaces it")
-            if size and resume:
+            if size and options.resume:
                 with path.open("rb") as old:  # buffered, to read line by line
                     self._found = recover(form, old, str(path))
-                if retry_failed and any(self._found.photos.values()):
+                if options.retry_failed and any(self._found.photos.values()):
                     self._drop_failed()
             size = self._found.size
             self._file.seek(size)
             self._file.truncate()
             head = _encode(form.head())
-            self._pieces = _Pieces(form, position, self._found.count, any_before=size > len(head))
+            self._pieces = _Pieces(form, options.position, self._found.count, any_before=size > len(head))
             self._end = size  # where the next photo's rows begin
             self._put(head if size == 0 else b"")  # with the tail behind it
         except BaseException:
@@ -332,34 +344,22 @@ class FileSink:
 class FolderSink:
     """One file a photo, in a folder; for formats that describe one picture. A file appears whole or not at all."""
 
-    def __init__(
-        self,
-        form: TextFormat,
-        folder: Path,
-        *,
-        names: dict[str, str],
-        resume: bool = False,
-        overwrite: bool = False,
-        retry_failed: bool = False,
-        position: bool = False,
-    ) -> None:
+    def __init__(self, form: TextFormat, folder: Path, options: WriteOptions = NEW, *, names: dict[str, str]) -> None:
         """Makes the folder and locks it.
 
         Args:
+            options: to resume, files that are there say which photo they are of, and none is replaced; to overwrite,
+                files of the same names are.
             names: by `photo_key`, a photo's file name inside the folder, as far as no other photo has it.
-            resume: go on with the files that are there. Each says which photo it is of; none is replaced.
-            overwrite: replace files of the same names.
-            retry_failed: with `resume`, photos that failed before are to be written anew.
 
         Raises:
-            OutputExistsError: there are files in it, and neither `resume` nor `overwrite` was asked for.
+            OutputExistsError: there are files in it, and `options` says neither to resume nor to overwrite.
             OutputError: it cannot be made, or belongs to another run.
         """
-        self._form, self._folder, self._position = form, folder, position
-        self._retry = retry_failed
+        self._form, self._folder, self._options = form, folder, options
         self._found = Recovered()
         make_folder(folder)
-        if not (resume or overwrite) and any(folder.iterdir()):
+        if not options.touches and any(folder.iterdir()):
             raise OutputExistsError(
                 f"{folder}: already holds files; --resume goes on with them, --overwrite replaces them"
             )
@@ -369,7 +369,7 @@ class FolderSink:
             lock(self._lock, folder)
             there: dict[str, str] = {}
             taken: list[str] = []
-            if resume:
+            if options.resume:
                 taken = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()]
                 there = dict(self._look(taken))
             new = {key: name for key, name in names.items() if key not in there}
@@ -393,13 +393,13 @@ class FolderSink:
                 yield photo_key(piece.source, piece.page), name
 
     def has(self, source: str, page: int = 1) -> bool:
-        return self._found.has(photo_key(source, page), retry_failed=self._retry)
+        return self._found.has(photo_key(source, page), retry_failed=self._options.retry_failed)
 
     def failed(self, source: str, page: int = 1) -> bool:
         return self._found.photos.get(photo_key(source, page), False)
 
     def write(self, reading: Reading) -> None:
-        text = self._form.head() + self._form.body(reading, 0, self._position) + self._form.tail()
+        text = self._form.head() + self._form.body(reading, 0, self._options.position) + self._form.tail()
         write_whole(self._folder / self._names[photo_key(reading.source, reading.page)], _encode(text))
 
     def close(self) -> None:

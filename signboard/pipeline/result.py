@@ -8,15 +8,16 @@ from dataclasses import replace
 from signboard.photo import Photo, printable
 from signboard.pipeline.layout import arrange
 from signboard.pipeline.words import ReadWord
-from signboard.reading import Line, Reading, Sign, Word
+from signboard.reading import Alternative, Line, Reading, Sign, Word
 from signboard.recognition import script_of
 
 
-def to_word(word: ReadWord, scale: float = 1.0) -> Word:
+def to_word(word: ReadWord, scale: float = 1.0, alternatives: tuple[Alternative, ...] = ()) -> Word:
     """`word` as users get it: plain numbers, in pixels of the EXIF-upright original.
 
     Args:
         scale: pixels of the picture that was read over pixels of the original.
+        alternatives: what it may say instead.
     """
     return Word(
         word.text,
@@ -25,19 +26,27 @@ def to_word(word: ReadWord, scale: float = 1.0) -> Word:
         round(word.score, 4),
         script_of(word.text),
         word.rotation,
+        alternatives,
     )
 
 
 def to_reading(
-    photo: Photo, words: Sequence[ReadWord], *, warnings: tuple[str, ...] = (), translate: bool = False
+    photo: Photo,
+    words: Sequence[ReadWord],
+    *,
+    warnings: tuple[str, ...] = (),
+    translate: bool = False,
+    alternatives: Sequence[tuple[Alternative, ...]] | None = None,
 ) -> Reading:
     """The result for a photo with these words.
 
     Args:
         words: polygons in pixels of `photo.pixels`.
         translate: whether Hindi lines are said in Latin letters and in English, too.
+        alternatives: what each of `words` may say instead.
     """
-    signs = arrange([to_word(word, photo.scale) for word in words])
+    others = alternatives if alternatives is not None else [()] * len(words)
+    signs = arrange([to_word(word, photo.scale, some) for word, some in zip(words, others, strict=True)])
     return Reading(
         source=printable(photo.source),
         width=photo.width,

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import dataclasses
 import hashlib
+import io
 import mimetypes
 import sys
 import time
@@ -21,10 +22,11 @@ from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
 from signboard.errors import SignboardError
+from signboard.image_files import HEAD, kind_of, tiff_pages
 from signboard.output import annotate
 from signboard.output.jsonl import from_dict
 from signboard.output.markup import program
-from signboard.photo import count_pixels, load_photo, printable
+from signboard.photo import Page, PhotoSource, count_pixels, load_photo, printable
 from signboard.reading import Reading
 from signboard.server import schema
 from signboard.server.answers import TYPES, problem, render, to_json
@@ -266,7 +268,8 @@ def _add_api(app: FastAPI, service: Service) -> None:
     ) -> Response:
         """Photos as multipart/form-data, or one as the whole body. The options are those of `signboard run`.
 
-        One row a photo, in the order they were sent, whatever `format` is. A photo that cannot be read is a row with
+        One row a photo, in the order they were sent, whatever `format` is; a TIFF of several pages gives a row a page,
+        each of which counts as a photo. A photo that cannot be read is a row with
         its error; when no photo of the request can be read, the rows come with status 422.
         """
         begin = time.monotonic()
@@ -274,18 +277,17 @@ def _add_api(app: FastAPI, service: Service) -> None:
         service.queue.arriving(1)
         try:
             uploads, _ = await read_form(request, limits, files=limits.files)
-            sizes = await asyncio.to_thread(lambda: [count_pixels(upload.data) for upload in uploads])
+            if not uploads:
+                raise HTTPException(422, "no photo in the request")
+            photos = await asyncio.to_thread(_photos, uploads, limits.files)
         finally:
             service.queue.arriving(-1)
-        if not uploads:
-            raise HTTPException(422, "no photo in the request")
         metrics.seconds.labels("receive").observe(time.monotonic() - begin)
         options = ReadOptions(_rounded(min_confidence), _rounded(detection_threshold), translate, tile)
-        names = [upload.name for upload in uploads]
-        futures = _submit(service, uploads, sizes, options)
+        futures = _submit(service, photos, options)
         readings = await _within(_all(futures), limits.seconds, request)
         begin = time.monotonic()
-        named = [_labelled(reading, name, with_position) for reading, name in zip(readings, names, strict=True)]
+        named = [_labelled(reading, photo, with_position) for reading, photo in zip(readings, photos, strict=True)]
         for reading in named:
             outcome = "failed" if reading.error is not None else "read" if reading.text else "empty"
             metrics.photos.labels(outcome).inc()
@@ -318,7 +320,9 @@ def _add_api(app: FastAPI, service: Service) -> None:
         """As `signboard convert`. Positions are left out unless they are asked for."""
 
         def write() -> bytes:
-            readings = [_labelled(from_dict(row.plain()), row.source, asked.with_position) for row in asked.readings]
+            sent = [_Sent(b"", row.source, row.page, 0) for row in asked.readings]
+            rows = [from_dict(row.plain()) for row in asked.readings]
+            readings = [_labelled(row, photo, asked.with_position) for row, photo in zip(rows, sent, strict=True)]
             return render(readings, asked.format, position=asked.with_position)
 
         async with writing:
@@ -370,16 +374,45 @@ def _add_api(app: FastAPI, service: Service) -> None:
         return Response(metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
-def _submit(
-    service: Service, uploads: Sequence[Upload], sizes: Sequence[int], options: ReadOptions
-) -> list[Future[Reading]]:
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Sent:
+    """A photo of a request: what is opened, the name that its client uses, its page, its pixels by its header."""
+
+    source: PhotoSource
+    name: str
+    page: int
+    pixels: int
+
+
+def _photos(uploads: Sequence[Upload], most: int) -> list[_Sent]:
+    """The photos of a request: a file each, or its pages.
+
+    Raises:
+        HTTPException: 413, more pages than a request may have photos.
+    """
+    photos = []
+    for upload in uploads:
+        size = count_pixels(upload.data)
+        pages = 1
+        if kind_of(upload.data[:HEAD]) == "TIFF":
+            pages = len(tiff_pages(io.BytesIO(upload.data)))
+        if pages == 1:
+            photos.append(_Sent(upload.data, upload.name, 1, size))
+            continue
+        if len(photos) + pages > most:
+            raise HTTPException(413, f"too many photos: at most {most} a request, and each page of a TIFF is one")
+        photos += [_Sent(Page("", page, upload.data), upload.name, page, size) for page in range(1, pages + 1)]
+    return photos
+
+
+def _submit(service: Service, photos: Sequence[_Sent], options: ReadOptions) -> list[Future[Reading]]:
     """The photos into the queue; those with too many pixels are answered at once. Raises as `BatchQueue.submit`."""
-    futures: list[Future[Reading]] = [Future() for _ in uploads]
-    good = [i for i, size in enumerate(sizes) if size <= service.limits.pixels]
-    queued = service.queue.submit([(uploads[i].data, sizes[i]) for i in good], options)
+    futures: list[Future[Reading]] = [Future() for _ in photos]
+    good = [i for i, photo in enumerate(photos) if photo.pixels <= service.limits.pixels]
+    queued = service.queue.submit([(photos[i].source, photos[i].pixels) for i in good], options)
     for i, future in zip(good, queued, strict=True):
         futures[i] = future
-    for i in set(range(len(uploads))).difference(good):
+    for i in set(range(len(photos))).difference(good):
         line = f"photo: more than {service.limits.pixels / 1e6:g} megapixels, too large to open"
         futures[i].set_result(Reading("", 0, 0, error=line))
     return futures
@@ -425,13 +458,13 @@ async def _gone(request: Request) -> None:
         pass
 
 
-def _labelled(reading: Reading, name: str, position: bool) -> Reading:
+def _labelled(reading: Reading, photo: _Sent, position: bool) -> Reading:
     """The reading under the name that its client uses, its error too, and without a position that nobody asked for."""
-    error = reading.error
-    if error is not None and name and error.startswith("photo: "):
-        error = f"{name}: {error.removeprefix('photo: ')}"
+    name, error = photo.name, reading.error
+    if error is not None and name and error.startswith(("photo: ", "photo, page ")):
+        error = name + error.removeprefix("photo")
     metadata = reading.metadata if position else {k: v for k, v in reading.metadata.items() if k != "gps"}
-    return dataclasses.replace(reading, source=name, error=error, metadata=metadata)
+    return dataclasses.replace(reading, source=name, page=photo.page, error=error, metadata=metadata)
 
 
 def _as_file(form: str) -> dict[str, str]:
@@ -462,7 +495,8 @@ def _draw(data: bytes, row: schema.Row, limits: Limits) -> bytes:
     from PIL import Image
 
     try:
-        photo = load_photo(data, max_pixels=limits.pixels, decode_side=5000)
+        source = data if row.page == 1 else Page("", row.page, data)
+        photo = load_photo(source, max_pixels=limits.pixels, decode_side=5000)
     except SignboardError as error:
         raise HTTPException(422, str(error)) from None
     reading = from_dict(row.plain())

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from signboard.errors import SignboardError
+from signboard.photo import PhotoSource
 from signboard.reading import Reading
 from signboard.server.crew import Crew
 from signboard.server.metrics import Metrics
@@ -47,7 +48,7 @@ class ClosedError(Exception):
 class Job:
     """One photo in the queue."""
 
-    data: bytes
+    data: PhotoSource
     options: ReadOptions
     large: bool
     future: Future[Reading] = field(default_factory=Future)
@@ -122,13 +123,13 @@ class BatchQueue:
         with self._changed:
             self._check(photos)
 
-    def submit(self, photos: Sequence[tuple[bytes, int]], options: ReadOptions) -> list[Future[Reading]]:
+    def submit(self, photos: Sequence[tuple[PhotoSource, int]], options: ReadOptions) -> list[Future[Reading]]:
         """Puts the photos of one request in the queue; a future each, in their order.
 
         A future that is cancelled before its photo's turn costs nothing.
 
         Args:
-            photos: each the bytes of its file, and its pixels as far as they are known (0 if not).
+            photos: each the bytes of its file or a page of it, and its pixels as far as they are known (0 if not).
 
         Raises:
             QueueFullError: all of them together find no room; none was put in.
@@ -254,7 +255,7 @@ class BatchQueue:
             _finish(job, _read_one(reader, job.data))
 
 
-def _read_one(reader: Any, data: bytes) -> Reading:
+def _read_one(reader: Any, data: PhotoSource) -> Reading:
     try:
         reading: Reading = reader.read(data)
         return reading

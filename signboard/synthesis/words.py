@@ -95,6 +95,7 @@ class CropOptions:
         matrix: letters on a coarse grid, as rows of lamps or a simple display show them (Latin).
         initial: a larger first letter (words of Latin capitals).
         jumble: letters that dance (Latin).
+        stacked: letters below one another, in a strip that is turned a quarter to the left to be read (Latin).
     """
 
     neighbours: float = 0.3
@@ -111,6 +112,7 @@ class CropOptions:
     matrix: float = 0.03
     initial: float = 0.12
     jumble: float = 0.06
+    stacked: float = 0.04
 
 
 # A crop whose brightness deviates less than this (grey levels) can hardly be read: another is made in its place.
@@ -254,16 +256,23 @@ def render_crop(
     if pitch:
         gap = float(pitch * max(1, round(gap / pitch)))  # all words on one grid
     words = [_split(runs, part) for part in text.split(" ")] if " " in text else [runs]
-    line = set_words(words, em, gap=gap, setting=setting, rng=rng)
+    on_end = not native and not pitch and 2 < len(text) < 14 and text.isalpha() and rng.random() < options.stacked
+    if on_end:
+        if rng.random() < 0.8 and text.upper() != text and (capitals := fonts.runs(rng, text.upper(), face=runs[0][1])):
+            text, runs = text.upper(), capitals
+        line = _stacked(rng, runs, em)
+    else:
+        line = set_words(words, em, gap=gap, setting=setting, rng=rng)
     if line is None:
         return (
             WordCrop(np.full((32, 64, 3), 200, np.uint8), "12", "digits")
             if text == "12"
             else render_crop(rng, fonts, lexicon, devanagari=devanagari, options=options, foreign=foreign)
         )
-    line = line if pitch else vary_shape(rng, line, em, devanagari=native)
+    bendable = not pitch and not on_end
+    line = vary_shape(rng, line, em, devanagari=native) if bendable else line
     mask = line.mask
-    if not pitch and rng.random() < options.arched and height > 26 and 1.6 < mask.shape[1] / mask.shape[0] < 6:
+    if bendable and rng.random() < options.arched and height > 26 and 1.6 < mask.shape[1] / mask.shape[0] < 6:
         bend = float(rng.uniform(0.25, 0.9)) * (1 if rng.random() < 0.7 else -1)
         map_x, map_y, _ = arch_map(mask.shape[1], mask.shape[0], bend)
         mask = cv2.remap(mask, map_x, map_y, cv2.INTER_LINEAR)
@@ -275,7 +284,7 @@ def render_crop(
     if pitch:
         margin += -margin % pitch  # lamps lie on one grid
     band: np.ndarray | None = None
-    if not pitch and rng.random() < options.bent * (0.4 if native else 1.0):
+    if bendable and rng.random() < options.bent * (0.4 if native else 1.0):
         canvas, band = _bent(rng, mask, margin)
         # The box is so much higher than the letters; they stay as large in the photo as they would be, nearly.
         height = min(height * max(1.0, 0.75 * (canvas.shape[0] - 2 * margin) / letter), 160.0)
@@ -363,6 +372,24 @@ def _other_initial(rng: Generator, fonts: FontLibrary, text: str, runs: Runs) ->
     if not rest or not first.isalpha() or face is None or (face.unicase and not first.isupper()):
         return runs
     return [(first, face), (rest, runs[0][1]), *runs[1:]]
+
+
+def _stacked(rng: Generator, runs: Runs, em: int) -> TextMask | None:
+    """A word whose letters stand below one another, turned a quarter to the left: they lie on their backs, from left
+    to right. None where a letter has no ink."""
+    letters = [set_words([[(char, face)]], em, gap=0.0) for text, face in runs for char in text]
+    masks = [letter.mask for letter in letters if letter is not None]
+    if len(masks) < len(letters):
+        return None
+    width = max(mask.shape[1] for mask in masks)
+    gap = max(1, round(em * float(rng.uniform(0.05, 0.45))))
+    rows = []
+    for mask in masks:
+        left = (width - mask.shape[1]) // 2
+        rows.append(cv2.copyMakeBorder(mask, 0, gap, left, width - mask.shape[1] - left, cv2.BORDER_CONSTANT))
+    column = np.rot90(np.concatenate(rows)[:-gap])
+    height, length = column.shape
+    return TextMask(np.ascontiguousarray(column), np.array([[0, 0, length, height]], np.float32), height)
 
 
 def _bent(rng: Generator, mask: np.ndarray, margin: int) -> tuple[np.ndarray, np.ndarray]:

@@ -76,11 +76,17 @@ class ComparisonConfig(StrictModel):
     recognizer: RoleConfig
 
 
-def _task(role: str, config: Any) -> Any:
+def make_task(role: str, config: Any) -> Any:
+    """The training task of a role ("detector" or "recognizer") for a config of its kind."""
     return DetectorTask(config) if role == "detector" else RecognizerTask(config)
 
 
-def _run_config(role: str, settings: RoleConfig, name: str, width: float, changes: Mapping[str, Any]) -> TrainConfig:
+def run_config(role: str, settings: RoleConfig, name: str, width: float, changes: Mapping[str, Any]) -> TrainConfig:
+    """The config of one run: the role's settings with a backbone of this name and width, and `changes`.
+
+    Raises:
+        ConfigError: the settings are not valid; the message names the key.
+    """
     values = {**settings.run, "backbone": name, "width": width, **changes}
     kind = DetectorTrainConfig if role == "detector" else RecognizerTrainConfig
     return validated(kind, values, f"{role}.run")
@@ -141,7 +147,7 @@ def compare(
         widths = {name: pair[ROLES.index(role)] for name, pair in config.families.items()}
         base = runs / role
         first = next(iter(widths.items()))
-        task = _task(role, _run_config(role, settings, *first, {"output": base / "first", "steps": 1}))
+        task = make_task(role, run_config(role, settings, *first, {"output": base / "first", "steps": 1}))
         say(task.describe())
 
         def find(
@@ -150,7 +156,7 @@ def compare(
         ) -> tuple[int, dict[str, float]]:  # fmt: skip
             costs = {}
             for name, width in widths.items():
-                trial = _run_config(role, settings, name, width, {"output": base / "trial", "steps": 1})
+                trial = run_config(role, settings, name, width, {"output": base / "trial", "steps": 1})
                 costs[name] = seconds_per_step(with_network(task, trial), trial)
                 say(f"{role}, {name}: {costs[name]:.3f} s a step")
             assert settings.minutes is not None
@@ -164,7 +170,7 @@ def compare(
                     "output": base / f"{name}-seed{seed}", "steps": steps, "seed": seed, "validation": [],
                     "log_every": max(1, steps // 20), "validate_every": steps, "save_every": max(1, steps // 4),
                 }  # fmt: skip
-                run = _run_config(role, settings, name, width, changes)
+                run = run_config(role, settings, name, width, changes)
                 score = _score_detector if role == "detector" else _score_recognizer
 
                 def more(run: TrainConfig = run, settings: RoleConfig = settings, score: Any = score) -> dict[str, Any]:
@@ -195,7 +201,7 @@ def costs(config: ComparisonConfig, repeats: int = 5) -> dict[str, dict[str, tup
     for role in ROLES:
         settings: RoleConfig = getattr(config, role)
         for name, pair in config.families.items():
-            run: Any = _run_config(role, settings, name, pair[ROLES.index(role)], {"output": ".", "steps": 1})
+            run: Any = run_config(role, settings, name, pair[ROLES.index(role)], {"output": ".", "steps": 1})
             network: Any
             if role == "detector":
                 network = DetectorNetwork(DetectorConfig(run.backbone, run.width, run.neck, run.detail))

@@ -149,6 +149,8 @@ class RecognizerTrainConfig(TrainConfig):
         foreign: weight of words in scripts that are not read, half of it cut from `scenes` (words whose `script` is one
             of `recognizer_task.FOREIGN`), the rest made up, which needs `fonts`; all of it where no photo has such
             words. Their label is empty, so that they are left out instead of being read as something.
+        negatives: weight of crops of walls, fences, foliage and the like, on which nothing is written: their label is
+            empty, too.
         recombine: share of the real words, among those whose letters the weights of `start_from` find, of which parts
             are shown alone or in another order (see `training.recombination`). A run that is resumed needs the same
             weights.
@@ -179,6 +181,7 @@ class RecognizerTrainConfig(TrainConfig):
     live_synthesis: float = Field(0.0, ge=0)
     pairs: float = Field(0.0, ge=0)
     foreign: float = Field(0.0, ge=0)
+    negatives: float = Field(0.0, ge=0)
     recombine: float = Field(0.0, ge=0, le=1)
     phrases: float = Field(0.03, ge=0, le=1)
     synthetic_words: int = Field(0, ge=0)

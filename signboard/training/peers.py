@@ -194,6 +194,17 @@ def _scored(
     return result
 
 
+def with_ratios(results: Sequence[dict[str, Any]], name: str = "signboard") -> list[dict[str, Any]]:
+    """The results, each with its seconds a photo over those that the system `name` took on the same set, where both are
+    known, as `times_signboards_seconds`."""
+    mine = {result["set"]: result.get("seconds_a_photo") for result in results if result["name"] == name}
+    rated = []
+    for result in results:
+        own, seconds = mine.get(result["set"]), result.get("seconds_a_photo")
+        rated.append(result | {"times_signboards_seconds": seconds / own} if own and seconds else dict(result))
+    return rated
+
+
 def table(results: Sequence[dict[str, Any]]) -> str:
     """The results as one Markdown table."""
 

@@ -20,6 +20,7 @@ from signboard.recognition.ctc import ctc_loss, flat_start_loss
 from signboard.recognition.network import RecognizerConfig, RecognizerNetwork
 from signboard.recognition.recognizer import TALL_BELOW, TALL_WIDTH, Recognizer, crop_width, normalize_crops
 from signboard.synthesis import degrade
+from signboard.synthesis.negatives import negative_crop
 from signboard.training.adapters import SceneWord, WordSample, load_scenes, load_words, read_rgb
 from signboard.training.batches import Batch
 from signboard.training.config import CutData, DataConfig, RecognizerTrainConfig
@@ -53,6 +54,7 @@ class WordBatches:
         synthesizer: makes a `WordCrop` from an index, or None.
         synthetic: weight of the synthesizer beside those of the sources.
         foreign: weight of its words in other scripts.
+        negatives: weight of crops on which nothing is written.
     """
 
     def __init__(
@@ -64,12 +66,13 @@ class WordBatches:
         synthesizer: Any = None,
         synthetic: float = 0.0,
         foreign: float = 0.0,
+        negatives: float = 0.0,
     ) -> None:
         self.sources = [crops for crops, _ in sources]
-        made = [synthetic, foreign] if synthesizer is not None else []
-        weights = np.array([weight for _, weight in sources] + made)
+        made = [synthetic, foreign] if synthesizer is not None else [0.0, 0.0]
+        weights = np.array([weight for _, weight in sources] + made + [negatives])
         if weights.sum() <= 0:
-            raise ConfigError("data, scenes, live_synthesis, foreign: nothing to train on")
+            raise ConfigError("data, scenes, live_synthesis, foreign, negatives: nothing to train on")
         self.weights = weights / weights.sum()
         self.synthesizer = synthesizer
         self.repeat_after = config.synthetic_words
@@ -143,7 +146,8 @@ class WordBatches:
                 return crop.image, crop.quad, crop.text, True
             return crop.image, self._boxed(crop.quad, rng), crop.text, True
         if which > len(self.sources):
-            whole = whole_crop(self.synthesizer.foreign_crop(index).image, "")
+            other = which == len(self.sources) + 1
+            whole = whole_crop(self.synthesizer.foreign_crop(index).image if other else negative_crop(rng), "")
             return whole.image, self._boxed(whole.quad, rng), "", False
         if self.repeat_after:
             index = int(rng.integers(self.repeat_after))
@@ -363,8 +367,18 @@ class RecognizerTask:
         if self.skipped:
             self.report.append("left out: " + ", ".join(f"{n} {why}" for why, n in sorted(self.skipped.items())))
         self.source = WordBatches(
-            sources, config, self.charset, self.batches_per_pool, synthesizer, config.live_synthesis, foreign_made
+            sources,
+            config,
+            self.charset,
+            self.batches_per_pool,
+            synthesizer,
+            config.live_synthesis,
+            foreign_made,
+            config.negatives,
         )
+        if config.negatives:
+            made["crops on which nothing is written"] = config.negatives
+            self.report.append(f"crops on which nothing is written, weight {config.negatives:g}")
         shape = {name: getattr(config, name) for name in _SHAPE}
         self.model: nn.Module = RecognizerNetwork(RecognizerConfig(**shape, characters=characters))
         if config.start_from is not None:

@@ -11,6 +11,7 @@ from typing import Any, Literal, Protocol
 
 from signboard.geometry import ImageArray
 from signboard.reading import Line, Polygon, Reading, Sign
+from signboard.video.boards import part_boards
 from signboard.video.following import FollowedSign, Follower
 from signboard.video.motion import Transform
 from signboard.video.selection import Pick, pick_frames
@@ -59,16 +60,18 @@ def follow(
         for pick in picks:
             if stopped():
                 return
-            taken, pick.pixels = pick.pixels, None
             waiting.append(pick)
-            assert taken is not None
-            yield taken
+            assert pick.pixels is not None
+            yield pick.pixels
 
     follower = Follower(memory=memory)
     last: Pick | None = None
     readings = reader.read_many(pixels(), batch_size=batch_size, workers=workers)
     for count, reading in enumerate(readings, start=1):
         pick = waiting.popleft()
+        assert pick.pixels is not None
+        reading = part_boards(reading, pick.pixels)
+        pick.pixels = None
         if last is not None:
             follower.extend(last.until)
         last = pick

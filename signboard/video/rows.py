@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import datetime
 import io
@@ -11,8 +10,18 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from signboard.output import geojson, jsonl
-from signboard.output.sink import OutputError, OutputExistsError, is_stream, lock, open_output, reason
+from signboard.errors import ConfigError
+from signboard.output import csv, geojson, jsonl
+from signboard.output.sink import (
+    NEW,
+    OutputError,
+    OutputExistsError,
+    WriteOptions,
+    is_stream,
+    lock,
+    open_output,
+    reason,
+)
 from signboard.reading import Reading
 from signboard.video.clock import GpxTrack
 from signboard.video.following import FollowedSign
@@ -97,11 +106,7 @@ def _json_row(reading: Reading, position: bool) -> str:
 
 
 def _geojson_row(reading: Reading, position: bool) -> str:
-    times = {key: reading.metadata["video"].get(key) for key in ("sign", "first", "last", "best", "frame", "seen")}
-    rows = geojson.features(reading)
-    for row in rows:
-        row["properties"] |= {key: value for key, value in times.items() if value is not None}
-    return ",\n".join(json.dumps(row, ensure_ascii=True, allow_nan=False, separators=(",", ":")) for row in rows)
+    return ",\n".join(jsonl.one_line(feature) for feature in geojson.features(reading))
 
 
 def csv_row(reading: Reading) -> dict[str, Any]:
@@ -127,17 +132,18 @@ def csv_row(reading: Reading) -> dict[str, Any]:
     }
 
 
-def _csv_line(values: list[Any]) -> str:
-    buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\n").writerow(values)
-    return buffer.getvalue()
+def _positioned(reading: Reading, position: bool) -> dict[str, Any]:
+    row = csv_row(reading)
+    return row if position else row | {"latitude": "", "longitude": "", "altitude": ""}
 
 
 def _csv_row(reading: Reading, position: bool) -> str:
-    row = csv_row(reading)
-    if not position:
-        row |= {"latitude": "", "longitude": "", "altitude": ""}
-    return _csv_line([row[name] for name in COLUMNS])
+    row = _positioned(reading, position)
+    return csv.format_row([row[name] for name in COLUMNS])
+
+
+def _safe_csv_row(reading: Reading, position: bool) -> str:
+    return csv.format_row(csv.guarded(_positioned(reading, position), COLUMNS))
 
 
 def _text_row(reading: Reading, position: bool) -> str:
@@ -168,6 +174,7 @@ class _Whole:
     def __init__(self, size: int = 0) -> None:
         self.sources: set[str] = set()
         self.size = size  # bytes of the file that are theirs
+        self.empty: list[str] = []  # videos that are named at the end of the file alone
 
     def row(self, source: str, sign: int, signs: int | None, end: int) -> None:
         """One row more, whose bytes end here."""
@@ -177,6 +184,7 @@ class _Whole:
                 self.sources.add(source)
 
 
+_GEOJSON_HEAD = '{"type":"FeatureCollection","features":[\n'
 _JSON_START = b'{"schema":"signboard/'[:20]
 
 
@@ -209,34 +217,70 @@ def _whole_csv(file: BinaryIO, name: str) -> _Whole:
     Raises:
         OutputError: it holds something else.
     """
-    head = _csv_line(list(COLUMNS)).encode()
+    head = csv.format_row(list(COLUMNS)).encode()
     if file.readline() != head:
         raise OutputError(f"{name}: not a CSV file of a video's signs, --resume cannot go on with it")
     whole = _Whole(len(head))
-    end = len(head)
-    record = b""
-    for line in file:
-        end += len(line)
-        record += line
-        # A quoted field may go over several lines; its row is whole when its quotes are even.
-        if record.count(b'"') % 2 or not line.endswith(b"\n"):
-            continue
-        values = next(csv.reader(io.StringIO(record.decode("utf-8", "surrogateescape"), newline="")), [])
-        record = b""
-        if len(values) != len(COLUMNS):
-            raise OutputError(f"{name}: a row with {len(values)} columns, --resume cannot go on with this file")
-        row = dict(zip(COLUMNS, values, strict=True))
+    for row, end in csv.whole_rows(file, name, COLUMNS):
         whole.row(row["source"], int(row["sign"] or 0), int(row["signs"]) if row["signs"] else None, end)
     return whole
 
 
+def _whole_safe_csv(file: BinaryIO, name: str) -> _Whole:
+    whole = _whole_csv(file, name)
+    whole.sources = {csv.unguarded(source) for source in whole.sources}
+    return whole
+
+
+def _whole_geojson(file: BinaryIO, name: str) -> _Whole:
+    """The videos of an interrupted GeoJSON file; those without a feature, too, when it was completed.
+
+    Raises:
+        OutputError: it holds something else.
+    """
+    head = _GEOJSON_HEAD.encode()
+    start = file.read(len(head))
+    if not head.startswith(start):
+        raise OutputError(f"{name}: not GeoJSON of a video's signs, --resume cannot go on with it")
+    if start != head:
+        return _Whole()
+    whole = _Whole(end := len(head))
+    for line in file:
+        if not line.endswith(b"\n"):
+            break  # it was being written
+        body = line.rstrip(b",\n")
+        begin, end = end, end + len(line)
+        if not body:
+            continue
+        try:
+            if body.startswith(b"]"):
+                whole.empty = json.loads(b'{"features":[' + body)["empty"] if body != b"]}" else []
+                whole.sources |= set(whole.empty)
+                break
+            row = json.loads(body)["properties"]
+            whole.row(row["source"], row["sign"], row.get("signs"), begin + len(body))
+        except (ValueError, LookupError, TypeError):
+            raise OutputError(
+                f"{name}: a line that is no sign of a video, --resume cannot go on with this file"
+            ) from None
+    return whole
+
+
+def _geojson_closing(empty: Sequence[str]) -> str:
+    """The tail of a complete file, which names the videos that have no features."""
+    return f'\n],"empty":{json.dumps(list(empty))}}}\n'
+
+
 def _csv_head() -> str:
-    return _csv_line(list(COLUMNS))
+    return csv.format_row(list(COLUMNS))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Format:
-    """A format of a video's signs: a head, a piece a row, a tail. `whole` finds the whole videos of an earlier file."""
+    """A format of a video's signs: a head, a piece a row, a tail. `whole` finds the whole videos of an earlier file.
+
+    `closing(empty)` is the tail of a complete file, given the videos that have no piece, in formats that note them.
+    """
 
     suffixes: tuple[str, ...]
     row: Callable[[Reading, bool], str]
@@ -244,6 +288,7 @@ class Format:
     tail: str = ""
     separator: str = ""
     whole: Callable[[BinaryIO, str], _Whole] | None = None
+    closing: Callable[[Sequence[str]], str] | None = None
 
 
 FORMATS: dict[str, Format] = {
@@ -252,36 +297,49 @@ FORMATS: dict[str, Format] = {
     "geojson": Format(
         (".geojson",),
         _geojson_row,
-        head='{"type":"FeatureCollection","features":[\n',
+        head=_GEOJSON_HEAD,
         tail="\n]}\n",
         separator=",\n",
+        whole=_whole_geojson,
+        closing=_geojson_closing,
     ),
     "text": Format((".txt",), _text_row),
 }
 """By the name that `--format` takes."""
 
+SAFE_CSV = Format((), _safe_csv_row, head=_csv_head(), whole=_whole_safe_csv)
+"""CSV whose texts begin with an apostrophe where a spreadsheet would take them for formulas."""
+
+
+def choose_form(name: str, csv_safe: bool = False) -> Format:
+    """The format of a name of `FORMATS`.
+
+    Raises:
+        ConfigError: CSV for spreadsheets was asked for, and another format.
+    """
+    if csv_safe and name != "csv":
+        raise ConfigError(f"--csv-safe: is for CSV, not for {name}")
+    return SAFE_CSV if csv_safe else FORMATS[name]
+
 
 class SignFile:
     """Rows to a file, which is valid after every call, or to a stream."""
 
-    def __init__(
-        self, form: Format, target: Path | BinaryIO, *, resume: bool = False, overwrite: bool = False, position: bool
-    ) -> None:
+    def __init__(self, form: Format, target: Path | BinaryIO, options: WriteOptions = NEW) -> None:
         """Opens and locks it.
 
         Args:
             target: a path, or an open stream such as standard output, which is not closed.
-            resume: go on with an earlier run's file; a video that is there in part is cut off.
-            overwrite: replace a file that is already there.
-            position: write the positions, too.
+            options: to resume, a video that is there in part is cut off.
 
         Raises:
-            OutputExistsError: there are results in the file and neither was asked for.
+            OutputExistsError: there are results in the file and `options` says neither to resume nor to overwrite.
             OutputError: it cannot be opened, belongs to another run, or is of another format.
         """
-        self._form, self._position = form, position
+        self._form, self._position = form, options.position
         self._done: set[str] = set()
-        self._any = False
+        self._any = False  # whether a separator is due
+        self._empty: list[str] = []  # videos without a piece
         self._end: int | None = None  # where the next rows begin; None in a stream
         self._owned = isinstance(target, Path)
         self._name = "standard output"
@@ -301,19 +359,20 @@ class SignFile:
         try:
             lock(self._file, target)
             size = self._file.seek(0, io.SEEK_END)
-            if size and not resume and not overwrite:
+            if size and not options.touches:
                 raise OutputExistsError(f"{target}: already there; --resume goes on with it, --overwrite replaces it")
-            if resume and form.whole is None:
-                raise OutputError(f"{target}: --resume goes on with JSON lines and CSV of videos only")
+            if options.resume and form.whole is None:
+                raise OutputError(f"{target}: --resume goes on with JSON lines, CSV and GeoJSON of videos only")
             keep = 0
-            if size and resume:
+            if size and options.resume:
                 assert form.whole is not None
                 with target.open("rb") as old:  # buffered, to read line by line
                     found = form.whole(old, str(target))
-                self._done, keep = found.sources, found.size
+                self._done, keep, self._empty = found.sources, found.size, found.empty
             self._file.seek(keep)
             self._file.truncate()
             self._end = keep
+            self._any = keep > len(form.head.encode())
             self._put("" if keep else form.head)
         except BaseException:
             self._file.close()
@@ -334,15 +393,20 @@ class SignFile:
             text = heading + self._form.separator.join(pieces)
             self._put(self._form.separator + text if self._any else text)
             self._any = True
+        elif readings and self._form.closing is not None:
+            self._empty.append(readings[0].source)
 
     def close(self) -> None:
         """Completes the output."""
         if self._end is None:
             self._put(self._form.tail)
+        elif self._empty and self._form.closing is not None:
+            self._put("", self._form.closing(self._empty))
         if self._owned:
             self._file.close()
 
-    def _put(self, text: str) -> None:
+    def _put(self, text: str, tail: str | None = None) -> None:
+        """Writes at the end; in a file the tail goes behind it, to be written over by what comes next."""
         data = text.encode("utf-8", "surrogateescape")
         try:
             if self._end is None:
@@ -350,7 +414,7 @@ class SignFile:
                 self._file.flush()
                 return
             self._file.seek(self._end)
-            rest = memoryview(data + self._form.tail.encode())
+            rest = memoryview(data + (self._form.tail if tail is None else tail).encode())
             while rest:  # an unbuffered file may take only part of it
                 rest = rest[self._file.write(rest) :]
             self._end += len(data)

@@ -18,7 +18,7 @@ from output_samples import NAMES, empty, failed, quad, reading
 from signboard.errors import ConfigError, DataError
 from signboard.output import formats, geojson, jsonl, markup
 from signboard.output.sink import TextFormat
-from signboard.reading import Line, Reading, Sign, Word
+from signboard.reading import Alternative, Line, Reading, Sign, Word
 
 XHTML = "{http://www.w3.org/1999/xhtml}"
 ALTO = "{http://www.loc.gov/standards/alto/ns-v4#}"
@@ -85,6 +85,7 @@ words = st.builds(
     detection_score=numbers,
     script=st.sampled_from(["latin", "devanagari", "digits", "mixed", "other"]),
     rotation=st.sampled_from([0, 90, 180, 270]),
+    alternatives=st.lists(st.builds(Alternative, st.text(max_size=8), numbers), max_size=2).map(tuple),
 )
 note = st.none() | st.text(max_size=6)
 lines = st.builds(Line, st.lists(words, min_size=1, max_size=2).map(tuple), st.just(quad(0, 0, 9, 9)), note, note)

@@ -18,7 +18,15 @@ import pytest
 from output_samples import NAMES, empty, failed, reading
 
 from signboard.output import formats, html, jsonl
-from signboard.output.sink import FileSink, OutputError, OutputExistsError, StreamSink, TextFormat, unique_names
+from signboard.output.sink import (
+    FileSink,
+    OutputError,
+    OutputExistsError,
+    StreamSink,
+    TextFormat,
+    WriteOptions,
+    unique_names,
+)
 from signboard.reading import Reading
 
 REPORT = html.report(lambda reading: None if reading.error else b"\xff\xd8picture")
@@ -81,7 +89,7 @@ def test_resume_repairs_what_a_crash_left(form: TextFormat, lost: int, tmp_path:
     sink.close()
     data = path.read_bytes()
     path.write_bytes(data[: len(data) - lost])
-    sink = FileSink(form, path, resume=True)
+    sink = FileSink(form, path, WriteOptions(resume=True))
     done = [item for item in items if sink.has(item.source)]
     if form.name == "geojson" and lost:
         # Photos without text are noted at the end of a complete file only, and read again after a crash.
@@ -105,7 +113,7 @@ def test_resume_of_every_prefix_of_a_small_file(form: TextFormat, tmp_path: Path
     step = max(1, len(data) // 40)
     for size in [*range(0, len(data), step), len(data)]:
         path.write_bytes(data[:size])
-        sink = FileSink(form, path, resume=True)
+        sink = FileSink(form, path, WriteOptions(resume=True))
         if not sink.has(reading().source):
             sink.write(reading())
         sink.close()
@@ -120,7 +128,7 @@ def test_resume_refuses_a_file_of_another_format(form: TextFormat, content: byte
     path = tmp_path / "out"
     path.write_bytes(content)
     with pytest.raises(OutputError, match="cannot go on") as caught:
-        FileSink(form, path, resume=True)
+        FileSink(form, path, WriteOptions(resume=True))
     assert path.read_bytes() == content and "\n" not in str(caught.value)
 
 
@@ -133,7 +141,7 @@ def test_results_are_not_replaced_unasked(tmp_path: Path) -> None:
     with pytest.raises(OutputExistsError, match="--overwrite"):
         FileSink(jsonl.FORMAT, path)
     assert path.read_bytes() == before
-    sink = FileSink(jsonl.FORMAT, path, overwrite=True)
+    sink = FileSink(jsonl.FORMAT, path, WriteOptions(overwrite=True))
     sink.write(empty())
     sink.close()
     assert [item.source for item in jsonl.read_jsonl(path)] == [empty().source]
@@ -150,11 +158,11 @@ def test_a_second_run_is_refused(resume: bool, tmp_path: Path) -> None:
     sink = FileSink(jsonl.FORMAT, path)
     sink.write(reading())
     with pytest.raises(OutputError, match="another run"):
-        FileSink(jsonl.FORMAT, path, resume=resume, overwrite=not resume)
+        FileSink(jsonl.FORMAT, path, WriteOptions(resume=resume, overwrite=not resume))
     sink.write(empty())
     sink.close()
     assert len(list(jsonl.read_jsonl(path))) == 2
-    FileSink(jsonl.FORMAT, path, resume=True).close()
+    FileSink(jsonl.FORMAT, path, WriteOptions(resume=True)).close()
 
 
 def test_paths_that_cannot_be_written(tmp_path: Path) -> None:
@@ -239,7 +247,7 @@ def test_parquet_rows_are_the_json_rows(tmp_path: Path) -> None:
     items = [reading(), empty(), failed(), reading(NAMES[3])]
     sink = ParquetSink(path)
     with pytest.raises(OutputError, match="another run"):
-        ParquetSink(path, overwrite=True)
+        ParquetSink(path, WriteOptions(overwrite=True))
     for item in items:
         sink.write(item)
     assert not path.exists()
@@ -257,7 +265,7 @@ def test_parquet_rows_are_the_json_rows(tmp_path: Path) -> None:
     assert rows[1]["signs"] == [] and "truncated" in rows[2]["error"] and "\\udcff" in rows[3]["source"]
     with pytest.raises(OutputExistsError):
         ParquetSink(path)
-    again = ParquetSink(path, overwrite=True, position=True)
+    again = ParquetSink(path, WriteOptions(overwrite=True, position=True))
     again.write(reading())
     again.close()
     assert parquet.read_table(path).to_pylist()[0]["latitude"] == 28.6139

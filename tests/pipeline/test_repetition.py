@@ -46,6 +46,7 @@ def test_short_runs_stay_beside_words() -> None:
     beside = [at("PHASE", 0.9, 0), at("III", 0.7, 0, 1)]
     assert wall_words(beside) == set()
     assert wall_words([at("III", 0.9, 0)]) == set()  # a sure one is believed
+    assert wall_words([at("11", 0.65, 0)]) == {0} and wall_words([at("11", 0.9, 0)]) == set()
     assert wall_words([at("BBQ", 0.5, 0), at("www", 0.5, 1), at("800", 0.5, 2)]) == set()
 
 
@@ -64,6 +65,11 @@ def test_a_sign_on_a_wall_stays() -> None:
 def test_known_words_stay() -> None:
     assert wall_words([at("LITTI", 0.5, 0)]) == {0}
     assert wall_words([at("LITTI", 0.5, 0)], lambda text: text == "LITTI") == set()
+
+
+def test_one_letter_that_goes_on_and_on_is_no_word_of_a_list() -> None:
+    assert wall_words([at("SOOOOOOO", 0.9, 0)], lambda text: True) == {0}
+    assert wall_words([at("BARRIER", 0.9, 0)], lambda text: True) == set()
 
 
 def test_a_photo_on_which_all_is_guessed_says_nothing() -> None:

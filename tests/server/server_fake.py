@@ -102,10 +102,10 @@ def photo(
 
 
 if __name__ == "__main__":
-    from signboard.commands import serve
+    from signboard.server import readers
 
     FakeReader.slow = float(sys.argv.pop(1))
-    serve._load = FakeReader
+    readers.load_reader = FakeReader
     from signboard.cli import app
 
     app()

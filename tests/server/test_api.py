@@ -65,6 +65,46 @@ def test_a_bad_photo_is_a_row_with_an_error(client: TestClient) -> None:
     assert "1 2 3" in got[0]["text"] and got[4]["signs"] == [] and "2 2 3" in got[5]["text"]
 
 
+def scan(*reds: int) -> bytes:
+    """A TIFF of several pages."""
+    pages = [Image.new("RGB", (60, 40), (red, 2, 3)) for red in reds]
+    buffer = io.BytesIO()
+    pages[0].save(buffer, "TIFF", save_all=True, append_images=pages[1:])
+    return buffer.getvalue()
+
+
+def test_a_tiff_gives_a_row_a_page(client: TestClient) -> None:
+    got = rows(send(client, photo(1), ("scan.tif", scan(5, 6, 7)), photo(2)))
+    assert [(row["source"], row["page"]) for row in got] == [
+        ("0.png", 1), ("scan.tif", 1), ("scan.tif", 2), ("scan.tif", 3), ("2.png", 1),
+    ]  # fmt: skip
+    assert [row["signs"][0]["lines"][0]["words"][1]["text"][0] for row in got] == ["1", "5", "6", "7", "2"]
+    assert not any(row["warnings"] for row in got)
+    drawn = client.post(
+        "/v1/annotate", files={"photo": scan(5, 200)}, data={"reading": json.dumps(got[2] | {"signs": []})}
+    )
+    assert drawn.status_code == 200 and Image.open(io.BytesIO(drawn.content)).getpixel((30, 20))[0] > 150  # type: ignore[index]
+    again = client.post("/v1/convert", json={"readings": got, "format": "jsonl"})
+    assert [json.loads(line)["page"] for line in again.text.splitlines()] == [1, 1, 2, 3, 1]
+
+
+def test_a_damaged_page_is_a_row_with_an_error(client: TestClient) -> None:
+    data = scan(5, 6)
+    cut = data[: len(data) - 200] if len(data) > 8000 else data[:-200]
+    got = send(client, ("scan.tif", cut)).json()["readings"]
+    assert [row["page"] for row in got] == list(range(1, len(got) + 1))
+    assert all(row["error"] is None or row["error"].startswith("scan.tif") for row in got)
+
+
+def test_pages_count_as_photos() -> None:
+    with serving(limits=Limits(files=3)) as client:
+        assert len(rows(send(client, scan(1, 2, 3)))) == 3
+        for photos in ((scan(1, 2, 3, 4),), (photo(1), scan(1, 2, 3))):
+            answer = send(client, *photos)
+            assert answer.status_code == 413 and "each page of a TIFF is one" in answer.json()["detail"]
+        assert len(rows(send(client, photo(1), photo(2), photo(3)))) == 3
+
+
 def test_pixels_are_counted_by_the_header() -> None:
     from signboard.photo import count_pixels
 

@@ -6,6 +6,7 @@ import base64
 import json
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import threading
@@ -90,14 +91,13 @@ class Served:
     def __init__(self, **options: Any) -> None:
         import uvicorn
 
-        from signboard.commands.serve import _listen
         from signboard.server.app import make_app
         from signboard.server.batching import BatchQueue
         from signboard.server.readers import Readers
 
         readers = Readers(make=FakeReader)
         app = make_app(readers, BatchQueue(readers.get), **options)
-        self.socket = _listen("127.0.0.1", 0)
+        self.socket = socket.create_server(("127.0.0.1", 0))
         self.server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
         self.thread = threading.Thread(target=self.server.run, kwargs={"sockets": [self.socket]}, daemon=True)
 

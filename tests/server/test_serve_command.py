@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 import server_fake
 from server_fake import SLOW, photo
@@ -35,20 +35,20 @@ def program(*options: str, slow: float = 0.5) -> Iterator[tuple[subprocess.Popen
             process.kill()
 
 
-def send(url: str, *photos: bytes, **options: Any) -> httpx.Response:
+def send(url: str, *photos: bytes, **options: Any) -> httpx2.Response:
     files = [("photo", (f"{n}.png", data)) for n, data in enumerate(photos)]
-    return httpx.post(f"{url}v1/read", files=files, timeout=60, **options)
+    return httpx2.post(f"{url}v1/read", files=files, timeout=60, **options)
 
 
 def wait_until_reading(url: str) -> None:
     """Waits until a photo is being read; an error when none is within half a minute."""
     end = time.monotonic() + 30
-    while not re.search(r"signboard_reading_photos [1-9]", httpx.get(f"{url}v1/metrics").text):
+    while not re.search(r"signboard_reading_photos [1-9]", httpx2.get(f"{url}v1/metrics").text):
         assert time.monotonic() < end, "no photo is being read"
         time.sleep(0.01)
 
 
-def numbers(answer: httpx.Response) -> list[str]:
+def numbers(answer: httpx2.Response) -> list[str]:
     return [row["signs"][0]["lines"][0]["words"][1]["text"] for row in answer.json()["readings"]]
 
 
@@ -56,8 +56,8 @@ def test_it_prints_its_address_and_answers_there() -> None:
     with program() as (process, url):
         assert url.startswith("http://127.0.0.1:") and url.endswith("/")
         assert numbers(send(url, photo(7), photo(8))) == ["7 2 3", "8 2 3"]
-        assert "<title>signboard</title>" in httpx.get(url).text
-        assert "server" not in httpx.get(url).headers
+        assert "<title>signboard</title>" in httpx2.get(url).text
+        assert "server" not in httpx2.get(url).headers
         process.send_signal(signal.SIGINT)
         out, errors = process.communicate(timeout=60)
         assert process.returncode == 0 and out == "" and errors == "", errors
@@ -74,7 +74,7 @@ def test_killed_in_the_middle_clients_get_errors_and_no_wrong_answers() -> None:
             for green in range(200):
                 try:
                     answer = send(url, photo(SLOW, green, blue))
-                except httpx.HTTPError as error:
+                except httpx2.HTTPError as error:
                     errors.append(error)
                     return
                 answers.append((answer.status_code, numbers(answer)))
@@ -95,7 +95,7 @@ def test_killed_in_the_middle_clients_get_errors_and_no_wrong_answers() -> None:
 def test_stopped_in_the_middle_it_says_so() -> None:
     with program("--workers", "1", slow=3.0) as (process, url):
         send(url, photo())
-        answers: list[httpx.Response] = []
+        answers: list[httpx2.Response] = []
         clients = [threading.Thread(target=lambda n=n: answers.append(send(url, photo(SLOW, n)))) for n in range(3)]
         for thread in clients:
             thread.start()
@@ -117,8 +117,8 @@ def test_a_client_that_goes_away_costs_nothing() -> None:
         threads = [threading.Thread(target=send, args=(url, photo(SLOW)))]
         threads[0].start()
         wait_until_reading(url)
-        with pytest.raises(httpx.ReadTimeout):
-            httpx.post(f"{url}v1/read", content=photo(SLOW), headers={"content-type": "image/png"}, timeout=0.2)
+        with pytest.raises(httpx2.ReadTimeout):
+            httpx2.post(f"{url}v1/read", content=photo(SLOW), headers={"content-type": "image/png"}, timeout=0.2)
         begin = time.monotonic()
         assert send(url, photo(1)).status_code == 200
         assert time.monotonic() - begin < 7  # the first photo's time, 4 seconds, and not that of both
@@ -131,7 +131,7 @@ def test_a_body_that_is_too_large_is_told_so() -> None:
             answer = send(url, b"x" * size)
             assert answer.status_code == 413 and answer.json()["detail"] == "the request is larger than 1 MiB"
         chunks = iter([b"x" * 100_000] * 19)
-        answer = httpx.post(f"{url}v1/read", content=chunks, headers={"content-type": "image/png"}, timeout=60)
+        answer = httpx2.post(f"{url}v1/read", content=chunks, headers={"content-type": "image/png"}, timeout=60)
         assert answer.status_code == 413
 
 
@@ -152,7 +152,7 @@ def test_a_body_that_does_not_come_is_given_up() -> None:
             while "detail" not in answer:
                 answer += slow.recv(4096).decode()
         assert answer.startswith("HTTP/1.1 408 ") and "did not arrive within 0.5 s" in answer
-        assert "signboard_held_bytes 0.0" in httpx.get(f"{url}v1/metrics").text
+        assert "signboard_held_bytes 0.0" in httpx2.get(f"{url}v1/metrics").text
 
 
 def test_an_address_in_use_is_one_line() -> None:
@@ -181,9 +181,9 @@ def test_options_that_make_no_sense(options: list[str], line: str) -> None:
 
 def test_a_reader_that_cannot_be_made_ends_it() -> None:
     code = (
-        "import sys; from signboard.commands import serve; from signboard.errors import WeightsError\n"
+        "import sys; from signboard.server import readers; from signboard.errors import WeightsError\n"
         "def broken(**options): raise WeightsError('weights.json: damaged')\n"
-        "serve._load = broken; sys.argv = ['signboard', 'serve', '--port', '0']\n"
+        "readers.load_reader = broken; sys.argv = ['signboard', 'serve', '--port', '0']\n"
         "from signboard.cli import app; app()"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)

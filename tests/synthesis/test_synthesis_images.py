@@ -156,14 +156,14 @@ def test_dancing_letters_are_the_same_for_the_same_generator_and_keep_their_numb
         assert cv2.connectedComponents((text.mask > 100).astype(np.uint8))[0] - 1 == 3
 
 
-@pytest.mark.parametrize("kind", ["matrix", "initial", "jumble"])
+@pytest.mark.parametrize("kind", ["matrix", "initial", "jumble", "stacked"])
 def test_lettering_that_is_asked_for_is_drawn(fonts: FontLibrary, lexicon: Lexicon, tmp_path: Path, kind: str) -> None:
     if kind == "matrix":
         (tmp_path / "Tiny5").mkdir()
         shutil.copyfile(fonts.faces[0].path, tmp_path / "Tiny5" / "Tiny5.ttf")
         shutil.copyfile(fonts.faces[-1].path, tmp_path / "other.ttf")
         fonts = FontLibrary.from_folder(tmp_path)
-    plain = {"matrix": 0.0, "initial": 0.0, "jumble": 0.0, "phrases": 0.3}
+    plain = {"matrix": 0.0, "initial": 0.0, "jumble": 0.0, "stacked": 0.0, "phrases": 0.3}
     usual = Synthesizer(fonts, lexicon, devanagari=0.0, options=CropOptions(**plain))
     special = Synthesizer(fonts, lexicon, devanagari=0.0, options=CropOptions(**{**plain, kind: 1.0}))
     changed = 0
@@ -175,6 +175,20 @@ def test_lettering_that_is_asked_for_is_drawn(fonts: FontLibrary, lexicon: Lexic
             (crop.image != usual.crop(index).image).any()
         )
     assert changed >= 4  # initials: of words of capitals alone
+
+
+def test_stacked_letters_become_a_strip_that_is_longer_than_the_word(fonts: FontLibrary, lexicon: Lexicon) -> None:
+    options = {"neighbours": 0.0, "lines": 0.0, "bent": 0.0, "matrix": 0.0, "jumble": 0.0, "phrases": 0.0}
+    flat = Synthesizer(fonts, lexicon, devanagari=0.0, options=CropOptions(**options, stacked=0.0))
+    upright = Synthesizer(fonts, lexicon, devanagari=0.0, options=CropOptions(**options, stacked=1.0))
+    longer = words = 0
+    for index in range(24):
+        crop, usual = upright.crop(index), flat.crop(index)
+        if crop.text.isalpha() and len(crop.text) > 3 and crop.text.casefold() == usual.text.casefold():
+            words += 1
+            ratio, plain = (image.shape[1] / image.shape[0] for image in (crop.image, usual.image))
+            longer += ratio > plain
+    assert words >= 8 and longer >= 0.8 * words
 
 
 def test_lamps_lie_on_the_grid_that_is_asked_for() -> None:

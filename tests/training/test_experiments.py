@@ -229,10 +229,10 @@ def test_a_seed_gives_its_own_network_and_order_on_the_same_data(signs: Path) ->
     made = []
     first = None
     for seed in (0, 0, 1):
-        run = comparison._run_config(
+        run = comparison.run_config(
             "detector", config.detector, "alexnet", 0.125, {"output": signs, "steps": 1, "seed": seed}
         )
-        first = first or comparison._task("detector", run)
+        first = first or comparison.make_task("detector", run)
         made.append(comparison.with_network(first, run))
     weights = [next(task.model.parameters()) for task in made]
     batches = [task.source.pool(0)[0]["image"] for task in made]
@@ -251,7 +251,7 @@ def test_the_shipped_comparison_is_valid() -> None:
     for role in comparison.ROLES:
         for name, widths in config.families.items():
             width = widths[comparison.ROLES.index(role)]
-            comparison._run_config(role, getattr(config, role), name, width, {"output": ".", "steps": 1})
+            comparison.run_config(role, getattr(config, role), name, width, {"output": ".", "steps": 1})
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from PIL import Image
 from signboard.reading import Word
 from signboard.recognition.charset import DEFAULT_CHARACTERS, Charset
 from signboard.training.adapters import load_scenes
+from signboard.training.pseudo_labels import agreed
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLE = ROOT / "data" / "samples" / "road.jpg"
@@ -83,7 +84,6 @@ def test_a_labelled_set_gives_its_words_without_text_alone(tmp_path: Path) -> No
     ],
 )
 def test_two_readings_make_a_label(ours: str, sure: float, text: str, confidence: float, label: str | None) -> None:
-    agreed = runpy.run_path(str(ROOT / "scripts" / "read_unlabelled.py"))["agreed"]
     word = Word(ours, ((0, 0), (9, 0), (9, 3), (0, 3)), sure, 1.0, "latin")
     assert agreed(word, text, confidence, Charset(DEFAULT_CHARACTERS)) == label
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import signboard
@@ -112,6 +113,15 @@ def test_words_in_other_scripts_become_crops_without_text() -> None:
     for batch in source.pool(0):
         assert batch["text"] == [""] * 8 and batch["length"].tolist() == [0] * 8 and len(batch["target"]) == 0
         assert batch["image"].shape[:2] == (8, 32)
+
+
+def test_crops_on_which_nothing_is_written_have_no_text() -> None:
+    config = RecognizerTrainConfig(output=Path("unused"), steps=1, batch_size=8, height=32, max_width=96, seed=5)
+    source = WordBatches([], config, Charset(DEFAULT_CHARACTERS), 2, negatives=1.0)
+    again = WordBatches([], config, Charset(DEFAULT_CHARACTERS), 2, negatives=1.0)
+    for batch, same in zip(source.pool(0), again.pool(0), strict=True):
+        assert batch["text"] == [""] * 8 and len(batch["target"]) == 0
+        assert torch.equal(batch["image"], same["image"]) and batch["image"].float().std() > 1
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,10 @@ from typer.testing import CliRunner
 from video_fakes import PATCHES, PatchReader, pan, patch, texture, write_video
 
 from signboard.cli import app
-from signboard.commands import run as run_command
-from signboard.output.jsonl import read_jsonl
+from signboard.commands import readers
+from signboard.output.jsonl import dumps, read_jsonl
+from signboard.pipeline.layout import arrange
+from signboard.reading import Reading, Word
 from signboard.video import follow
 from signboard.video.rows import FORMATS
 
@@ -34,7 +36,7 @@ GPX = """<?xml version="1.0"?>
 @pytest.fixture(autouse=True)
 def fake_reader(monkeypatch: pytest.MonkeyPatch) -> None:
     PatchReader.made, PatchReader.frames = [], 0
-    monkeypatch.setattr(run_command, "_make_reader", PatchReader)
+    monkeypatch.setattr(readers, "make_reader", PatchReader)
 
 
 def call(*arguments: str | Path) -> Any:
@@ -150,10 +152,12 @@ def test_no_text(tmp_path: Path) -> None:
     (row,) = rows(tmp_path / "a.jsonl")
     assert row["signs"] == [] and row["error"] is None and row["metadata"]["video"] == {"sign": 0, "signs": 0}
     call(path, "-o", tmp_path / "a.geojson")
-    assert json.loads((tmp_path / "a.geojson").read_text()) == {"type": "FeatureCollection", "features": []}
+    assert json.loads((tmp_path / "a.geojson").read_text()) == {
+        "type": "FeatureCollection", "features": [], "empty": [str(path)],
+    }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ["a.jsonl", "a.csv"])
+@pytest.mark.parametrize("name", ["a.jsonl", "a.csv", "a.geojson"])
 def test_resume_goes_on_after_any_byte(walk: Path, tmp_path: Path, name: str) -> None:
     second = write_video(tmp_path / "two.mp4", street())
     wall = write_video(tmp_path / "wall.mp4", pan(texture(700, 240), range(0, 60, 10)))
@@ -172,12 +176,82 @@ def test_resume_goes_on_after_any_byte(walk: Path, tmp_path: Path, name: str) ->
 
 
 def test_resume_refuses_what_is_not_its_own(walk: Path, tmp_path: Path) -> None:
-    for name, text in (("a.jsonl", '{"schema":"signboard/1","source":"a.jpg"}\n'), ("a.csv", "a,b\n1,2\n")):
+    for name, text in (
+        ("a.jsonl", '{"schema":"signboard/1","source":"a.jpg"}\n'),
+        ("a.csv", "a,b\n1,2\n"),
+        ("a.geojson", '{"type":"FeatureCollection","features":[\n{"type":"Feature","properties":{"source":"a"}}\n]}\n'),
+        ("b.geojson", '{"type":"Point"}\n'),
+    ):
         (tmp_path / name).write_text(text)
         result = call(walk, "-o", tmp_path / name, "--resume")
         assert result.exit_code == 2 and "--resume" in result.stderr
         assert (tmp_path / name).read_text() == text
-    assert call(walk, "-o", tmp_path / "a.geojson", "--resume").exit_code == 2
+    result = call(walk, "-o", tmp_path / "a.txt", "--resume")
+    assert result.exit_code == 2 and "JSON lines, CSV and GeoJSON" in result.stderr
+
+
+def test_rows_keep_their_times_through_convert(walk: Path, tmp_path: Path) -> None:
+    second = write_video(tmp_path / "two.mp4", street())
+    wall = write_video(tmp_path / "wall.mp4", pan(texture(700, 240), range(0, 60, 10)))
+    videos, source = (walk, wall, second), tmp_path / "a.jsonl"
+    assert call(*videos, "-o", source).exit_code == 0
+
+    def convert(*arguments: str | Path) -> Any:
+        return CliRunner().invoke(app, ["convert", str(source), *map(str, arguments)], catch_exceptions=False)
+
+    for name in ("b.jsonl", "b.csv", "b.geojson", "b.txt"):
+        call(*videos, "-o", tmp_path / f"run-{name}")
+        result = convert("-o", tmp_path / name, *(("--format", "text") if name == "b.txt" else ()))
+        assert result.exit_code == 0, result.stderr
+        assert (tmp_path / name).read_bytes() == (tmp_path / f"run-{name}").read_bytes()
+    assert convert().stdout == (tmp_path / "b.txt").read_text(encoding="utf-8")
+    (feature, *_) = json.loads((tmp_path / "b.geojson").read_text(encoding="utf-8"))["features"]
+    video = rows(source)[0]["metadata"]["video"]
+    assert {key: feature["properties"][key] for key in ("first", "last", "best", "frame", "seen", "track")} == {
+        key: video[key] for key in ("first", "last", "best", "frame", "seen", "track")
+    }
+    for name in ("hocr", "alto"):
+        result = convert("--format", name)
+        assert result.exit_code == 2 and f"{name}: describes photos" in result.stderr
+    assert "an output must be another file" in convert("-o", source).stderr
+
+
+def test_parquet_has_a_column_for_videos(walk: Path, tmp_path: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    call(walk, "-o", tmp_path / "a.jsonl")
+    arguments = ["convert", str(tmp_path / "a.jsonl"), "-o", str(tmp_path / "a.parquet")]
+    assert CliRunner().invoke(app, arguments, catch_exceptions=False).exit_code == 0
+    found = parquet.read_table(tmp_path / "a.parquet").to_pylist()
+    for row, line in zip(found, rows(tmp_path / "a.jsonl"), strict=True):
+        video = line["metadata"]["video"]
+        assert row["video"]["first"] == video["first"] and row["video"]["frame"] == video["frame"]
+        assert [at["time"] for at in row["video"]["track"]] == [at["time"] for at in video["track"]]
+
+
+def test_rows_of_photos_and_videos_together(walk: Path, tmp_path: Path) -> None:
+    source = tmp_path / "a.jsonl"
+    call(walk, "-o", source)
+    photo = Reading("a.jpg", 4, 3, arrange([Word("EXIT", ((0, 0), (4, 0), (4, 2), (0, 2)), 0.9, 0.9, "latin")]))
+    with source.open("a", encoding="utf-8") as file:
+        file.write(dumps(photo) + "\n")
+    run = CliRunner().invoke
+    assert run(app, ["convert", str(source), "-o", str(tmp_path / "b.geojson")]).exit_code == 0
+    features = json.loads((tmp_path / "b.geojson").read_text(encoding="utf-8"))["features"]
+    assert ["first" in feature["properties"] for feature in features] == [True] * 3 + [False]
+    result = run(app, ["convert", str(source), "-o", str(tmp_path / "b.csv")])
+    assert result.exit_code == 2 and "photos and of videos" in result.stderr
+
+
+def test_a_spreadsheet_takes_no_sign_for_a_formula(walk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(PATCHES, RED, "=SUM(A1)")
+    output = tmp_path / "a.csv"
+    assert call(walk, "-o", output, "--csv-safe").exit_code == 0
+    table = list(csv.DictReader(io.StringIO(output.read_text(encoding="utf-8"))))
+    assert table[0]["text"] == "'=SUM(A1)" and table[1]["text"] == "BANK"
+    PatchReader.frames = 0
+    assert call(walk, "-o", output, "--csv-safe", "--resume").exit_code == 0 and PatchReader.frames == 0
+    result = call(walk, "-o", tmp_path / "a.jsonl", "--csv-safe")
+    assert result.exit_code == 2 and "--csv-safe" in result.stderr
 
 
 def test_the_annotated_copy_shows_the_signs(walk: Path, tmp_path: Path) -> None:
@@ -249,6 +323,7 @@ def test_options_that_do_not_go_together(walk: Path, tmp_path: Path) -> None:
     for arguments, named in (
         ((walk, photo), "a.jpg"),
         ((photo, "--gpx", tmp_path / "x.gpx"), "--gpx"),
+        ((walk, "--retry-failed", "-o", tmp_path / "a.jsonl"), "--retry-failed"),
         ((walk, "--html", tmp_path / "a.html"), "--html"),
         ((walk, "-o", tmp_path / "a.parquet"), "a.parquet"),
         ((walk, "--format", "hocr"), "hocr"),
@@ -275,11 +350,11 @@ def test_ctrl_c_leaves_no_half_of_a_video(walk: Path, tmp_path: Path, monkeypatc
                 signal.raise_signal(signal.SIGINT)
             return super().read(pixels)
 
-    monkeypatch.setattr(run_command, "_make_reader", Interrupted)
+    monkeypatch.setattr(readers, "make_reader", Interrupted)
     result = call(walk, second, "-o", output)
     assert result.exit_code == 130 and "interrupted" in result.stderr
     assert {row["source"] for row in rows(output)} == {str(walk)}
-    monkeypatch.setattr(run_command, "_make_reader", PatchReader)
+    monkeypatch.setattr(readers, "make_reader", PatchReader)
     assert call(walk, second, "-o", output, "--resume").exit_code == 0
     assert [row["source"] for row in rows(output)] == [str(walk)] * 3 + [str(second)] * 3
 
@@ -289,18 +364,29 @@ def test_a_live_source_writes_each_sign_when_it_is_over(tmp_path: Path, monkeypa
 
     path = write_video(tmp_path / "walk.mp4", street())
 
-    def live(name: str, **_: Any) -> Any:
-        capture = sources.Capture(str(path), live=False)
-        capture.live = True
-        capture._reconnect = lambda: setattr(capture, "_lost", "the stream broke off") or False  # type: ignore[method-assign, func-returns-value]
-        return capture
+    class Stream(sources.Capture):
+        """A file that says of itself that it is a stream, and that it broke off."""
 
-    monkeypatch.setattr(sources, "open_source", live)
+        def __init__(self, name: str, **_: Any) -> None:
+            super().__init__(str(path), live=False)
+            self.live = True
+
+        def grab(self) -> float | None:
+            self.live = False  # its times are the file's, and it is not opened again at its end
+            try:
+                return super().grab()
+            finally:
+                self.live = True
+
+        def fault(self) -> str:
+            return "the stream broke off"
+
+    monkeypatch.setattr(sources, "open_source", Stream)
 
     class Slow(PatchReader):
         """The stream's frames come at once; a moment for each keeps them from being dropped."""
 
-    monkeypatch.setattr(run_command, "_make_reader", Slow)
+    monkeypatch.setattr(readers, "make_reader", Slow)
     output = tmp_path / "a.jsonl"
     result = call("rtsp://camera/1", "-o", output, "--sample-rate", "2")
     found = rows(output)

@@ -29,7 +29,7 @@ _ALL_OVER = 4  # words of a photo from which on they are looked at together ...
 _FEW = 0.85  # ... and the share that two shapes have of what all of them say
 _GUESSED_FEW, _GUESSED = 0.5, 0.6  # a photo without a surer word says nothing; the second, if it has that many words
 _BESIDE = 2.0  # heights between III and the word that it belongs to
-_RINGS, _BARS = re.compile(r"[0Oo०]{3,4}"), re.compile(r"[1lI|।]{3,4}|8{3,4}|[vV]{3,4}")
+_RINGS, _BARS = re.compile(r"[0Oo०]{3,4}"), re.compile(r"[1lI|।]{2,4}|8{3,4}|[vV]{3,4}")
 _AMOUNT = re.compile(r"[^\d]*\d{1,3}(?:,\d{2,3})+[^\d]*|[^\d]*\d{2,}/-")
 _NUMBER = re.compile(r"[^\w]*\d{2,8}[^\w]*")
 
@@ -67,6 +67,12 @@ def _is_poor(text: str) -> bool:
     return len(set(kept)) <= max(2, len(kept) // 3)
 
 
+def _is_drawn_out(text: str) -> bool:
+    """Whether one character goes on and on: word lists hold such words (sooooooo), signs do not."""
+    kept = _kept(text).casefold()
+    return re.search(rf"(.)\1{{{_LONG - 1}}}", kept) is not None
+
+
 def _is_short_run(text: str, confidence: float) -> bool:
     return bool(_RINGS.fullmatch(text) or (confidence < _SURE and _BARS.fullmatch(text)))
 
@@ -87,7 +93,11 @@ def wall_words(
         words: (text, confidence, polygon (N, 2) in pixels) each.
         is_word: whether a text is a known word (`LanguageModel.is_word`); such are kept, unless all say the same.
     """
-    runs = {i for i, (text, confidence, _) in enumerate(words) if is_run(text, confidence) and not is_word(text)}
+    runs = {
+        i
+        for i, (text, confidence, _) in enumerate(words)
+        if is_run(text, confidence) and (_is_drawn_out(text) or not is_word(text))
+    }
     short = {i for i, (text, confidence, _) in enumerate(words) if _is_short_run(text, confidence)}
     rest = [i for i in range(len(words)) if i not in runs and i not in short]
     if short:

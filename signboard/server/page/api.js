@@ -62,7 +62,7 @@ async function checked(answer) {
   throw new Refused(line, answer.status);
 }
 
-/** The row of one photo. */
+/** The row of one photo; of a file with several pages, that of the first. */
 export async function read(file, { tile = false, position = false, signal, patient = true } = {}) {
   const query = new URLSearchParams({ translate: "true", tile, with_position: position });
   const body = new FormData();
@@ -70,7 +70,11 @@ export async function read(file, { tile = false, position = false, signal, patie
   const answer = await call(`/v1/read?${query}`, { method: "POST", body }, { signal, patient });
   // 422 comes with a row, too, that says why the photo cannot be read.
   const value = answer.ok || answer.status === 422 ? await answer.clone().json() : {};
-  if (value.readings) return value.readings[0];
+  if (value.readings) {
+    const [row, ...others] = value.readings;
+    if (others.length) row.warnings.push(`only the first page is shown: the file has ${value.readings.length}`);
+    return row;
+  }
   await checked(answer);
   throw new Refused("The service gave no answer.", answer.status);
 }

@@ -55,9 +55,9 @@ def _groups(words: Sequence[Word], pixels: ImageArray) -> list[list[Word]]:
     crop = pixels[low[1] : high[1], low[0] : high[0]]
     if crop.size == 0:
         return [list(words)]
-    colours = cv2.cvtColor(cv2.blur(crop, (3, 3)), cv2.COLOR_RGB2LAB).astype(np.float32)
+    picture = cv2.blur(crop, (3, 3)).astype(np.uint8, copy=False)
     quads -= low
-    grounds = [_ground(colours, quad, height) for quad, height in zip(quads, heights, strict=True)]
+    grounds = [_ground(picture, quad, height) for quad, height in zip(quads, heights, strict=True)]
     owner = list(range(len(words)))
 
     def root(i: int) -> int:
@@ -67,7 +67,7 @@ def _groups(words: Sequence[Word], pixels: ImageArray) -> list[list[Word]]:
 
     for i, j in combinations(range(len(words)), 2):
         a, b = root(i), root(j)
-        if a != b and not _parted(colours, quads[[i, j]], heights[[i, j]], (grounds[i], grounds[j])):
+        if a != b and not _parted(picture, quads[[i, j]], heights[[i, j]], (grounds[i], grounds[j])):
             owner[max(a, b)] = min(a, b)
     groups: dict[int, list[Word]] = {}
     for i, word in enumerate(words):
@@ -75,18 +75,18 @@ def _groups(words: Sequence[Word], pixels: ImageArray) -> list[list[Word]]:
     return list(groups.values())
 
 
-def _ground(colours: NDArray[np.float32], quad: NDArray[np.float64], height: float) -> NDArray[np.float32]:
+def _ground(picture: ImageArray, quad: NDArray[np.float64], height: float) -> NDArray[np.float32]:
     """The colour (3,) around a word: the median along its outline (4, 2), grown a little."""
     centre = quad.mean(axis=0)
     sizes = np.maximum(np.linalg.norm(quad - centre, axis=1, keepdims=True), 1e-6)
     grown = quad + (quad - centre) / sizes * (_AROUND * height * 2**0.5)
     shares = np.linspace(0, 1, _STEPS, endpoint=False)[:, None]
     outline = np.concatenate([a + shares * (b - a) for a, b in zip(grown, np.roll(grown, -1, axis=0), strict=True)])
-    return np.asarray(np.median(_at(colours, outline), axis=0), np.float32)
+    return np.asarray(np.median(_at(picture, outline), axis=0), np.float32)
 
 
 def _parted(
-    colours: NDArray[np.float32],
+    picture: ImageArray,
     quads: NDArray[np.float64],
     heights: NDArray[np.float64],
     grounds: tuple[NDArray[np.float32], NDArray[np.float32]],
@@ -94,8 +94,8 @@ def _parted(
     """Whether a stripe that is the ground of neither word lies across the way from one to the other.
 
     Args:
-        colours: (h, w, 3) L*a*b*.
-        quads, heights: of the two words, (2, 4, 2) and (2,), pixels of `colours`.
+        picture: (h, w, 3) uint8 RGB.
+        quads, heights: of the two words, (2, 4, 2) and (2,), pixels of `picture`.
     """
     first, second = quads.mean(axis=1)
     way = second - first
@@ -106,21 +106,26 @@ def _parted(
     steps = first + np.linspace(0, 1, max(int(length), 2))[:, None] * way  # (s, 2), a pixel apart
     offsets = np.linspace(-_REACH, _REACH, _LINES) * heights.max()
     points = steps[None] + offsets[:, None, None] * across  # (lines, s, 2)
-    seen = _at(colours, points.reshape(-1, 2)).reshape(*points.shape[:2], 3)
+    seen = _at(picture, points.reshape(-1, 2)).reshape(*points.shape[:2], 3)
     other = np.all([np.linalg.norm(seen - ground, axis=2) > _OTHER for ground in grounds], axis=0)
     middle = len(offsets) // 2
     for quad in quads:  # letters are no wall
-        inside = [
-            cv2.pointPolygonTest(quad.astype(np.float32), (float(x), float(y)), False) >= 0 for x, y in points[middle]
-        ]
-        other[:, inside] = False
+        other[:, _inside(quad, points[middle])] = False
     return _longest_run(other.all(axis=0)) >= max(_STRIPE * heights.min(), 3.0)
 
 
-def _at(colours: NDArray[np.float32], points: NDArray[np.float64]) -> NDArray[np.float32]:
-    """(n, 3) colours at points (n, 2), those at the edge for points outside."""
+def _at(picture: ImageArray, points: NDArray[np.float64]) -> NDArray[np.float32]:
+    """(n, 3) L*a*b* at points (n, 2) of a picture (h, w, 3) RGB, those at the edge for points outside."""
     x, y = np.floor(points).astype(int).T
-    return colours[np.clip(y, 0, colours.shape[0] - 1), np.clip(x, 0, colours.shape[1] - 1)]
+    found = picture[np.clip(y, 0, picture.shape[0] - 1), np.clip(x, 0, picture.shape[1] - 1)]
+    return np.asarray(cv2.cvtColor(found[None], cv2.COLOR_RGB2LAB)[0], np.float32)
+
+
+def _inside(quad: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """(n,) whether points (n, 2) lie in a convex quad (4, 2), clockwise."""
+    sides = np.roll(quad, -1, axis=0) - quad
+    off = points[:, None] - quad  # (n, 4, 2)
+    return np.asarray((sides[:, 0] * off[..., 1] - sides[:, 1] * off[..., 0] >= 0).all(axis=1))
 
 
 def _longest_run(flags: NDArray[np.bool_]) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import cv2
 import numpy as np
@@ -15,8 +15,12 @@ from signboard.video.source import FrameSource
 READ_SIDE = 2560
 """Frames are read at no more than this longer side, pixels: letters keep more pixels than are needed to read them."""
 
-# Frames that are compared with each other for each one that is chosen.
-_CANDIDATES = 4
+# Frames that are compared with each other for each one that is chosen. To look at a frame takes longer than to decode
+# it: fewer will do where one of them is nearly as sharp as the last that was chosen, and the camera moves so little
+# (share of the frame's side, from one to the next) that a longer step is followed as surely.
+_CANDIDATES, _LEAST_CANDIDATES = 4, 2
+_SHARP_ENOUGH = 0.9
+_SLOW = 0.03
 # The longer side, at most, of the grey copy that sharpness is measured on.
 _SHARP_SIDE = 960
 # A frame shows nothing new when, the camera's motion taken out, no part of it differs by more than this from the last
@@ -76,7 +80,8 @@ def pick_frames(
 ) -> Iterator[Pick]:
     """The frames of a source that are worth reading, as they come: at most one in memory besides the one in hand.
 
-    Of each span of 1 / `rate` seconds the sharpest of a few frames is taken, and left out when it shows nothing new.
+    Of each span of 1 / `rate` seconds the sharpest of two to four frames is taken, and left out when it shows nothing
+    new.
     The `until` of a pick may still grow while the next one is waited for.
 
     Args:
@@ -95,6 +100,8 @@ def pick_frames(
     last_sharpness = 0.0
     to_first = np.eye(3)
     doubts = 0
+    looked = 0  # candidates of this window
+    slow = False  # whether the camera moved little from the last frame that was looked at
 
     def chosen(candidate: _Candidate) -> Iterator[Pick]:
         nonlocal last, last_grey, last_sharpness, since
@@ -131,6 +138,7 @@ def pick_frames(
         if grey is not None:
             step = estimate_motion(grey, seen, max(pixels.shape[:2]) / max(seen.shape))
             since = since.then(step)
+            slow = step.sure and _shift(step, pixels.shape) <= _SLOW * max(pixels.shape)
             doubts += not step.sure
             to_first = to_first @ np.linalg.inv(step.matrix)
         grey = seen
@@ -141,11 +149,14 @@ def pick_frames(
         due = max(due + 1.0 / (rate * _CANDIDATES), now - 0.5 / (rate * _CANDIDATES))
         if int(now * rate + 1e-6) != window and best is not None:
             yield from chosen(best)
-            best = None
+            best, looked = None, 0
         window = int(now * rate + 1e-6)
         sharp = sharpness(fine)
+        looked += 1
         if best is None or sharp > best.sharpness:
             best = _Candidate(index, now, pixels, seen, sharp, since, doubts)
+        if looked >= _LEAST_CANDIDATES and slow and best.sharpness >= _SHARP_ENOUGH * last_sharpness > 0.0:
+            due = max(due, (window + 1) / rate)
     if best is not None:
         yield from chosen(best)
 
@@ -155,14 +166,20 @@ def _unchanged(before: ImageArray, after: ImageArray, motion: Motion, scale: flo
     if not motion.sure or before.shape != after.shape:
         return False
     height, width = after.shape
-    corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float64) * scale
-    if np.abs(move(corners, motion.matrix) - corners).max() > _MOVED * scale * max(width, height):
+    if _shift(motion, (height * scale, width * scale)) > _MOVED * scale * max(width, height):
         return False
     matrix = motion.matrix[:2].copy()
     matrix[:, 2] /= scale
     laid = cv2.warpAffine(before, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE)
     parts = cv2.resize(cv2.absdiff(laid, after), (_PARTS, _PARTS), interpolation=cv2.INTER_AREA)
     return float(parts.max()) < _CHANGE
+
+
+def _shift(motion: Motion, shape: Sequence[float]) -> float:
+    """How far a motion moves the corners of a frame of this (height, width) at most, pixels."""
+    height, width = shape[:2]
+    corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float64)
+    return float(np.abs(move(corners, motion.matrix) - corners).max())
 
 
 def _readable(pixels: ImageArray) -> ImageArray:

@@ -80,7 +80,7 @@ def length_terms(text: str) -> tuple[float, float]:
 
 # Where so many places of a photo are guesses, by their share, at least of so many places, it shows leaves or bars, and
 # what reads well by chance, and says no more than three letters or digits, must be this probable.
-_GUESS, _GUESSES, _LEAST_PLACES, _SHORT, _DOUBTED = 0.5, 0.6, 4, 3, 0.8
+_GUESS, _GUESSES, _LEAST_PLACES, _SHORT, _DOUBTED = 0.5, 0.6, 4, 3, 0.87
 
 
 class RejectNonWords:

@@ -74,7 +74,8 @@ class Paths:
         confidence: (N,) the product, over them, of the highest probability among the character's frames, and of the
             probability that no other character was overlooked (see `overlooked`); 0 where it emits none.
         evidence: (N,) logarithms, those of the highest probability among each character's frames and those of each
-            frame's, all added up, over the number of characters; minus infinity where there are none.
+            frame's, all added up, over the number of characters, one counted as two; minus infinity where there are
+            none.
     """
 
     classes: list[list[int]]
@@ -100,7 +101,7 @@ class Paths:
         log_path = np.log(np.maximum(frames.probability, _TINY, dtype=np.float64)).sum(axis=1)
         written = characters > 0
         confidence = np.where(written, np.exp(log_peaks) * (1.0 - overlooked(frames)), 0.0)
-        evidence = np.where(written, (log_peaks + log_path) / np.maximum(characters, 1), -np.inf)
+        evidence = np.where(written, (log_peaks + log_path) / np.maximum(characters, 2), -np.inf)
         ends = np.cumsum(characters).tolist()
         flat = emitted.tolist()
         return cls([flat[i:j] for i, j in zip([0, *ends], ends, strict=False)], confidence, evidence)

@@ -55,7 +55,7 @@ def _groups(words: Sequence[Word], pixels: ImageArray) -> list[list[Word]]:
     crop = pixels[low[1] : high[1], low[0] : high[0]]
     if crop.size == 0:
         return [list(words)]
-    picture = cv2.blur(crop, (3, 3)).astype(np.uint8, copy=False)
+    picture = np.asarray(cv2.blur(crop, (3, 3)), np.uint8)
     quads -= low
     grounds = [_ground(picture, quad, height) for quad, height in zip(quads, heights, strict=True)]
     owner = list(range(len(words)))

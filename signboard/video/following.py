@@ -395,9 +395,23 @@ class Follower:
         signs = []
         for group in groups:
             kept = [track for track in group if self._is_real(track)]
+            kept = [track for track in kept if not self._said_again(track, kept)]
             if kept:
                 signs.append(self._sign(kept))
         return sorted(signs, key=lambda sign: sign.order)
+
+    def _said_again(self, track: _Track, sign: Sequence[_Track]) -> bool:
+        """Whether a word is another one of its sign, which was lost sight of: it says the same, was seen whole at
+        most half as often, and never on one frame with it. Words that a sign has twice are seen together.
+        """
+        key = plain(track.text)
+        return any(
+            plain(other.text) == key
+            and 2 * track.whole <= other.whole
+            and not self._both.get((min(track.number, other.number), max(track.number, other.number)))
+            for other in sign
+            if other is not track
+        )
 
     def _is_real(self, track: _Track) -> bool:
         """Whether a word is no mistake of a frame or two, no half of another word, and no second reading of it."""

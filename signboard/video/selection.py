@@ -16,10 +16,11 @@ READ_SIDE = 2560
 """Frames are read at no more than this longer side, pixels: letters keep more pixels than are needed to read them."""
 
 # Frames that are compared with each other for each one that is chosen. To look at a frame takes longer than to decode
-# it: fewer will do where one of them is nearly as sharp as the last that was chosen, and the camera moves so little
+# it: fewer will do where one of them is nearly as sharp as those chosen before, and the camera moves so little
 # (share of the frame's side, from one to the next) that a longer step is followed as surely.
 _CANDIDATES, _LEAST_CANDIDATES = 4, 2
 _SHARP_ENOUGH = 0.9
+_FADES = 0.9  # what is asked for falls by this with each frame that is chosen for want of a sharper one
 _SLOW = 0.03
 # The longer side, at most, of the grey copy that sharpness is measured on.
 _SHARP_SIDE = 960
@@ -98,13 +99,15 @@ def pick_frames(
     last: Pick | None = None
     last_grey: ImageArray | None = None
     last_sharpness = 0.0
+    level = 0.0  # the sharpness of frames chosen before, fading
     to_first = np.eye(3)
     doubts = 0
     looked = 0  # candidates of this window
     slow = False  # whether the camera moved little from the last frame that was looked at
 
     def chosen(candidate: _Candidate) -> Iterator[Pick]:
-        nonlocal last, last_grey, last_sharpness, since
+        nonlocal last, last_grey, last_sharpness, level, since
+        level = max(candidate.sharpness, _FADES * level)
         scale = max(candidate.pixels.shape[:2]) / max(candidate.grey.shape)
         if (
             last is not None
@@ -155,7 +158,7 @@ def pick_frames(
         looked += 1
         if best is None or sharp > best.sharpness:
             best = _Candidate(index, now, pixels, seen, sharp, since, doubts)
-        if looked >= _LEAST_CANDIDATES and slow and best.sharpness >= _SHARP_ENOUGH * last_sharpness > 0.0:
+        if looked >= _LEAST_CANDIDATES and slow and best.sharpness >= _SHARP_ENOUGH * level > 0.0:
             due = max(due, (window + 1) / rate)
     if best is not None:
         yield from chosen(best)

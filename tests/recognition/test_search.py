@@ -205,7 +205,7 @@ def test_paths_by_their_definition_and_together_as_alone() -> None:
         peaks = math.prod(q for _, q in characters)
         assert paths.confidence[number] == pytest.approx(peaks * (1 - lost), rel=1e-5)
         logs = math.log(peaks) + sum(map(math.log, p))
-        assert paths.evidence[number] == pytest.approx(logs / len(characters), rel=1e-5)
+        assert paths.evidence[number] == pytest.approx(logs / max(len(characters), 2), rel=1e-5)
     assert Paths.of(random_frames(rng, 2, 0)).classes == [[], []]
 
 

@@ -190,6 +190,18 @@ def test_the_picture_stayed_the_same() -> None:
     assert sign.track[0].until == 4.5 and sign.track[0].time == 0.0 and sign.last == 4.6
 
 
+def test_a_word_that_was_lost_sight_of_is_not_there_twice() -> None:
+    """On two frames it is found far from where it was expected; the word beside it keeps the sign together."""
+    bus = [[word("DTC", 100, 100), word("505", 190, 100)] for _ in range(5)]
+    lost = [[word("DTC", 100, 100), word("505", 10, 100)] for _ in range(2)]
+    assert texts(run([*bus, *lost])) == ["DTC 505"]
+
+
+def test_a_word_that_a_sign_has_twice_stays_twice() -> None:
+    lines = [word("TAXI", 100, 100), word("505", 190, 100), word("505", 190, 130)]
+    assert texts(run([lines] * 5)) == ["TAXI 505\n505"]
+
+
 def test_memory_stays_bounded_when_nothing_leaves() -> None:
     follower = Follower(memory=5)
     rng = np.random.default_rng(0)

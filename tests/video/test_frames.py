@@ -116,6 +116,19 @@ def test_the_sharpest_of_each_half_second_is_read() -> None:
     assert all(pick.motion.sure for pick in picks)
 
 
+@pytest.mark.parametrize(
+    ("step", "blurred", "least", "most"), [(4, False, 20, 26), (4, True, 30, 40), (40, False, 40, 40)]
+)
+def test_no_more_frames_are_looked_at_than_it_takes(step: int, blurred: bool, least: int, most: int) -> None:
+    """Half of them where the camera goes slowly and they are sharp: for the first there are no others to go by."""
+    frames: list[np.ndarray | None] = list(pan(texture(2000, 300), range(0, 40 * step, step)))
+    if blurred:
+        frames[4:] = [frame if frame is None else cv2.GaussianBlur(frame, (0, 0), 3) for frame in frames[4:]]
+    source = Frames(frames, [index / 8 for index in range(40)])
+    picks = list(pick_frames(source, rate=2.0))
+    assert least <= source.retrieved <= most and 8 <= len(picks) <= 10
+
+
 def test_a_picture_that_stays_the_same_is_read_now_and_then() -> None:
     still = next(iter(pan(texture(400, 300), [0])))
     source = Frames([still] * 120)

@@ -63,6 +63,11 @@ def test_one_letter_all_over_a_photo_is_a_pattern() -> None:
     guessed = [at("Van", 0.3, 6), at("Vans", 0.25, 6, 1), at("Ve", 0.2, 6, 2)]
     assert wall_words(knitwear + guessed) == set(range(23))
     assert not wall_words([*knitwear, *guessed, at("Vans", 0.95, 7)]) & {23}
+    rings = [at("()", 0.4, row, column) for row in range(5) for column in range(2)] + [
+        at("C", 0.99, 6),
+        at("O", 0.7, 7),
+    ]
+    assert wall_words(rings) == set(range(12))
     assert wall_words([at("AB", 0.99, row) for row in range(9)]) == set()  # no shape of walls
 
 

@@ -421,9 +421,12 @@ class JoinNumbers:
 
     @staticmethod
     def _may_lack_plus(words: list[ReadWord], i: int) -> bool:
-        """Whether a word is the 91 before a phone number whose + was missed."""
-        if words[i].text.translate(_TO_LATIN) != "91":
+        """Whether a word is or begins with the 91 of a phone number whose + was missed."""
+        plain = words[i].text.translate(_TO_LATIN)
+        if not re.fullmatch(r"91(?:\d{5}|\d{10})?", plain):
             return False
+        if len(plain) == 12:
+            return True
         quads = [word.polygon for word in words if len(word.polygon) == 4]
         texts = [word.text for word in words if len(word.polygon) == 4]
         own = next(k for k, quad in enumerate(quads) if quad is words[i].polygon)

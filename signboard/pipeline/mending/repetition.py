@@ -18,7 +18,7 @@ from signboard.pipeline.mending.step import Mending
 from signboard.pipeline.words import ReadWord
 
 # Characters that stand for one shape: a ring, an upright stroke, a wedge.
-_ALIKE = {"O": "0OoQDCce8B०८ठ°", "l": "1lIi|।॥LJTtfr!:'", "V": "VvYyUuWw"}
+_ALIKE = {"O": "0OoQDCce8B०८ठ°()", "l": "1lIi|।॥LJTtfr!:'", "V": "VvYyUuWw"}
 _SHAPES = {c: shape for shape, chars in _ALIKE.items() for c in chars}
 _LONG = 5  # characters of a run
 _MOSTLY = 0.8  # of a run's characters are alike

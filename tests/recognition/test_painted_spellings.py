@@ -57,7 +57,6 @@ def drawn(text: str, face: Path, number: int) -> np.ndarray:
     return cv2.GaussianBlur(np.asarray(image), (0, 0), 0.8).astype(np.uint8)
 
 
-@pytest.mark.xfail(reason="15 of 480 are bent, 11 of them ईलेक्ट्रिक to इलेक्ट्रिक: the language model", strict=False)
 def test_at_most_one_in_fifty_painted_spellings_is_bent() -> None:
     shown, crops = [], []
     scripts = ((DEVANAGARI, DEVANAGARI_FACES, "devanagari"), (LATIN, LATIN_FACES, "latin"))

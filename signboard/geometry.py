@@ -7,6 +7,8 @@ text's top edge and then k points back along its bottom edge.
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Sequence
 
 import cv2
@@ -19,18 +21,17 @@ ImageArray = NDArray[np.uint8]
 
 # pyclipper works on integers: coordinates are scaled by this before offsetting and back after.
 _CLIPPER_SCALE = 64.0
+_NEXT = [1, 2, 3, 0]  # the corner behind each of a quad
 
 
 def polygon_area(polygon: FloatArray) -> float:
     """Signed area of `polygon` (N, 2) in square pixels: positive when clockwise on the screen (shoelace formula)."""
-    x, y = np.asarray(polygon, dtype=np.float64).T
-    return float(0.5 * (x * np.roll(y, -1) - np.roll(x, -1) * y).sum())
+    return float(cv2.contourArea(np.asarray(polygon, dtype=np.float32), oriented=True))
 
 
 def polygon_perimeter(polygon: FloatArray) -> float:
     """Length of the closed outline of `polygon` (N, 2), pixels."""
-    polygon = np.asarray(polygon, dtype=np.float64)
-    return float(np.linalg.norm(polygon - np.roll(polygon, -1, axis=0), axis=1).sum())
+    return float(cv2.arcLength(np.asarray(polygon, dtype=np.float32), closed=True))
 
 
 def clockwise(polygon: FloatArray) -> FloatArray:
@@ -47,10 +48,11 @@ def order_quad(quad: FloatArray) -> FloatArray:
     That is the top-left corner for text that is turned by less than 45 degrees.
     """
     quad = clockwise(quad)
-    edges = np.roll(quad, -1, axis=0) - quad  # (4, 2)
-    lengths = np.maximum(np.linalg.norm(edges, axis=1), 1e-6)
-    start = int(np.argmax(edges[:, 0] / lengths))
-    return np.roll(quad, -start, axis=0)
+    points = quad.tolist()
+    edges = [(b[0] - a[0], b[1] - a[1]) for a, b in zip(points, points[1:] + points[:1], strict=True)]
+    slopes = [x / max(math.hypot(x, y), 1e-6) for x, y in edges]
+    start = slopes.index(max(slopes))
+    return np.concatenate([quad[start:], quad[:start]])
 
 
 def order_quads(quads: FloatArray) -> FloatArray:
@@ -58,7 +60,7 @@ def order_quads(quads: FloatArray) -> FloatArray:
     quads = np.asarray(quads, dtype=np.float32)
     area = quad_areas(quads)
     quads = np.where((area < 0)[:, None, None], quads[:, [0, 3, 2, 1]], quads)
-    edges = np.roll(quads, -1, axis=1) - quads  # (N, 4, 2)
+    edges = quads[:, _NEXT] - quads  # (N, 4, 2)
     lengths = np.maximum(np.linalg.norm(edges, axis=2), 1e-6)
     start = np.argmax(edges[..., 0] / lengths, axis=1)
     return np.take_along_axis(quads, ((start[:, None] + np.arange(4)) % 4)[..., None], axis=1)
@@ -67,7 +69,7 @@ def order_quads(quads: FloatArray) -> FloatArray:
 def quad_areas(quads: FloatArray) -> NDArray[np.float64]:
     """`polygon_area` of many quads (N, 4, 2) at once: (N,)."""
     x, y = np.moveaxis(np.asarray(quads, dtype=np.float64), 2, 0)
-    return np.asarray(0.5 * (x * np.roll(y, -1, axis=1) - np.roll(x, -1, axis=1) * y).sum(axis=1))
+    return np.asarray(0.5 * (x * y[:, _NEXT] - x[:, _NEXT] * y).sum(axis=1))
 
 
 def offset_polygon(polygon: FloatArray, distance: float) -> list[FloatArray]:
@@ -131,7 +133,7 @@ def unshrink_distance(polygon: FloatArray, ratio: float) -> float:
 def unshrink_distances(quads: FloatArray, ratio: float) -> NDArray[np.float64]:
     """`unshrink_distance` of many quads (N, 4, 2) at once: (N,)."""
     quads = np.asarray(quads, dtype=np.float64)
-    perimeter = np.linalg.norm(quads - np.roll(quads, -1, axis=1), axis=2).sum(axis=1)
+    perimeter = np.linalg.norm(quads - quads[:, _NEXT], axis=2).sum(axis=1)
     keep = 1.0 - ratio * ratio
     a, b, c = 4.0 * keep - 8.0, perimeter * (keep - 1.0), keep * np.abs(quad_areas(quads))
     return np.asarray((-b - np.sqrt(np.maximum(b * b - 4.0 * a * c, 0.0))) / (2.0 * a))
@@ -154,11 +156,12 @@ def grow_quad(quad: FloatArray, distance: float) -> FloatArray:
 def grow_sides(quad: FloatArray, left: float, top: float, right: float, bottom: float) -> FloatArray:
     """A rectangle `quad` (4, 2) with its sides moved outwards by so many pixels, inwards where negative."""
     quad = np.asarray(quad, dtype=np.float32)
-    along, down = quad[1] - quad[0], quad[3] - quad[0]
-    along = along / max(float(np.linalg.norm(along)), 1e-6)
-    down = down / max(float(np.linalg.norm(down)), 1e-6)
-    moves = [(-left, -top), (right, -top), (right, bottom), (-left, bottom)]
-    return quad + np.stack([along * x + down * y for x, y in moves]).astype(np.float32)
+    (x0, y0), (x1, y1), _, (x3, y3) = quad.tolist()
+    ax, ay, dx, dy = x1 - x0, y1 - y0, x3 - x0, y3 - y0
+    a, d = max(math.hypot(ax, ay), 1e-6), max(math.hypot(dx, dy), 1e-6)
+    ax, ay, dx, dy = ax / a, ay / a, dx / d, dy / d
+    sides = (-left, -top), (right, -top), (right, bottom), (-left, bottom)
+    return quad + np.array([(ax * x + dx * y, ay * x + dy * y) for x, y in sides], np.float32)
 
 
 def bounding_quad(points: FloatArray) -> FloatArray:
@@ -177,15 +180,15 @@ def text_size(polygon: FloatArray) -> tuple[float, float]:
     polygon = np.asarray(polygon, dtype=np.float32)
     if len(polygon) % 2:
         polygon = bounding_quad(polygon)
-    half = len(polygon) // 2
-    top, bottom = polygon[:half], polygon[half:][::-1]
+    points = polygon.tolist()  # few: plain numbers are faster than arrays
+    half = len(points) // 2
+    top, bottom = points[:half], points[: half - 1 : -1]
     width = 0.5 * (_path_length(top) + _path_length(bottom))
-    height = float(np.linalg.norm(top - bottom, axis=1).mean())
-    return width, height
+    return width, sum(math.dist(a, b) for a, b in zip(top, bottom, strict=True)) / half
 
 
-def _path_length(path: FloatArray) -> float:
-    return float(np.linalg.norm(np.diff(path, axis=0), axis=1).sum())
+def _path_length(path: Sequence[Sequence[float]]) -> float:
+    return sum(math.dist(a, b) for a, b in itertools.pairwise(path))
 
 
 def _resample(path: FloatArray, count: int, begin: float = 0.0, end: float = 1.0) -> FloatArray:
@@ -234,6 +237,25 @@ def part_polygon(polygon: FloatArray, places: Sequence[float], gap: float) -> li
     return parts
 
 
+def resize_image(pixels: ImageArray, size: tuple[int, int]) -> ImageArray:
+    """(H, W, 3) uint8 -> (size[0], size[1], 3) uint8, bilinear; what shrinks is averaged over what a pixel covers.
+
+    For averages PyTorch takes a quarter of the time that OpenCV takes for areas.
+    """
+    if size == pixels.shape[:2]:
+        return pixels
+    if size[0] * size[1] >= pixels.shape[0] * pixels.shape[1]:
+        return cv2.resize(pixels, (size[1], size[0]), interpolation=cv2.INTER_LINEAR).astype(np.uint8, copy=False)
+    import torch  # commands that open no picture do without it
+    from torch.nn import functional as F
+
+    whole = np.require(pixels, requirements=("C", "W"))
+    # Channels last in memory; a batch dimension put in later would cost twice the time.
+    picture = torch.from_numpy(whole)[None].permute(0, 3, 1, 2)
+    small = F.interpolate(picture, size, mode="bilinear", antialias=True, align_corners=False)
+    return small[0].permute(1, 2, 0).contiguous().numpy()
+
+
 def rectify(
     image: ImageArray, polygon: FloatArray, height: int, *, max_width: int = 1024, min_width: int = 8
 ) -> ImageArray:
@@ -252,12 +274,12 @@ def rectify(
     if len(polygon) % 2:
         polygon = bounding_quad(polygon)
     text_width, text_height = text_size(polygon)
-    width = int(np.clip(round(text_width * height / max(text_height, 1.0)), min_width, max_width))
+    width = min(max(round(text_width * height / max(text_height, 1.0)), min_width), max_width)
 
     # A strong reduction is done in two steps, so that no stroke falls between the samples.
     reduction = text_height / height
-    x0, y0 = np.floor(polygon.min(axis=0)).astype(int) - 2
-    x1, y1 = np.ceil(polygon.max(axis=0)).astype(int) + 3
+    x0, y0 = (math.floor(v) - 2 for v in polygon.min(axis=0).tolist())
+    x1, y1 = (math.ceil(v) + 3 for v in polygon.max(axis=0).tolist())
     x0, y0 = max(x0, 0), max(y0, 0)
     x1, y1 = min(max(x1, x0 + 1), image.shape[1]), min(max(y1, y0 + 1), image.shape[0])
     x0, y0 = min(x0, x1 - 1), min(y0, y1 - 1)
@@ -265,9 +287,9 @@ def rectify(
     local = polygon - np.array([x0, y0], dtype=np.float32)
     if reduction > 1.5:
         factor = 1.25 / reduction
-        small = (max(1, round(patch.shape[1] * factor)), max(1, round(patch.shape[0] * factor)))
-        local = local * np.array([small[0] / patch.shape[1], small[1] / patch.shape[0]], dtype=np.float32)
-        patch = cv2.resize(patch, small, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+        small = (max(1, round(patch.shape[0] * factor)), max(1, round(patch.shape[1] * factor)))
+        local = local * np.array([small[1] / patch.shape[1], small[0] / patch.shape[0]], dtype=np.float32)
+        patch = resize_image(patch, small)
 
     if len(local) == 4:
         target = np.array([[0, 0], [width, 0], [width, height], [0, height]], dtype=np.float32)

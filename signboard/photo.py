@@ -244,7 +244,7 @@ def _decode(
     except Exception as error:  # decoders raise whatever comes up in damaged files
         raise _undecodable(error, label) from None
     with image:
-        return _from_image(image, label, max_pixels, decode_side, frame=frame, exif=exif, owned=True)
+        return _from_image(image, label, max_pixels, decode_side, frame=frame, exif=exif, owned=True, data=data)
 
 
 def _undecodable(error: Exception, label: str) -> _UndecodableError:
@@ -291,6 +291,7 @@ def _from_image(
     frame: int = 0,
     exif: Image.Exif | None = None,
     owned: bool = False,
+    data: bytes | None = None,
 ) -> Photo:
     """The photo of a Pillow image.
 
@@ -298,6 +299,7 @@ def _from_image(
         frame: which of its frames.
         exif: in place of the image's own.
         owned: the image is nobody else's, so it may be changed.
+        data: the bytes of its file.
     """
     label = _label(name)
     try:
@@ -317,7 +319,10 @@ def _from_image(
         divisor = 1
         if decode_side is not None and image.format in {"JPEG", "MPO"}:
             divisor = _draft(image, decode_side)
-        if turns_itself:
+        quick = _plain_webp(image, data) if data is not None and orientation not in _TURNS else None
+        if quick is not None:
+            pass
+        elif turns_itself:
             with _only_orientation(image, orientation, restore=not owned):
                 image.load()
         else:
@@ -325,7 +330,7 @@ def _from_image(
         upright = image
         if orientation in _TURNS and not turns_itself:
             upright = image.transpose(_TURNS[orientation])
-        pixels = _rgb(upright)
+        pixels = _rgb(upright) if quick is None else quick
     except MemoryError:
         raise PhotoError(f"{label}: the picture of {width} x {height} does not fit into memory") from None
     except Exception as error:
@@ -403,6 +408,22 @@ def _check_size(width: int, height: int, label: str, max_pixels: int) -> None:
             f"{label}: {width} x {height} is {width * height / 1e6:.0f} megapixels, "
             f"the limit is {max_pixels / 1e6:g}; make it smaller or cut it into pieces"
         )
+
+
+def _plain_webp(image: Image.Image, data: bytes) -> np.ndarray | None:
+    """The pixels (H, W, 3) of a WebP file that is one opaque picture, which OpenCV decodes in half of Pillow's time.
+
+    None for all others, and for damaged ones: Pillow says what is wrong with them.
+    """
+    if image.format != "WEBP" or image.mode != "RGB" or getattr(image, "n_frames", 1) != 1:
+        return None
+    import cv2
+
+    with contextlib.suppress(cv2.error):
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+        if pixels is not None and pixels.shape == (image.height, image.width, 3):
+            return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB, dst=pixels)
+    return None
 
 
 def _draft(image: Image.Image, side: int) -> int:

@@ -20,10 +20,12 @@ import cli_fake
 import numpy as np
 import pytest
 from PIL import ExifTags, Image
-from scripts_of import script
 from test_photo import header_of_png
 from typer.testing import CliRunner
 
+from signboard.checks import outputs
+from signboard.checks.damaged_files import seeds
+from signboard.checks.resuming import killed_and_resumed
 from signboard.cli import app
 from signboard.commands import readers
 from signboard.commands.inputs import find_photos
@@ -31,8 +33,6 @@ from signboard.errors import WeightsError
 from signboard.output import jsonl
 from signboard.progress import Progress, duration, speed, tracked
 
-fuzz = script("fuzz_photos")
-resuming = script("fuzz_resume")
 FAKE = [sys.executable, str(Path(cli_fake.__file__))]
 
 
@@ -366,18 +366,18 @@ def test_a_name_with_a_newline_goes_through_a_list_of_null_bytes(street: Path) -
 
 def test_pictures_of_a_folder_are_known_by_their_first_bytes(tmp_path: Path) -> None:
     folder = tmp_path / "photos"
-    for name, data in fuzz.seeds().items():
+    for name, data in seeds().items():
         path = folder / name
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(data)
-    expected = len(fuzz.seeds()) + 2  # a TIFF has three pages
+    expected = len(seeds()) + 2  # a TIFF has three pages
     for name in ("IMG_0001", "scan.JPG.download", "a.jfif", "b.jpe", "c.image", "photo.2024-03-09"):
         photo(folder / name, format="JPEG")
         expected += 1
     photo(folder / "d.dat", format="PNG")
     for name, data in {
         "notes.txt": b"not a photo", "a.pdf": b"%PDF-1.4", "empty": b"", "film.mp4": b"\0\0\0\x18ftypisom",
-        "BM": b"BM.", "raw.nef": fuzz.seeds()["plain.tif"], "raw.DNG": fuzz.seeds()["plain.tif"],
+        "BM": b"BM.", "raw.nef": seeds()["plain.tif"], "raw.DNG": seeds()["plain.tif"],
     }.items():  # fmt: skip
         (folder / name).write_bytes(data)
     (folder / ".hidden").write_bytes(b"x")
@@ -688,7 +688,7 @@ def test_resume_after_a_photo_of_like_name_was_added(name: str, tmp_path: Path) 
     assert sorted(in_output(tmp_path / "target", name)) == ["gate.jpg", "gate.png"]
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", outputs.FORMATS)
 def test_photos_that_failed_are_named_and_read_again_when_asked(name: str, tmp_path: Path) -> None:
     folder = tmp_path / "photos"
     for letter in "ac":
@@ -871,7 +871,7 @@ def test_a_fault_of_the_program_loses_nothing_and_is_one_line(tmp_path: Path) ->
 
 def test_debug_says_where_a_photo_failed(tmp_path: Path) -> None:
     path = tmp_path / "half.png"
-    path.write_bytes(fuzz.seeds()["rgb.png"][:-60])
+    path.write_bytes(seeds()["rgb.png"][:-60])
     assert call("run", path).stderr.count("\n") == 1
     command = [*FAKE, "run", str(path), "--debug"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=180, check=False)
@@ -880,12 +880,12 @@ def test_debug_says_where_a_photo_failed(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no kill -9 here")
-@pytest.mark.parametrize("name", resuming.FORMATS)
+@pytest.mark.parametrize("name", outputs.FORMATS)
 def test_killed_and_resumed_every_photo_is_there_once(name: str, tmp_path: Path) -> None:
     """A kill at a random moment; scripts/fuzz_resume.py does many."""
     if name == "parquet":
         pytest.importorskip("pyarrow", reason="the extra parquet is not installed")
-    resuming.killed_and_resumed(name, tmp_path, count=24, kills=1, rng=random.Random(name))
+    killed_and_resumed(name, tmp_path, count=24, kills=1, rng=random.Random(name))
 
 
 class Run:

@@ -8,12 +8,12 @@ import struct
 import numpy as np
 import pytest
 from PIL import Image
-from scripts_of import script
 
+from signboard.checks.damaged_files import seeds
+from signboard.checks.odd_metadata import METADATA_KINDS
 from signboard.image_files import HEAD, exif_block, kind_of, tiff_pages, without_metadata
 
-fuzz = script("fuzz_photos")
-SEEDS: dict[str, bytes] = fuzz.seeds()
+SEEDS: dict[str, bytes] = seeds()
 KINDS = {
     "jpg": "JPEG", "mpo": "JPEG", "png": "PNG", "webp": "WEBP", "tif": "TIFF", "bmp": "BMP", "gif": "GIF", "ppm": "PPM",
     "pgm": "PPM", "ico": "ICO", "tga": None, "pcx": "PCX", "sgi": "SGI", "avif": "AVIF", "jp2": "JPEG2000",
@@ -77,7 +77,7 @@ def test_pages_of_damaged_tiffs() -> None:
     assert len(tiff_pages(io.BytesIO(SEEDS["pages.tif"]))) == 3
 
 
-@pytest.mark.parametrize("name", [name for name in SEEDS if KINDS[name.rsplit(".", 1)[1]] in fuzz.METADATA_KINDS])
+@pytest.mark.parametrize("name", [name for name in SEEDS if KINDS[name.rsplit(".", 1)[1]] in METADATA_KINDS])
 def test_without_metadata_the_pixels_stay(name: str) -> None:
     data = SEEDS[name]
     kind = kind_of(data[:HEAD])
@@ -93,7 +93,7 @@ def test_without_metadata_the_pixels_stay(name: str) -> None:
     assert (np.asarray(before) == np.asarray(after)).all()
 
 
-@pytest.mark.parametrize("kind", fuzz.METADATA_KINDS)
+@pytest.mark.parametrize("kind", METADATA_KINDS)
 def test_without_metadata_of_rubbish_is_none_or_bytes(kind: str) -> None:
     for data in (b"", b"\xff\xd8", bytes(100), b"\xff\xd8\xff\xe1\xff\xff", SEEDS["rgb.png"][:40]):
         assert isinstance(without_metadata(data, kind), bytes | None)

@@ -13,13 +13,12 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image
 from PIL.TiffImagePlugin import IFDRational
-from scripts_of import script
 
+from signboard.checks.damaged_files import seeds
+from signboard.checks.odd_metadata import png_chunk, tiff_tables
 from signboard.commands.inputs import SUFFIXES
 from signboard.errors import PhotoError
 from signboard.photo import HEIC_HELP, MAX_PIXELS, Page, load_photo, printable
-
-fuzz = script("fuzz_photos")
 
 RED, GREEN, BLUE, GREY = (200, 30, 20), (20, 180, 40), (10, 30, 210), (128, 128, 128)
 
@@ -331,9 +330,9 @@ def test_bad_files_give_one_line_with_their_name(name: str, tmp_path: Path) -> N
     assert message.startswith(str(path)) and words in message and "\n" not in message
 
 
-@pytest.mark.parametrize("name", fuzz.seeds())
+@pytest.mark.parametrize("name", seeds())
 def test_every_format_is_read_and_half_of_it_is_one_line(name: str, tmp_path: Path) -> None:
-    data = fuzz.seeds()[name]
+    data = seeds()[name]
     path = tmp_path / name
     path.write_bytes(data)
     assert min(load_photo(path).pixels.shape[:2]) >= 32
@@ -533,7 +532,7 @@ def test_exif_of_a_gps_table_that_is_no_table_keeps_the_orientation() -> None:
     """What is wrong with one part costs no other: a turned photo would be lost with its orientation."""
     main = [(0x0112, 3, 1, struct.pack("<H", 6)), (0x0132, 2, 20, b"2024:03:09 11:37:08\0")]
     for broken in (b"", b"\xff" * 4, b"Dec "):
-        block = fuzz.tiff_tables([main, [], []])
+        block = tiff_tables([main, [], []])
         place = block.index(struct.pack("<HH", 0x8825, 4))
         block = block[: place + 8] + broken.ljust(4, b"\0") + block[place + 12 :]
         data = encoded(quarters().transpose(STORED[6]), "JPEG", quality=95)
@@ -552,7 +551,7 @@ def test_exif_of_a_gps_table_that_is_no_table_keeps_the_orientation() -> None:
     ],
 )  # fmt: skip
 def test_an_orientation_of_any_type_turns_the_photo(kind: int, count: int, value: bytes) -> None:
-    block = fuzz.tiff_tables([[(0x0112, kind, count, value)], [], []])
+    block = tiff_tables([[(0x0112, kind, count, value)], [], []])
     data = encoded(quarters().transpose(STORED[6]), "JPEG", quality=95)
     segment = b"\xff\xe1" + struct.pack(">H", len(block) + 8) + b"Exif\0\0" + block
     photo = load_photo(data[:2] + segment + data[2:])
@@ -634,18 +633,18 @@ def png_with(*chunks: bytes, at: int = 33) -> bytes:
 
 LARGE = 3_000_000  # bytes, unpacked; Pillow's own limit is about a million
 ODD_CHUNKS = {
-    "large text": fuzz._png_chunk(b"tEXt", b"Comment\0" + b"x" * LARGE),
-    "large packed text": fuzz._png_chunk(b"zTXt", b"Comment\0\0" + zlib.compress(b"x" * LARGE)),
-    "large international text": fuzz._png_chunk(b"iTXt", b"Comment\0\1\0\0\0" + zlib.compress(b"x" * LARGE)),
-    "large profile": fuzz._png_chunk(b"iCCP", b"icc\0\0" + zlib.compress(b"x" * LARGE)),
-    "text that cannot be unpacked": fuzz._png_chunk(b"zTXt", b"Comment\0\0rubbish"),
-    "bad crc of text": fuzz._png_chunk(b"tEXt", b"Comment\0hello", crc=1),
-    "bad crc of time": fuzz._png_chunk(b"tIME", bytes(7), crc=1),
-    "bad crc of an unknown chunk": fuzz._png_chunk(b"vpAg", b"ab", crc=1),
-    "gamma too short": fuzz._png_chunk(b"gAMA", b"\0"),
-    "resolution too short": fuzz._png_chunk(b"pHYs", b"\0"),
-    "colours too short": fuzz._png_chunk(b"cHRM", b"\0"),
-    "animation control too short": fuzz._png_chunk(b"acTL", b"\0"),
+    "large text": png_chunk(b"tEXt", b"Comment\0" + b"x" * LARGE),
+    "large packed text": png_chunk(b"zTXt", b"Comment\0\0" + zlib.compress(b"x" * LARGE)),
+    "large international text": png_chunk(b"iTXt", b"Comment\0\1\0\0\0" + zlib.compress(b"x" * LARGE)),
+    "large profile": png_chunk(b"iCCP", b"icc\0\0" + zlib.compress(b"x" * LARGE)),
+    "text that cannot be unpacked": png_chunk(b"zTXt", b"Comment\0\0rubbish"),
+    "bad crc of text": png_chunk(b"tEXt", b"Comment\0hello", crc=1),
+    "bad crc of time": png_chunk(b"tIME", bytes(7), crc=1),
+    "bad crc of an unknown chunk": png_chunk(b"vpAg", b"ab", crc=1),
+    "gamma too short": png_chunk(b"gAMA", b"\0"),
+    "resolution too short": png_chunk(b"pHYs", b"\0"),
+    "colours too short": png_chunk(b"cHRM", b"\0"),
+    "animation control too short": png_chunk(b"acTL", b"\0"),
 }
 
 

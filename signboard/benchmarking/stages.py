@@ -28,7 +28,7 @@ STAGES = {
     "detect, the rest": ("signboard.detection.detector:Detector.detect",),
     "crop": ("signboard.pipeline.words:rectify",),
     "recogniser network": ("signboard.recognition.recognizer:Recognizer._logits",),
-    "language search": ("signboard.recognition.language:Rescorer.search",),
+    "language search": ("signboard.recognition.rescoring:Rescorer.search_all",),
     "recognise, the rest": ("signboard.recognition.recognizer:Recognizer.read_lines",),
     "layout": ("signboard.pipeline.result:arrange",),
 }

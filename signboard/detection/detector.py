@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -23,7 +22,7 @@ from signboard.detection.network import MEAN, STD, DetectorConfig, DetectorNetwo
 from signboard.detection.sparse import cells_with_text, plan
 from signboard.devices import computed
 from signboard.errors import WeightsError
-from signboard.geometry import FloatArray, ImageArray, text_size
+from signboard.geometry import FloatArray, ImageArray, resize_image, text_size
 from signboard.weights import WEIGHTS_FOLDER, load_network
 
 # More finds no more words on small photos, and costs time (measured on training photos).
@@ -77,10 +76,8 @@ def network_size(height: int, width: int, *, side: int, multiple: int = 32) -> t
 
 
 def resize_for_network(pixels: ImageArray, size: tuple[int, int]) -> ImageArray:
-    """(H, W, 3) uint8 -> (size[0], size[1], 3) uint8, averaged when it shrinks, bilinear when it grows."""
-    shrinking = size[0] * size[1] < pixels.shape[0] * pixels.shape[1]
-    method = cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR
-    return cv2.resize(pixels, (size[1], size[0]), interpolation=method).astype(np.uint8, copy=False)
+    """(H, W, 3) uint8 -> (size[0], size[1], 3) uint8: see `geometry.resize_image`."""
+    return resize_image(pixels, size)
 
 
 class Detector:

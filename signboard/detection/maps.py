@@ -170,7 +170,7 @@ def polygons_from_map(
     Returns:
         polygons, each (4, 2) or (14, 2) float32 in the map's pixels, clockwise from the text's top-left; a score each.
     """
-    binary = (probability > threshold).astype(np.uint8)
+    binary = (probability > threshold).view(np.uint8)
     contours, _ = cv2.findContours(binary, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)
     if len(contours) > max_candidates:
         contours = sorted(contours, key=cv2.contourArea, reverse=True)[:max_candidates]

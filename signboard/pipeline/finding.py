@@ -13,7 +13,7 @@ from signboard.detection.coarse import with_unsure
 from signboard.detection.detector import network_size
 from signboard.geometry import FloatArray, ImageArray, text_size
 from signboard.photo import Photo
-from signboard.pipeline.tiling import Found, Region, merge, regions
+from signboard.pipeline.tiling import Found, merge, regions
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -78,6 +78,7 @@ class Finder:
         self.tile = tile
         self.batch = batch
         self._photos = InBatches(self._detect, batch)
+        self._regions = InBatches(self._detect_regions, batch)
 
     def find(self, pictures: Sequence[ImageArray]) -> list[Detections]:
         """Places on each picture (H, W, 3) uint8 RGB, in their order."""
@@ -91,6 +92,10 @@ class Finder:
     def _detect(self, pictures: Sequence[ImageArray], *, side: int | None = None) -> list[Detections]:
         return self.detector.detect(pictures, side=side, box_threshold=self.threshold, candidates=self.candidates)
 
+    def _detect_regions(self, crops: Sequence[ImageArray]) -> list[Detections]:
+        # Larger regions show the words that are too large for these.
+        return self._detect(crops, side=self.detector.side)
+
     def _find_tiled(self, pixels: ImageArray) -> Detections:
         """Places on one photo (H, W, 3) at full resolution, each once."""
         height, width = pixels.shape[:2]
@@ -98,15 +103,10 @@ class Finder:
         if len(levels) == 1:
             return self._detect([pixels])[0]
 
-        def look(part: Sequence[Region]) -> list[Detections]:
-            crops = [pixels[r.top : r.bottom, r.left : r.right] for r in part]
-            # Larger regions show the words that are too large for these.
-            return self._detect(crops, side=self.detector.side)
-
         found: list[Found] = []
-        in_batches = InBatches(look, self.batch)
         for level in levels:
-            for region, seen in zip(level, in_batches(level), strict=True):
+            crops = [pixels[r.top : r.bottom, r.left : r.right] for r in level]
+            for region, seen in zip(level, self._regions(crops), strict=True):
                 scale = network_size(region.height, region.width, side=self.detector.side)[1] / region.width
                 corner = np.array([region.left, region.top], np.float32)
                 found += [Found(p + corner, s, region, scale) for p, s in seen.words()]

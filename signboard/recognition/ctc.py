@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -33,6 +35,26 @@ class Frames:
         best, second, p, q = two
         return cls(best.astype(np.int64), p, second.astype(np.int64), q)
 
+    @classmethod
+    def together(cls, some: Sequence[Frames]) -> Frames:
+        """Those of several batches as one; certain blanks fill up the shorter ones."""
+        if len(some) == 1:
+            return some[0]
+        longest = max(one.best.shape[1] for one in some)
+
+        def filled(name: str, fill: float) -> NDArray[Any]:
+            parts = [getattr(one, name) for one in some]
+            whole = np.full((sum(map(len, parts)), longest), fill, parts[0].dtype)
+            row = 0
+            for part in parts:
+                whole[row : row + len(part), : part.shape[1]] = part
+                row += len(part)
+            return whole
+
+        return cls(
+            filled("best", 0), filled("probability", 1.0), filled("second", 0), filled("second_probability", 0.0)
+        )
+
 
 def best_two(logits: Tensor) -> Tensor:
     """Logits (N, T, C) -> (4, N, T) float32: the likeliest class and the next one, and their probabilities.
@@ -43,45 +65,69 @@ def best_two(logits: Tensor) -> Tensor:
     return torch.cat([classes.float(), values], dim=-1).permute(2, 0, 1).contiguous()
 
 
+@dataclass(frozen=True, slots=True)
+class Paths:
+    """What the best path through the frames of each of N crops says (Graves et al. 2006, section 3.2).
+
+    Attributes:
+        classes: of the characters that it emits.
+        confidence: (N,) the product, over them, of the highest probability among the character's frames, and of the
+            probability that no other character was overlooked (see `overlooked`); 0 where it emits none.
+        evidence: (N,) logarithms, those of the highest probability among each character's frames and those of each
+            frame's, all added up, over the number of characters, one counted as two; minus infinity where there are
+            none.
+    """
+
+    classes: list[list[int]]
+    confidence: NDArray[np.float64]
+    evidence: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, frames: Frames) -> Paths:
+        """The paths of a batch."""
+        best = frames.best
+        count, length = best.shape
+        if not best.size:
+            return cls([[] for _ in range(count)], np.zeros(count), np.full(count, -np.inf))
+        begins = np.ones(best.shape, bool)
+        begins[:, 1:] = best[:, 1:] != best[:, :-1]
+        starts = np.flatnonzero(begins)
+        emitted = best.ravel()[starts]
+        peaks = np.maximum.reduceat(frames.probability.ravel(), starts)[emitted != 0]
+        row = starts[emitted != 0] // length
+        emitted = emitted[emitted != 0]
+        characters = np.bincount(row, minlength=count)
+        log_peaks = np.bincount(row, np.log(np.maximum(peaks, _TINY, dtype=np.float64)), count)
+        log_path = np.log(np.maximum(frames.probability, _TINY, dtype=np.float64)).sum(axis=1)
+        written = characters > 0
+        confidence = np.where(written, np.exp(log_peaks) * (1.0 - overlooked(frames)), 0.0)
+        evidence = np.where(written, (log_peaks + log_path) / np.maximum(characters, 2), -np.inf)
+        ends = np.cumsum(characters).tolist()
+        flat = emitted.tolist()
+        return cls([flat[i:j] for i, j in zip([0, *ends], ends, strict=False)], confidence, evidence)
+
+
 def greedy_decode(frames: Frames, charset: Charset) -> list[tuple[str, float]]:
-    """Best-path decoding (Graves et al. 2006, section 3.2) of a batch.
-
-    Returns:
-        (text, confidence) a row. The confidence is the product, over emitted characters, of the highest probability
-        among the character's frames, and of the probability that no other character was overlooked: see `overlooked`.
-        Empty text has confidence 0.
-    """
-    readings = []
-    for classes, scores, second, q in zip(
-        frames.best, frames.probability, frames.second, frames.second_probability, strict=True
-    ):
-        starts = np.flatnonzero(np.diff(classes, prepend=-1))
-        kept = starts[classes[starts] != 0]
-        if len(kept) == 0:
-            readings.append(("", 0.0))
-            continue
-        peaks = np.maximum.reduceat(scores, starts)[classes[starts] != 0]
-        text = charset.decode(classes[kept].tolist())
-        readings.append((text, float(np.prod(peaks)) * (1.0 - overlooked(classes, second, q)) if text else 0.0))
-    return readings
+    """What the best paths of a batch say: (text, confidence) a row, see `Paths`; empty text has confidence 0."""
+    paths = Paths.of(frames)
+    texts = [charset.decode(classes) for classes in paths.classes]
+    return [(text, p if text else 0.0) for text, p in zip(texts, paths.confidence.tolist(), strict=True)]
 
 
-def overlooked(best: NDArray[np.int64], second: NDArray[np.int64], probability: NDArray[np.float32]) -> float:
-    """The highest probability, in a frame of the blank, of a character that the path does not emit next to it.
-
-    Args:
-        best: (T,) the most probable class of each frame, 0 the blank.
-        second, probability: (T,) the next one and its probability.
-    """
-    inked = np.flatnonzero(best)
-    frames = np.flatnonzero((best == 0) & (second != 0))
-    if len(inked) == 0 or len(frames) == 0:
-        return 0.0
-    after = np.searchsorted(inked, frames)
-    before = best[inked[np.maximum(after - 1, 0)]]  # at the ends the same neighbour stands for both
-    behind = best[inked[np.minimum(after, len(inked) - 1)]]
-    other = (second[frames] != before) & (second[frames] != behind)
-    return float(probability[frames[other]].max(initial=0.0))
+def overlooked(frames: Frames) -> NDArray[np.float64]:
+    """(N,) the highest probability, in a frame of the blank, of a character that the path does not emit next to it."""
+    best, second = frames.best, frames.second
+    place = np.arange(best.shape[1])
+    inked = best != 0
+    before = np.maximum.accumulate(np.where(inked, place, -1), axis=1)
+    behind = np.minimum.accumulate(np.where(inked, place, len(place))[:, ::-1], axis=1)[:, ::-1]
+    # At the ends the same neighbour stands for both.
+    first, last = np.where(before < 0, behind, before), np.where(behind == len(place), before, behind)
+    written = inked.any(axis=1, keepdims=True)
+    first, last = np.where(written, first, 0), np.where(written, last, 0)
+    other = (second != np.take_along_axis(best, first, axis=1)) & (second != np.take_along_axis(best, last, axis=1))
+    counts = ~inked & (second != 0) & other & written
+    return np.where(counts, frames.second_probability, 0.0).max(axis=1, initial=0.0).astype(np.float64)
 
 
 def collapse(best: NDArray[np.int64]) -> list[int]:
@@ -111,6 +157,7 @@ def spaces(best: NDArray[np.int64], space: int) -> tuple[float, ...]:
     return tuple(place for _, place in found)
 
 
+_TINY = 1e-30
 _EMPTY = 8  # characters that an empty word counts as
 
 

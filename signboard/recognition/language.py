@@ -1,4 +1,4 @@
-"""A character language model, and the search that weighs it against what the recogniser saw.
+"""A character language model: what words and numbers look like. `rescoring` weighs it against what was seen.
 
 The model works in the network's order (see `charset.to_visual`), on symbols: letters without case, one symbol for all
 digits 0-9, one for all Devanagari digits, every other character as itself. So it knows which letters follow each other
@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from heapq import heappushpop
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +24,11 @@ from signboard.weights import WEIGHTS_FOLDER, load_card, load_state
 BOUNDARY, END = 0, 1  # symbols: what stands before a word, what stands behind the last one
 STEP = 1 / 16  # nats; logarithms are stored as bytes, -STEP each
 DIGIT, NATIVE_DIGIT = "0", "०"
+BITS = 8  # of a symbol
+FNV_START, FNV_PRIME = -0x340D631B7BDDDCDB, 0x100000001B3  # of hashes of whole words, as signed 64-bit numbers
 _MASK = (1 << 64) - 1
 _MIX = 0x9E3779B97F4A7C15
-_BITS = 8  # of a symbol
+_WINDOW = 48  # slots of a table that are looked at together
 
 
 def fold(character: str) -> str:
@@ -49,7 +50,7 @@ def code(symbols: Iterable[int]) -> int:
     """The number that stands for a sequence of symbols, none of the first ones lost: its length is part of it."""
     value = 1
     for symbol in symbols:
-        value = value << _BITS | symbol
+        value = value << BITS | symbol
     return value
 
 
@@ -57,6 +58,9 @@ def spread(value: int) -> int:
     """A 64-bit hash of a code: multiplicative, with the high bits folded in (Knuth, TAOCP 3, 6.4)."""
     value = (value ^ value >> 29) * _MIX & _MASK
     return value ^ value >> 32
+
+
+_AHEAD = np.arange(_WINDOW)
 
 
 class HashTable:
@@ -72,9 +76,14 @@ class HashTable:
         self.prints = prints
         self.values = values
         # Memory views give plain integers, several times as fast as NumPy's scalars.
-        self._prints = np.ascontiguousarray(prints).data
         self._values = [np.ascontiguousarray(values[:, k]).data for k in range(values.shape[1])]
         self._slots = len(prints)
+        self._wrapped = np.concatenate([prints, np.resize(prints, _WINDOW)])
+        # The next free slot from each one on; behind the last slot those from the first on follow once more.
+        free = np.flatnonzero(prints == 0)
+        free = np.append(free, free[:1] + self._slots)
+        self._ends = free[np.searchsorted(free, np.arange(self._slots))].astype(np.int32).data
+        self._bytes = np.concatenate([prints, prints[: free[0]]]).astype("<u2").tobytes()
 
     def __reduce__(self) -> tuple[type[HashTable], tuple[NDArray[np.uint16], NDArray[np.uint8]]]:
         return HashTable, (self.prints, self.values)  # memory views do not travel between processes
@@ -97,13 +106,36 @@ class HashTable:
     def find(self, value: int) -> int:
         """The slot of a code, or -1."""
         h = spread(value)
-        slot, mark = h % self._slots, (h >> 48) or 1
-        prints = self._prints
-        while (found := prints[slot]) != 0:
-            if found == mark:
-                return slot
-            slot = slot + 1 if slot + 1 < self._slots else 0
-        return -1
+        slot = h % self._slots
+        mark = ((h >> 48) or 1).to_bytes(2, "little")
+        # All between the slot and the next free one; found at an odd place, it is of two neighbours.
+        start, end = 2 * slot, 2 * self._ends[slot]
+        while (at := self._bytes.find(mark, start, end)) & 1:
+            if at < 0:
+                return -1
+            start = at + 1
+        return (at >> 1) % self._slots
+
+    def find_many(self, values: NDArray[np.int64]) -> NDArray[np.int64]:
+        """`find` of many codes at once, of any shape; codes as signed 64-bit numbers."""
+        h = values.ravel().astype(np.uint64)
+        h = (h ^ h >> np.uint64(29)) * np.uint64(_MIX)
+        h ^= h >> np.uint64(32)
+        slots = (h % np.uint64(self._slots)).astype(np.int64)
+        marks = np.maximum(h >> np.uint64(48), np.uint64(1)).astype(np.uint16)
+        result = np.full(len(h), -1, np.int64)
+        left = np.arange(len(h))
+        while len(left):
+            window = self._wrapped[slots[:, None] + _AHEAD]
+            ours = window == marks[:, None]
+            stop = ours | (window == 0)
+            at = stop.argmax(axis=1)
+            rows = np.arange(len(left))
+            hit = ours[rows, at]
+            result[left[hit]] = (slots[hit] + at[hit]) % self._slots
+            on = np.flatnonzero(~stop[rows, at])
+            left, marks, slots = left[on], marks[on], (slots[on] + _WINDOW) % self._slots
+        return result.reshape(values.shape)
 
     def column(self, k: int) -> memoryview:
         """Column `k` of the values, by slot."""
@@ -132,6 +164,8 @@ class SearchOptions:
         doubt: exponent that makes confidence mean the share of words that are right.
         sure: readings of more confidence are not looked at.
         sure_mixed: the same for readings whose words mix scripts, or digits with letters.
+        hopeless: nor are readings of less evidence (see `ctc.Paths`). Of 1755 searches on validation photos that left
+            out 16 %, which took 35 % of the time; 8 of them would have ended with a confidence of 0.35 or more.
     """
 
     weight: float = 0.7
@@ -150,6 +184,7 @@ class SearchOptions:
     doubt: float = 0.7
     sure: float = 0.95
     sure_mixed: float = 0.995
+    hopeless: float = -2.2
 
 
 # What is known after some symbols: the stored contexts that end there, as (code, length, backoff in nats) from the
@@ -158,7 +193,7 @@ Contexts = tuple[tuple[int, int, float], ...]
 
 
 class LanguageModel:
-    """Probabilities of words, letter by letter. Immutable but for a cache; safe to share between threads.
+    """Probabilities of words, letter by letter. Immutable; safe to share between threads.
 
     A backoff model (Katz 1987): the longest stored n-gram gives the probability of a symbol, and each longer context
     that does not know the symbol gives a factor. After a character that is not part of a word the context starts anew.
@@ -184,7 +219,7 @@ class LanguageModel:
         options: SearchOptions | None = None,
         card: dict[str, Any] | None = None,
     ) -> None:
-        if len(unigram) != len(symbols) + 2 or len(symbols) + 2 > 1 << _BITS:
+        if len(unigram) != len(symbols) + 2 or len(symbols) + 2 >= 1 << BITS:
             raise WeightsError(f"the language model has {len(symbols)} symbols and {len(unigram)} probabilities")
         self.symbols = symbols
         self.order = order
@@ -195,7 +230,6 @@ class LanguageModel:
         self.card = card or {}
         self.index = {s: i + 2 for i, s in enumerate(symbols)}
         self._unigram = [-STEP * float(v) for v in unigram]
-        self._cache: dict[int, tuple[float, Contexts]] = {}
         self.start: Contexts = self._contexts_of_start()
 
     @classmethod
@@ -226,18 +260,14 @@ class LanguageModel:
 
     def step(self, contexts: Contexts, symbol: int) -> tuple[float, Contexts]:
         """The log probability of `symbol` after `contexts`, and the contexts after it."""
-        key = contexts[-1][0] << _BITS | symbol if contexts else symbol
-        known = self._cache.get(key)
-        if known is not None:
-            return known
         find, scores, backoffs = self.ngrams.find, self.ngrams.column(0), self.ngrams.column(1)
         log_p = self._unigram[symbol]
         after: list[tuple[int, int, float]] = []
-        slot = find(1 << _BITS | symbol)
+        slot = find(1 << BITS | symbol)
         if slot >= 0 and backoffs[slot] != NOT_A_CONTEXT:
-            after.append((1 << _BITS | symbol, 1, -STEP * backoffs[slot]))
+            after.append((1 << BITS | symbol, 1, -STEP * backoffs[slot]))
         for context, length, backoff in contexts:
-            value = context << _BITS | symbol
+            value = context << BITS | symbol
             slot = find(value)
             if slot < 0:
                 log_p += backoff
@@ -245,10 +275,7 @@ class LanguageModel:
             log_p = -STEP * scores[slot]
             if length + 1 < self.order and backoffs[slot] != NOT_A_CONTEXT:
                 after.append((value, length + 1, -STEP * backoffs[slot]))
-        if len(self._cache) > 50000:
-            self._cache.clear()
-        result = self._cache[key] = (log_p, tuple(after))
-        return result
+        return log_p, tuple(after)
 
     def word(self, symbols: Iterable[int]) -> float | None:
         """The log probability of a whole word; None for an unknown one."""
@@ -290,340 +317,7 @@ NOT_A_CONTEXT = 255  # in the backoff column: the n-gram is the start of no long
 
 def word_code(symbols: Iterable[int]) -> int:
     """The number that stands for a whole word of any length (FNV-1a)."""
-    value = 0xCBF29CE484222325
+    value = FNV_START & _MASK
     for symbol in symbols:
-        value = (value ^ symbol) * 0x100000001B3 & _MASK
+        value = (value ^ symbol) * FNV_PRIME & _MASK
     return value
-
-
-class _Prefix:
-    """A prefix of a reading: a node of the tree of those that the search has met."""
-
-    __slots__ = (
-        "begun", "blank", "characters", "children", "contexts", "factor", "frame", "last", "letter", "log_p", "most",
-        "next_blank", "next_letter", "owed", "parent", "symbol",
-    )  # fmt: skip
-
-    def __init__(
-        self,
-        parent: _Prefix | None,
-        last: int,
-        symbol: int,
-        contexts: Contexts,
-        characters: int,
-        log_p: float,
-        begun: float,
-        factor: float,
-    ) -> None:
-        self.parent = parent
-        self.last = last  # class of the last character
-        self.symbol = symbol
-        self.contexts = contexts
-        self.characters = characters
-        self.log_p = log_p  # of all characters, by the model
-        self.begun = begun  # what `log_p` was where the present word began
-        self.owed = 0.0  # what a letter costs behind a mark that was cheap because the text might have ended there
-        self.factor = factor  # what the model makes of the network's probability
-        self.most: tuple[float, ...] = ()  # see `Rescorer._most`
-        self.children: dict[int, _Prefix] = {}
-        self.frame = -1  # the last one in which the prefix was met
-        self.blank = self.letter = 0.0  # the network's probability up to here, ending in a blank or in `last`
-        self.next_blank = self.next_letter = 0.0  # the same with the frame that is being looked at
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A reading that the search ends with.
-
-    Attributes:
-        classes: of its characters, in the network's order.
-        seen: its probability by the network alone, over all alignments.
-        share: 0 to 1, its part of the scores of all candidates, readings that differ in case alone taken together.
-        confidence: 0 to 1: `share`, times what the network gives each character (the geometric mean of `seen`), to the
-            power of `SearchOptions.doubt`. Letters that were hardly seen give none, however well they make a word.
-    """
-
-    classes: tuple[int, ...]
-    seen: float
-    share: float
-    confidence: float
-
-
-class Rescorer:
-    """Prefix beam search (Hannun et al. 2014, "First-pass large vocabulary continuous speech recognition") with a
-    `LanguageModel`: the score of a reading is P(network) * P(model) ** weight * e ** (length * characters).
-
-    Args:
-        characters: of the network's classes from 1 on.
-    """
-
-    def __init__(self, model: LanguageModel, characters: Sequence[str], options: SearchOptions | None = None) -> None:
-        self.model = model
-        self.options = options or model.options
-        self.symbols = [-1, *(model.symbol_of(c) for c in characters)]
-        self._log_unknown = math.log(max(self.options.unknown, 1e-30))
-        self._log_mark = math.log(max(self.options.mark, 1e-30))
-        self._log_random = math.log(self.options.random)
-        self._joins = [False, *(joins(c) for c in characters)]
-        self._upper = [False, *(c.isupper() for c in characters)]
-        self._lower = [False, *(c.islower() for c in characters)]
-        self._space = characters.index(" ") + 1 if " " in characters else -1
-        self._log_switch = math.log(max(self.options.switch, 1e-30))
-        self._log_digit = math.log(self.options.digit)
-        self._log_case = math.log(max(self.options.case, 1e-30))
-        self._digit = [False, *(c.isdecimal() for c in characters)]
-        self._kinds = [0, *(_kind(c) for c in characters)]
-        # What a character costs whatever the model says: 0 for marks, 1 letters, 2 digits, 3 upper, 4 lower case.
-        self._class = [
-            (2 if d else 3 if u else 4 if w else 1) if j else 0
-            for j, d, u, w in zip(self._joins, self._digit, self._upper, self._lower, strict=True)
-        ]
-
-    def doubtful(self, classes: Sequence[int], confidence: float) -> bool:
-        """Whether a reading is worth a search: it is unsure, or a little unsure and a word in it mixes kinds."""
-        if not classes:
-            return False
-        if confidence < self.options.sure:
-            return True
-        return confidence < self.options.sure_mixed and self._mixed(classes)
-
-    def _mixed(self, classes: Sequence[int]) -> bool:
-        kinds = 0
-        for c in classes:
-            kinds = kinds | self._kinds[c] if self._joins[c] else 0
-            if kinds & (kinds - 1):
-                return True
-        return False
-
-    def search(self, probabilities: NDArray[np.float32]) -> list[Candidate]:
-        """The likeliest readings, best first; never empty, the empty reading may be among them.
-
-        Args:
-            probabilities: (T, C) of each class in each frame, class 0 the blank.
-        """
-        o = self.options
-        root = _Prefix(None, 0, -1, self.model.start, 0, 0.0, 0.0, 1.0)
-        root.blank = 1.0
-        beams = [root]
-        gain = math.exp(o.length)  # the most that a letter can add to a score
-        reach = o.spread / gain
-        classes = self._class
-        scale = 1.0  # what the probabilities of all prefixes were multiplied with, lest they vanish
-        for frame, (blank, chars) in enumerate(_frames(probabilities, o.least, o.clear)):
-            here = dict(chars)
-            # The model can only take from a score, but for the length and, between words, the word list.
-            floor = (
-                reach * max(b.factor * (b.blank + b.letter) for b in beams) * max(blank, chars[0][1] if chars else 0)
-            )
-            met: list[_Prefix] = []
-            kept = [0.0] * o.beam  # a heap of the best scores so far, none of which can fall any more
-            offers: list[tuple[float, float, int, _Prefix]] = []
-            for prefix in beams:
-                p_blank, p_letter, factor, last = prefix.blank, prefix.letter, prefix.factor, prefix.last
-                total = p_blank + p_letter
-                if prefix.frame != frame:
-                    prefix.frame = frame
-                    prefix.next_letter = 0.0
-                    met.append(prefix)
-                prefix.next_blank = total * blank
-                if p_letter and last in here:
-                    prefix.next_letter += p_letter * here[last]
-                heappushpop(kept, (prefix.next_blank + prefix.next_letter) * factor)
-                least = floor / (total * factor)
-                children = prefix.children
-                most = prefix.most
-                if not most:
-                    most = prefix.most = self._most(prefix)
-                for c, p in chars:
-                    if p < least:
-                        break
-                    q = (p_blank if c == last else total) * p
-                    child = children.get(c)
-                    if child is None:
-                        offers.append((q * most[classes[c]], q, c, prefix))
-                    elif child.frame != frame:
-                        child.frame = frame
-                        child.next_blank = 0.0
-                        child.next_letter = q
-                        met.append(child)
-                    else:
-                        child.next_letter += q
-            # New prefixes, the most promising first, until none can be among the best any more.
-            offers.sort(key=_first, reverse=True)
-            for bound, q, c, prefix in offers:
-                if bound < kept[0]:
-                    break
-                child = self._extend(prefix, c)
-                child.frame = frame
-                child.next_blank = 0.0
-                child.next_letter = q
-                met.append(child)
-                heappushpop(kept, q * child.factor)
-            bar = kept[0]
-            ranked = []
-            for prefix in met:
-                blank, letter = prefix.blank, prefix.letter = prefix.next_blank, prefix.next_letter
-                score = (blank + letter) * prefix.factor
-                if score >= bar:
-                    ranked.append((score, prefix))
-            ranked.sort(key=_first_of_pair, reverse=True)
-            best = ranked[0][0]
-            bar = max(best * o.spread, 1e-300)
-            beams = [prefix for score, prefix in ranked[: o.beam] if score >= bar]
-            if best < _SMALL:
-                scale /= _SMALL
-                for prefix in beams:
-                    prefix.blank /= _SMALL
-                    prefix.letter /= _SMALL
-        return self._candidates(beams, scale)
-
-    def _extend(self, prefix: _Prefix, c: int) -> _Prefix:
-        """The prefix with one more character, scored by the model."""
-        o, model = self.options, self.model
-        symbol = self.symbols[c]
-        if symbol < 0:
-            log_p, contexts = math.log(o.random), model.start
-        else:
-            log_p, contexts = model.step(prefix.contexts, symbol)
-        owed = 0.0
-        if self._joins[c]:
-            if self._kinds[c] ^ self._kinds[prefix.last] in _LETTER_AND_DIGIT:
-                # A code: the model may take what follows for the beginning of another word.
-                anew, after = model.step(model.start, symbol) if symbol >= 0 else (-math.inf, contexts)
-                anew += self._end(prefix) + self._log_switch
-                if anew > log_p:
-                    log_p, contexts = anew, after
-            # What is no matter of letters stays out of the comparison with the word list.
-            aside = prefix.owed
-            if self._upper[c]:
-                aside += self._log_case * self._lower[prefix.last]
-            elif self._lower[c] and self._upper[prefix.last] and prefix.parent is not None:
-                aside += self._log_case * self._upper[prefix.parent.last]
-            log_p += prefix.log_p + aside + (self._log_digit if self._digit[c] else 0.0)
-            begun = prefix.begun + aside
-        else:
-            cheap = self._end(prefix) + self._log_mark
-            if c != self._space:
-                owed = min(log_p - cheap, 0.0) if self._joins[prefix.last] else prefix.owed
-            log_p = max(log_p, cheap)
-            log_p += prefix.log_p + self._word_bonus(prefix)
-            begun, contexts = log_p, model.start
-        count = prefix.characters + 1
-        child = _Prefix(prefix, c, symbol, contexts, count, log_p, begun, self._factor(log_p, count))
-        child.owed = owed
-        prefix.children[c] = child
-        return child
-
-    def _end(self, prefix: _Prefix) -> float:
-        """The log probability that the text ends here; behind a mark it may at no cost."""
-        return self.model.step(prefix.contexts, END)[0] if self._joins[prefix.last] else 0.0
-
-    def _most(self, prefix: _Prefix) -> tuple[float, ...]:
-        """The most that `_Prefix.factor` can be with one more character, of each of the classes in `_class`.
-
-        The model can only take from a score, but for marks, where the word list may add to it.
-        """
-        log_p, count, last = prefix.log_p + prefix.owed, prefix.characters + 1, prefix.last
-        plain = upper = lower = self._factor(log_p, count)
-        if self._lower[last]:
-            upper = self._factor(log_p + self._log_case, count)
-        elif self._upper[last] and prefix.parent is not None and self._upper[prefix.parent.last]:
-            lower = self._factor(log_p + self._log_case, count)
-        return math.inf, plain, self._factor(log_p + self._log_digit, count), upper, lower
-
-    def _factor(self, log_p: float, characters: int) -> float:
-        o = self.options
-        return math.exp(
-            o.weight * max(log_p, self._log_unknown + characters * self._log_random) + o.length * characters
-        )
-
-    def _word_bonus(self, prefix: _Prefix) -> float:
-        """What the word list adds, in nats, to the n-grams' log probability of the word that ends here."""
-        symbols = []
-        node: _Prefix | None = prefix
-        while node is not None and node.parent is not None and self._joins[node.last]:
-            if self._digit[node.last] or node.symbol < 0:
-                return 0.0
-            symbols.append(node.symbol)
-            node = node.parent
-        if not symbols:
-            return 0.0
-        by_letters = prefix.log_p - prefix.begun + self.model.step(prefix.contexts, END)[0]
-        whole = self.model.word(reversed(symbols))
-        known = math.exp(min(whole - by_letters, 50.0)) if whole is not None else 0.0
-        return math.log(self.options.word * known + 1.0 - self.options.word)
-
-    def _candidates(self, beams: list[_Prefix], scale: float) -> list[Candidate]:
-        groups: dict[tuple[int, ...], list[Any]] = {}
-        for prefix in beams:
-            seen = prefix.blank + prefix.letter
-            log_p = prefix.log_p + self._word_bonus(prefix) + self._end(prefix)
-            score = seen * self._factor(log_p, prefix.characters)
-            classes, symbols, node = [], [], prefix
-            while node.parent is not None:
-                classes.append(node.last)
-                # Digits share a symbol but are no variants of each other.
-                symbols.append(node.symbol if node.symbol >= 0 and not self._digit[node.last] else -1 - node.last)
-                node = node.parent
-            group = groups.setdefault(tuple(symbols), [0.0, 0.0, 0.0, ()])
-            group[0] += score
-            group[2] += seen
-            if score > group[1]:
-                group[1], group[3] = score, tuple(reversed(classes))
-        total = sum(group[0] for group in groups.values()) or 1.0
-        found = []
-        for score, _, seen, classes in groups.values():
-            share, seen = score / total, min(1.0, seen / scale)
-            each = seen ** (1 / len(classes)) if classes else 0.0
-            found.append(Candidate(classes, seen, share, (share * each) ** self.options.doubt))
-        return sorted(found, key=lambda candidate: (-candidate.share, candidate.classes))
-
-
-# What kinds (see `_kind`) differ by from a letter to a digit of the same script, or back.
-_LETTER_AND_DIGIT = frozenset({1 ^ 4, 2 ^ 8})
-_SMALL = 1e-60
-
-
-def _first(offer: tuple[float, float, int, _Prefix]) -> float:
-    return offer[0]
-
-
-def _first_of_pair(pair: tuple[float, _Prefix]) -> float:
-    return pair[0]
-
-
-def _second(pair: tuple[int, float]) -> float:
-    return pair[1]
-
-
-def _kind(character: str) -> int:
-    """One bit for Latin letters, Devanagari, digits 0-9 and Devanagari digits; 0 for others."""
-    if character.isdecimal():
-        return 4 if character < "\u0900" else 8
-    if "\u0900" <= character <= "\u097f":
-        return 2
-    return 1 if character.isalpha() else 0
-
-
-def _frames(
-    probabilities: NDArray[np.float32], least: float, clear: float
-) -> list[tuple[float, list[tuple[int, float]]]]:
-    """(probability of the blank, [(class, probability)] of the likelier characters) of each frame.
-
-    Frames that hold nothing but the blank follow each other often; the first of a run stands for all.
-    """
-    frames = []
-    rows, columns = np.nonzero(probabilities[:, 1:] >= least)
-    values = probabilities[rows, columns + 1].tolist()
-    chars: list[list[tuple[int, float]]] = [[] for _ in range(len(probabilities))]
-    for row, column, value in zip(rows.tolist(), columns.tolist(), values, strict=True):
-        chars[row].append((column + 1, value))
-    empty = False
-    for blank, here in zip(probabilities[:, 0].tolist(), chars, strict=True):
-        if here or not empty:
-            here.sort(key=_second, reverse=True)
-            if here and here[0][1] >= clear:
-                blank, here = 0.0, here[:1]
-            frames.append((max(blank, 1e-12), here))
-        empty = not here
-    return frames

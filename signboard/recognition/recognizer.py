@@ -20,10 +20,11 @@ from signboard.devices import choose_precision, computed
 from signboard.errors import ConfigError, WeightsError
 from signboard.geometry import ImageArray
 from signboard.recognition.charset import Charset
-from signboard.recognition.ctc import Frames, best_two, collapse, greedy_decode, spaces
+from signboard.recognition.ctc import Frames, Paths, best_two, spaces
 from signboard.recognition.int8 import ByteRecognizer, has_bytes
-from signboard.recognition.language import LanguageModel, Rescorer
+from signboard.recognition.language import LanguageModel
 from signboard.recognition.network import RecognizerConfig, RecognizerNetwork
+from signboard.recognition.rescoring import Candidate, Rescorer
 from signboard.weights import WEIGHTS_FOLDER, load_network
 
 BORDER = (0.25, 0.12)  # columns and rows added on each side for a crop's second reading, in heights of it
@@ -34,6 +35,8 @@ TALL_BELOW = 2.6
 TALL_WIDTH = 96
 # Crops less wide than that are read lying on either side, too.
 _UPENDED = 0.6
+# Crops whose paths are decoded together, at least.
+_TOGETHER = 64
 # Widths are stretched to one of few, so that crops share batches and a crop's reading never depends on its neighbours.
 WIDTHS = (*range(MIN_WIDTH, 161, 16), *range(192, 1025, 32))
 
@@ -66,6 +69,25 @@ class CropReading:
     text: str
     confidence: float
     gaps: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Pass:
+    """What the network made of the crops `part`: logits (N, T, classes) on the device, the likeliest classes here."""
+
+    part: list[int]
+    logits: torch.Tensor
+    frames: Frames
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Doubt:
+    """A crop that the language model shall look at: its path (T,), and which of the probabilities `rows` are its."""
+
+    crop: int
+    path: NDArray[np.int64]
+    rows: Fetched
+    row: int
 
 
 def most_agreed(readings: Sequence[CropReading]) -> CropReading:
@@ -230,15 +252,43 @@ class Recognizer:
     def _read(self, crops: Sequence[ImageArray], *, tall: bool = False) -> list[CropReading]:
         """Readings of crops, each read once, in its usual or its tall form."""
         results = [CropReading("", 0.0)] * len(crops)
+        doubtful: list[_Doubt] = []
+        group: list[_Pass] = []
         passes = ((part, logits, Fetched(best_two(logits))) for part, logits in self._passes(crops, tall=tall))
         for part, logits, two in one_ahead(passes):
-            frames = Frames.unpacked(two.numpy())
-            readings = greedy_decode(frames, self.charset)
-            if self._rescorer is not None:
-                self._rescore(self._rescorer, logits, frames.best, readings)
-            for i, path, (text, confidence) in zip(part, frames.best, readings, strict=True):
-                results[i] = CropReading(text, confidence, spaces(path, self.charset.space) if " " in text else ())
+            group.append(_Pass(part, logits, Frames.unpacked(two.numpy())))
+            if sum(len(one.part) for one in group) >= _TOGETHER:
+                doubtful += self._decode(group, results)
+                group = []
+        doubtful += self._decode(group, results)
+        if self._rescorer is not None and doubtful:
+            candidates = self._rescorer.search_all([doubt.rows.numpy()[doubt.row] for doubt in doubtful])
+            for doubt, found in zip(doubtful, candidates, strict=True):
+                before = results[doubt.crop]
+                text, confidence = next(self._texts(found), (before.text, before.confidence))
+                results[doubt.crop] = self._reading(doubt.path, text, confidence)
         return results
+
+    def _decode(self, group: Sequence[_Pass], results: list[CropReading]) -> list[_Doubt]:
+        """Put what the network alone reads in some passes into `results`; returns what is worth a search."""
+        if not group:
+            return []
+        paths = Paths.of(Frames.together([one.frames for one in group]))
+        crops = [(one, row, i) for one in group for row, i in enumerate(one.part)]
+        for (one, row, i), classes, confidence in zip(crops, paths.classes, paths.confidence.tolist(), strict=True):
+            text = self.charset.decode(classes)
+            results[i] = self._reading(one.frames.best[row], text, confidence if text else 0.0)
+        chosen = [crops[k] for k in self._rescorer.which(paths)] if self._rescorer is not None else []
+        doubtful = []
+        for one in group:
+            few = [(row, i) for other, row, i in chosen if other is one]
+            if few:  # only the frames of these few leave the device
+                rows = Fetched(torch.softmax(one.logits[[row for row, _ in few]].float(), dim=-1))
+                doubtful += [_Doubt(i, one.frames.best[row], rows, k) for k, (row, i) in enumerate(few)]
+        return doubtful
+
+    def _reading(self, path: NDArray[np.int64], text: str, confidence: float) -> CropReading:
+        return CropReading(text, confidence, spaces(path, self.charset.space) if " " in text else ())
 
     @torch.inference_mode()
     def frames(self, crops: Sequence[ImageArray], *, tall: bool = False) -> list[NDArray[np.float32]]:
@@ -296,21 +346,12 @@ class Recognizer:
                 batch = to_device([resize_crop(crops[i], rows, width) for i in part], self.device, count=filled)
                 yield part, self._logits(batch)[:count]
 
-    def _rescore(
-        self, rescorer: Rescorer, logits: torch.Tensor, best: NDArray[np.int64], readings: list[tuple[str, float]]
-    ) -> None:
-        """Put what the language model prefers in the place of the doubtful ones among `readings`."""
-        doubtful = [i for i, (_, p) in enumerate(readings) if rescorer.doubtful(collapse(best[i]), p)]
-        if not doubtful:
-            return
-        # Only the frames of these few leave the device.
-        rows = torch.softmax(logits[doubtful].float(), dim=-1).cpu().numpy()
-        for i, frames in zip(doubtful, rows, strict=True):
-            readings[i] = next(self.choices(rescorer, frames), readings[i])
-
     def choices(self, rescorer: Rescorer, frames: NDArray[np.float32]) -> Iterator[tuple[str, float]]:
         """(text, confidence) of what a word with these frames (T, C) may say, the likeliest first; no empty texts."""
-        for candidate in rescorer.search(frames):
+        return self._texts(rescorer.search(frames))
+
+    def _texts(self, candidates: Sequence[Candidate]) -> Iterator[tuple[str, float]]:
+        for candidate in candidates:
             text = self.charset.decode(candidate.classes)
             if text:
                 yield text, candidate.confidence

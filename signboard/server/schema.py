@@ -104,7 +104,7 @@ class PartRow(_Model):
 
     text: str
     english: str
-    source: Literal["glossary", "pattern", "transliterated", "kept", "model"]
+    source: Literal["glossary", "network", "loanword", "place", "transliterated", "kept"]
     confidence: float
 
 

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from signboard.errors import DataError
 from signboard.recognition import Recognizer
 from signboard.recognition.ctc import Frames, collapse, greedy_decode
-from signboard.recognition.language import LanguageModel, Rescorer, SearchOptions
+from signboard.recognition.language import LanguageModel, SearchOptions
+from signboard.recognition.rescoring import Rescorer
 from signboard.training.language_task import LanguageConfig
 from signboard.training.metrics import normalize_text
 

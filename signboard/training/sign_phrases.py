@@ -6,21 +6,20 @@ import random
 import re
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from signboard.errors import DataError
-from signboard.translation.english import gerund, participle, plural
+from signboard.translation.english import gerund, inflect, participle, plural
 from signboard.translation.glossary import Entry, Glossary, adjective_forms, noun_forms, verb_forms
 from signboard.translation.likeness import alike
 from signboard.translation.transliteration import LETTER_NAMES
 from signboard.translation.units import Unit
-from signboard.translation.wording import copy, inflect, words_of
 
 Pair = tuple[str, str]
 _SLOT = re.compile(r"\{(\w+):([^}]+)\}")
 _USE = re.compile(r"\{(\w+)(\+\w+)?(?:~(\w+))?\}")
 _LETTER = re.compile("[ऀ-ॣ]")
+_WORD = re.compile(r"'s\b|[^\W_]+(?:[.'’/:,-][^\W_]+)*[%.]?|,", re.UNICODE)
 
 _SURNAMES = """शर्मा=Sharma गुप्ता=Gupta वर्मा=Verma सिंह=Singh यादव=Yadav अग्रवाल=Agrawal जैन=Jain मिश्रा=Mishra पांडे=Pandey
 तिवारी=Tiwari चौहान=Chauhan कुमार=Kumar पटेल=Patel शाह=Shah खान=Khan अंसारी=Ansari सिद्दीकी=Siddiqui राठौर=Rathore
@@ -44,13 +43,6 @@ _LATIN = """STD PCO ISO A.C. CCTV LED TV CNG ATM Wi-Fi Vivo Oppo JIO LIC SBI OM 
 
 def _list(text: str) -> list[Pair]:
     return [(hindi, english) for hindi, _, english in (item.partition("=") for item in text.split())]
-
-
-@dataclass(frozen=True, slots=True)
-class _Verb:
-    """A verb and where its object goes: what `{v~o}` needs."""
-
-    english: str
 
 
 class SignGrammar:
@@ -310,6 +302,14 @@ def read_pairs(folder: Path, name: str, most_words: int = 99) -> Iterator[Pair]:
 
 # Copies --------------------------------------------------------------------------------------------------------------
 
+
+def words_of(english: str) -> list[str]:
+    """Lower-case words, commas and 's of an English phrase, in order; other marks are left out."""
+    text = re.sub(r"(?<=\w)['’]s\b", " 's", english.lower())
+    found = (word if word in ("'s", ",") else word.rstrip("." if len(word) > 3 else "") for word in _WORD.findall(text))
+    return [word for word in found if word]
+
+
 # Units of these kinds are grammar: the network says them itself.
 _GRAMMAR = {"postposition", "preposition", "conjunction", "pronoun", "particle", "verb form"}
 
@@ -332,7 +332,7 @@ def align(units: Sequence[Unit], english: str, spelled: Mapping[str, str]) -> li
     """The words of an English phrase, with what the units say themselves replaced by copies of the units.
 
     Args:
-        units: of the Hindi.
+        units: of the Hindi; "<3>" is where the fourth is said.
         english: its translation.
         spelled: a Latin spelling of each unknown unit, by its text.
     """
@@ -366,5 +366,5 @@ def align(units: Sequence[Unit], english: str, spelled: Mapping[str, str]) -> li
             taken[tail : tail + len(behind)] = [True] * len(behind)
             out[tail : tail + len(behind)] = ["~", *[None] * (len(behind) - 1)]
         taken[at:end] = [True] * (end - at)
-        out[at:end] = [f"{copy(i)} {form}".strip(), *[None] * (end - at - 1)]
+        out[at:end] = [f"<{i}> {form}".strip(), *[None] * (end - at - 1)]
     return [word for item in out if item is not None for word in item.split()]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+import re
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -18,7 +19,7 @@ from signboard.errors import DataError
 from signboard.training.config import StrictModel
 from signboard.training.engine import Ema
 from signboard.training.phrase_network import PhraseNet, collate
-from signboard.training.sign_phrases import SignGrammar, align, in_dev, misspell, read_pairs
+from signboard.training.sign_phrases import SignGrammar, align, in_dev, misspell, read_pairs, words_of
 from signboard.translation.glossary import default_glossary
 from signboard.translation.likeness import alike
 from signboard.translation.phrases import CLOSE, MOST_UNITS, MOST_WORDS, OPEN, PAD, SPECIAL, Features, PhraseConfig
@@ -26,7 +27,6 @@ from signboard.translation.phrases import features as features_of
 from signboard.translation.speaker import Speaker
 from signboard.translation.transliteration import WORD, default_transliterator
 from signboard.translation.units import KEPT, Unit, split
-from signboard.translation.wording import words_of
 from signboard.weights import save_weights
 
 GRAMMAR = Path(__file__).resolve().parents[2] / "data" / "glossary" / "sign_grammar.txt"
@@ -35,6 +35,7 @@ FILES = {
     "app_strings": 2, "tatoeba_hin_eng": 2, "ilci_tourism_health": 1, "iitb_and_hindencorp_sample": 1, "cldr_names": 1,
     "po_names": 1,
 }  # fmt: skip
+_TOKEN = re.compile(r"[^\W\d_](?:[\w.'’-]*\w)?\.?")
 _TRAINED_ON = (
     "phrases composed by data/glossary/sign_grammar.txt from the glossary, names and places; pairs of Tatoeba, ILCI, "
     "IIT Bombay, CLDR, iso-codes, interfaces of public repositories; names of railway stations, local bodies and people"
@@ -151,15 +152,30 @@ def examples_of(rows: Sequence[tuple[str, str, str]]) -> list[Example]:
 
 
 def choose_vocabulary(examples: Sequence[Example], config: TranslatorConfig) -> list[str]:
-    """The English words that the network may say itself, the special ones first."""
+    """The English words that the network may say itself, the special ones first, with capitals where they have them."""
     counts = Counter(w for example in examples for w in example.words if not w.startswith("<"))
     common = [w for w, n in counts.most_common() if n >= config.fewest and w not in SPECIAL and not w.isdigit()]
-    return [*SPECIAL, *common][: config.vocabulary]
+    return [*SPECIAL, *capitalised(common, examples)][: config.vocabulary]
+
+
+def capitalised(words: Sequence[str], examples: Sequence[Example]) -> list[str]:
+    """The words as they mostly stand inside a sentence; titles, whose words all have capitals, say nothing of that."""
+    small = {t for entry in default_glossary().entries for t in _TOKEN.findall(entry.english) if t.islower()}
+    seen: Counter[str] = Counter()
+    for example in examples:
+        tokens = _TOKEN.findall(example.english)
+        listed = example.kind in ("po_names", "cldr_names") and len(tokens) == 1
+        if example.kind != "ilci_tourism_health" and (listed or any(t.islower() for t in tokens[1:])):
+            seen.update(tokens if listed else tokens[1:])
+    forms: dict[str, Counter[str]] = {}
+    for token, count in seen.items():
+        forms.setdefault(token.lower(), Counter())[token] += count
+    return [forms[w].most_common(1)[0][0] if w in forms and w not in small else w for w in words]
 
 
 def prepare(examples: Sequence[Example], vocabulary: Sequence[str], config: PhraseConfig) -> list[Example]:
     """The examples with their numbers; those with a word outside the vocabulary or a number not copied are left out."""
-    index = {word: i for i, word in enumerate(vocabulary)}
+    index = {word.lower(): i for i, word in enumerate(vocabulary)}
     index |= {f"<{unit}>": len(vocabulary) + unit for unit in range(MOST_UNITS)}
     out = []
     for e in examples:
@@ -284,15 +300,19 @@ def parted(examples: Sequence[Example]) -> tuple[list[Example], list[Example]]:
     return train_on, [e for e in examples if in_dev(e.hindi)]
 
 
-def measure(speaker: Speaker, dev: Sequence[Example]) -> tuple[dict[str, Any], list[tuple[float, bool]]]:
-    """chrF and share of exact phrases of each kind, copies in place; for each phrase how sure, and if right."""
+#: Of one phrase: its log-probability, whether it is right, and whether the grammar composed it.
+Outcome = tuple[float, bool, bool]
+
+
+def measure(speaker: Speaker, dev: Sequence[Example]) -> tuple[dict[str, Any], list[Outcome]]:
+    """chrF and share of exact phrases of each kind, copies in place; and what came of each phrase."""
     from sacrebleu.metrics import CHRF
 
     out: dict[str, Any] = {}
 
     def plain(e: Example, words: Sequence[str]) -> str:
         units = [unit.english or unit.text for unit in e.units]
-        return " ".join(units[int(w[1:-1])] if w.startswith("<") else w for w in words)
+        return " ".join(units[int(w[1:-1])] if w.startswith("<") else w.lower() for w in words)
 
     spoken = speaker.say([e.units for e in dev])
     said = [
@@ -305,19 +325,24 @@ def measure(speaker: Speaker, dev: Sequence[Example]) -> tuple[dict[str, Any], l
         chrf = CHRF().corpus_score([said[i] for i in rows], [[gold[i] for i in rows]]).score
         exact = sum(said[i] == gold[i] for i in rows) / len(rows)
         out[kind or "all"] = {"phrases": len(rows), "chrf": round(chrf, 1), "exact": round(exact, 3)}
-    return out, [(s.log_probability, a == b) for s, a, b in zip(spoken, said, gold, strict=True)]
+    kinds = [e.kind == "composed" for e in dev]
+    return out, [(s.log_probability, a == b, c) for s, a, b, c in zip(spoken, said, gold, kinds, strict=True)]
 
 
-def calibrate(outcomes: Sequence[tuple[float, bool]]) -> tuple[float, float]:
-    """Scale and shift of the logistic function from log-probability to the share of right phrases, by least loss."""
-    x = torch.tensor([p for p, _ in outcomes], dtype=torch.float64)
-    y = torch.tensor([float(right) for _, right in outcomes], dtype=torch.float64)
+def calibrate(outcomes: Sequence[Outcome]) -> tuple[float, float]:
+    """Scale and shift of the logistic function from log-probability to the share of right phrases, by least loss.
+
+    Composed phrases are many and easy; all of them together weigh as much as all others.
+    """
+    x, y, composed = torch.tensor([[float(value) for value in row] for row in outcomes], dtype=torch.float64).T
+    share = composed.mean()
+    weight = torch.where(composed > 0, 1 / share.clamp(min=1e-9), 1 / (1 - share).clamp(min=1e-9))
     both = torch.tensor([1.0, 0.0], dtype=torch.float64, requires_grad=True)
     optimizer = torch.optim.LBFGS([both], max_iter=100)
 
     def closure() -> torch.Tensor:
         optimizer.zero_grad()
-        loss = torch.nn.functional.binary_cross_entropy_with_logits(both[0] * x + both[1], y)
+        loss = torch.nn.functional.binary_cross_entropy_with_logits(both[0] * x + both[1], y, weight)
         loss.backward()
         return loss
 

@@ -64,8 +64,9 @@ def to_numpy(x: Array) -> np.ndarray:
 
 
 def linear(x: Array, w: Weights, name: str) -> Array:
-    """(..., C) -> (..., D)."""
-    return x @ w[f"{name}.weight"].T + w[f"{name}.bias"]
+    """(..., C) -> (..., D), as one product: NumPy would make one of each row of a batch."""
+    weight = w[f"{name}.weight"]
+    return (x.reshape(-1, x.shape[-1]) @ weight.T).reshape(*x.shape[:-1], len(weight)) + w[f"{name}.bias"]
 
 
 def norm(x: Array, w: Weights, name: str) -> Array:

@@ -32,6 +32,18 @@ _VOWELS = "aeiou"
 #: Words that stay small inside a title.
 SMALL = frozenset("of the and for in on to from at by with a an or km m cm kg".split())  # noqa: SIM905
 
+#: Words that only grammar needs.
+FUNCTION = SMALL | {
+    "is", "are", "be", "do", "does", "no", "not", "'s", ",", "please", "or", "this", "that", "your", "our", "you",
+    "we", "it", "as", "will", "has", "have", "been", "was", "were", "rs", "~", "prohibited", "strictly",
+    "available",
+    "",
+}  # fmt: skip
+#: What these people have or are for takes the possessive.
+POSSESSIVE = {
+    "woman": "women's", "girl": "girls'", "boy": "boys'", "child": "children's", "men": "men's", "infant": "infants'",
+}  # fmt: skip
+
 
 def _first(phrase: str) -> tuple[str, str]:
     word, _, rest = phrase.partition(" ")
@@ -99,6 +111,11 @@ def one_of_many(phrase: str) -> bool:
     return bool(word) and word not in _UNCOUNTED and plural(word) != word
 
 
+def uncounted(phrase: str) -> bool:
+    """Whether it ends in a word that English does not count: footwear is, not are."""
+    return phrase.rpartition(" ")[2].lower() in _UNCOUNTED
+
+
 def upper_first(text: str) -> str:
     """Capital at the first letter, even behind digits' or quotes' marks; the rest untouched."""
     for i, c in enumerate(text):
@@ -107,3 +124,11 @@ def upper_first(text: str) -> str:
         if c.isdigit():
             return text
     return text
+
+
+_FORMS = {"+s": plural, "+ing": gerund, "+ed": participle, "+3": third_person}
+
+
+def inflect(english: str, form: str) -> str:
+    """English in a form that the network asks for: "shop", "+s" -> "shops"; another form changes nothing."""
+    return _FORMS[form](english) if form in _FORMS else english

@@ -25,7 +25,9 @@ _VOWELS = dict(zip("अआइईउऊएऐओऔऑऍ", "@aiIuUeEoOA&", stric
 _SIGNS = dict(zip("ािीुूेैोौॉॅ", "aiIuUeEoOA&", strict=True)) | {"ृ": "r"}
 # Letters that English words in Hindi spelling do not have, and those that only they have.
 _NATIVE, FOREIGN = set("घझढधभणङळऋृः"), set("ॉऑॅऍ")
-_FIRST = {"k": "k", "K": "k", "g": "g", "G": "g", "c": "c", "C": "c", "j": "j", "z": "j", "J": "j", "s": "s", "S": "s"}
+# Sounds that are mistaken for each other at the beginning of a word, by the first of each group; all vowels are "a".
+_FAMILIES = ["kK", "gG", "cC", "jzJ", "sS", "tQTx", "dDXq", "pf", "bBv", "m", "nM", "rR", "l", "h", "y"]
+_FAMILY = {sound: group[0] for group in _FAMILIES for sound in group}
 
 
 def sounds(word: str) -> str:
@@ -85,7 +87,8 @@ class Loanwords:
             # Rows: sounds of English, the last for "nothing"; columns: sounds of Hindi, the last for "nothing".
             table = np.array([[float(x) for x in costs[sound].split()] for sound in (*alphabet, "+")], dtype=np.float32)
             groups: dict[tuple[str, int], list[list[str]]] = {}
-            families = {sound: _family(HINDI_SOUNDS[int(row[:-1].argmin())]) for sound, row in zip(alphabet, table)}  # noqa: B905
+            likeliest = table[:-1, :-1].argmin(1)
+            families = {s: _FAMILY.get(HINDI_SOUNDS[k], "a") for s, k in zip(alphabet, likeliest, strict=True)}
             for row in rows:
                 groups.setdefault((families[row[1][0]], len(row[1])), []).append(row)
             number = np.zeros(128, np.int16)
@@ -112,7 +115,7 @@ class Loanwords:
         found: list[tuple[float, str]] = []
         plain = len(said.replace("@", ""))
         for length in range(max(1, plain - 3), len(said) + 3):
-            key = (_family(said[0]), length)
+            key = (_FAMILY.get(said[0], "a"), length)
             if key in self._groups:
                 codes, common, words = self._groups[key]
                 score = 0.35 * (common - 4) - _distance(codes, hindi, self.costs) / len(said) ** 0.5
@@ -122,12 +125,6 @@ class Loanwords:
         for likely, english in sorted(found, reverse=True):
             seen.setdefault(english, likely)
         return [Loanword(english, s) for english, s in list(seen.items())[:count]]
-
-
-def _family(sound: str) -> str:
-    return _FIRST.get(sound, {"Q": "t", "T": "t", "t": "t", "x": "t", "D": "d", "X": "d", "d": "d", "q": "d", "p": "p",
-        "f": "p", "b": "b", "B": "b", "v": "b", "m": "m", "n": "n", "M": "n", "r": "r", "R": "r", "l": "l", "h": "h",
-        "y": "y"}.get(sound, "a"))  # fmt: skip
 
 
 def _distance(words: NDArray[np.int16], hindi: NDArray[np.int64], costs: NDArray[np.float32]) -> NDArray[np.float32]:

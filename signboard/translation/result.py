@@ -12,8 +12,7 @@ class Part:
     Attributes:
         text: the piece as it stands in the text.
         english: what stands for it in the translation; "" when English leaves it out.
-        source: "glossary" (the sign glossary), "pattern" (a rule of grammar: negation,
-            postposition, word order), "network" (the translation network's own words), "loanword" (an English
+        source: "glossary" (the sign glossary), "network" (the translation network's own words), "loanword" (an English
             word found by its sound), "place" (the gazetteer), "transliterated" (spelled in Latin letters: a sound, no
             meaning), or "kept" (Latin, digits, other scripts, the sign's own English).
         confidence: 0 to 1; see `Translation.confidence`.

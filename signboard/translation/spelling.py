@@ -10,6 +10,7 @@ from pathlib import Path
 
 from signboard.translation.english import plural, upper_first
 from signboard.translation.glossary import fold
+from signboard.translation.likeness import alike
 from signboard.translation.loanwords import FOREIGN, default_loanwords, sounds
 from signboard.translation.result import Part
 from signboard.translation.transliteration import WORD, Spelling
@@ -29,10 +30,16 @@ _SURELY = 0.8
 _NEEDED = (9.0, 9.0, 2.9, 2.0, 0.9, -0.5, -1.3, -1.9, -2.5, -3.0)
 
 
-def latin(word: str, spelling: Spelling) -> Spelling:
-    """A word in Latin letters, lower case: grammar and English words as people write them, else as spelled."""
+def latin(word: str, spelling: Spelling, meaning: str = "") -> Spelling:
+    """A word in Latin letters, lower case: grammar and English words as people write them, else as spelled.
+
+    Args:
+        meaning: its English, if the glossary knows it; a Hindi word that sounds otherwise is no English word.
+    """
     if word in _GRAMMAR:
         return Spelling(_GRAMMAR[word], 1.0)
+    if meaning and spelling.text and not alike(spelling.text, meaning.lower()):
+        return spelling
     english, chance = loanword(word, spelling.text)
     return Spelling(english, chance) if chance > _SURELY and not word.endswith("ों") else spelling
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import math
+import itertools
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from signboard.translation.english import SMALL, upper_first
+from signboard.translation.english import FUNCTION, SMALL, inflect, uncounted, upper_first
+from signboard.translation.faithful import faithful
+from signboard.translation.gloss import agreeing, gloss
 from signboard.translation.glossary import Glossary, default_glossary
 from signboard.translation.likeness import similarity
+from signboard.translation.names import mark_names
 from signboard.translation.result import Part, Translation
-from signboard.translation.sentence import Sentence
 from signboard.translation.speaker import Speaker, Speech, default_speaker
 from signboard.translation.spelling import latin, name
 from signboard.translation.transliteration import (
@@ -23,16 +25,10 @@ from signboard.translation.transliteration import (
     fill,
     romanizable,
 )
-from signboard.translation.units import FORBIDDEN, KEPT, MARATHI_NO, NEGATION, Unit, split
-from signboard.translation.wording import inflect
+from signboard.translation.units import KEPT, MARATHI_NO, Unit, split
 
-#: A lost "not" turns a warning round: these words say one, in English and in Hindi.
-_ENGLISH_NO = re.compile(
-    r"\b(no|not|non|never|without|nor|none|nobody|nothing|prohibited|forbidden|banned|ban|cannot|avoid|prohibition|un\w+|in\w+"
-    r"|free|dis\w+|closed|stop|restricted|quit|\w+less)\b|n['’]t\b"
-)  # fmt: skip
-_PLAIN_NO = re.compile(r"\b(no|not|never|prohibited|forbidden|cannot|without)\b|n['’]t\b")
-_HINDI_NO = NEGATION | MARATHI_NO | FORBIDDEN | {"नही", "नहि", "नाही", "बिना", "बगैर", "बिन", "नो"}
+#: How sure an entry of the glossary is in words that are set side by side.
+_WORD_BY_WORD = 0.6
 #: Segments longer than this are no phrase of a sign; they are cut.
 _LONGEST = 24
 
@@ -43,7 +39,7 @@ class Translator:
     Args:
         glossary: the sign glossary; None for the packaged one.
         transliterator: spells what the glossary lacks; None for the packaged weights.
-        speaker: the network; None for the packaged weights. Where there are none, patterns speak.
+        speaker: the network; None for the packaged weights. Where there are none, `gloss` speaks.
     """
 
     def __init__(
@@ -68,11 +64,9 @@ class Translator:
         split_ = [_shorten(split(text, self.glossary)) for text in texts]
         ready = [romanizable(text) for text in texts]
         segments = [piece for pieces in split_ for piece in pieces if not isinstance(piece, str)]
-        wanted = {word for text in ready for word in WORD.findall(text)}
-        wanted |= {word for units in segments for unit in units for word in WORD.findall(unit.text)}
-        words = sorted(wanted)
-        spelled = dict(zip(words, self.transliterator.spell_words(words), strict=True))
-        written = {word: latin(word, spelling) for word, spelling in spelled.items()}
+        spelled = self._spell([*ready, *(unit.text for units in segments for unit in units)])
+        for units in segments:
+            mark_names(units)
         alone = [_by_glossary(units) or _own_english(units, spelled) for units in segments]
         asked = [units for units, known in zip(segments, alone, strict=True) if known is None]
         said = iter(self.speaker.say(asked) if self.speaker is not None else [None] * len(asked))
@@ -81,8 +75,8 @@ class Translator:
             phrases.append(known or _phrase(units, next(said), spelled))
         remaining = iter(phrases)
         return [
-            _assemble(text, pieces, remaining, fill(line, written))
-            for text, pieces, line in zip(texts, split_, ready, strict=True)
+            _assemble(text, pieces, remaining, line)
+            for text, pieces, line in zip(texts, split_, self._romanized(ready, spelled), strict=True)
         ]
 
     def romanize(self, text: str) -> str:
@@ -92,9 +86,17 @@ class Translator:
     def romanize_many(self, texts: Sequence[str]) -> list[str]:
         """`romanize` for many texts, as one batch."""
         ready = [romanizable(text) for text in texts]
-        words = sorted({word for text in ready for word in WORD.findall(text)})
-        spelled = self.transliterator.spell_words(words)
-        written = {word: latin(word, s) for word, s in zip(words, spelled, strict=True)}
+        return self._romanized(ready, self._spell(ready))
+
+    def _spell(self, texts: Iterable[str]) -> dict[str, Spelling]:
+        words = sorted({word for text in texts for word in WORD.findall(text)})
+        return dict(zip(words, self.transliterator.spell_words(words), strict=True))
+
+    def _romanized(self, ready: Sequence[str], spelled: Mapping[str, Spelling]) -> list[str]:
+        written = {}
+        for word in {word for text in ready for word in WORD.findall(text)}:
+            known = self.glossary.lookup(word)
+            written[word] = latin(word, spelled[word], known.entry.english if known else "")
         return [fill(text, written) for text in ready]
 
 
@@ -109,16 +111,13 @@ class _Phrase:
 
 
 def _phrase(units: list[Unit], said: Speech | None, spelled: Mapping[str, Spelling]) -> _Phrase:
-    """The network's English; that of the patterns where there is no network, or it lost or made a negation."""
-    if said is None:
-        return _patterned(units, spelled)
-    names = {i: name(unit.text, spelled) for i, unit in enumerate(units) if unit.kind == "unknown"}
-    phrase = _spoken(units, said, names)
-    denied = any(_denies(units, i) for i in range(len(units)))
-    english = phrase.english.lower()
-    if denied != bool((_ENGLISH_NO if denied else _PLAIN_NO).search(english)) or not english or not said.ended:
-        return _patterned(units, spelled)
-    return phrase
+    """The network's English; the glossary's words where there is no network, or it was not faithful."""
+    names = {i: name(unit.text, spelled, not unit.named) for i, unit in enumerate(units) if unit.kind == "unknown"}
+    if said is not None:
+        phrase = _spoken(units, said, names)
+        if faithful(units, said, phrase.english):
+            return phrase
+    return _glossed(units, names)
 
 
 def _shorten(pieces: list[list[Unit] | str]) -> list[list[Unit] | str]:
@@ -131,14 +130,6 @@ def _shorten(pieces: list[list[Unit] | str]) -> list[list[Unit] | str]:
         for start in range(0, len(piece), _LONGEST):
             out += [piece[start : start + _LONGEST], " "] if start + _LONGEST < len(piece) else [piece[start:]]
     return out
-
-
-def _denies(units: Sequence[Unit], i: int) -> bool:
-    """Whether the unit says "no": its English does, or it is a negation; मत before a verb is "not", else "vote"."""
-    unit = units[i]
-    if unit.negative or _PLAIN_NO.search(unit.english.lower()):
-        return unit.text != "मत" or (i + 1 < len(units) and units[i + 1].kind in ("verb", "verb form", "unknown"))
-    return unit.text in _HINDI_NO and unit.text != "मत"
 
 
 def _by_glossary(units: list[Unit]) -> _Phrase | None:
@@ -165,68 +156,76 @@ def _plain(unit: Unit) -> str:
 def _spoken(units: list[Unit], said: Speech, names: Mapping[int, Part]) -> _Phrase:
     """The network's words with copies filled in, in sentence or title case, and its parts."""
     words: list[str] = []
-    own: list[bool] = []  # words that keep their capitals
-    english = dict.fromkeys(range(len(units)), "")
-    source = dict.fromkeys(range(len(units)), "network")
-    behind: list[tuple[int, str]] = []  # what follows the object of a verb
+    english = [""] * len(units)
+    source = ["network"] * len(units)
+    behind: list[str] = []  # what follows the object of a verb
     last = -1
-    for token, copied, near in said.tokens:
+    tokens = [*said.tokens, ("", None, 0)]
+    for (token, copied, near), (following, next_copied, _) in itertools.pairwise(tokens):
         if copied is not None:
             last = copied
-            u = units[copied]
             if copied in names:
                 text, source[copied] = names[copied].english, names[copied].source
             else:
-                first, _, rest = u.english.partition("~")
-                text, source[copied] = first.strip(), "kept" if u.kind in KEPT else "glossary"
-                if rest.strip():
-                    behind.append((copied, rest.strip()))
+                said_so = following.startswith("+")
+                owns = next_copied is not None and units[next_copied].kind == "noun"
+                text = units[copied].english if said_so else agreeing(units, copied, owns)
+                text, _, rest = (piece.strip() for piece in text.partition("~"))
+                source[copied] = "kept" if units[copied].kind in KEPT else "glossary"
+                behind += [rest] if rest else []
             english[copied] = text
             words.append(text)
-            own.append(True)
         elif token == "~":
-            if behind:
-                words.append(behind.pop()[1])
-                own.append(True)
+            words += [behind.pop()] if behind else []
         elif token.startswith("+"):
-            if last >= 0 and words:
-                words[-1] = english[last] = inflect(words[-1], token)
+            if last >= 0:
+                got = token == "+ed" and units[last].english.startswith("get ~ ")  # done, and not got done
+                words[-1] = english[last] = behind.pop() if got and behind else inflect(words[-1], token)
         else:
+            token = "is" if token == "are" and words and uncounted(words[-1]) else token
             words.append(token)
-            own.append(False)
             if source[near] == "network":
                 english[near] = f"{english[near]} {token}".strip()
-    words += [rest for _, rest in behind]
-    own += [True] * len(behind)
-    named = any(
-        source[i] in ("transliterated", "place", "loanword") or units[i].kind in ("name", "title") for i in english
-    )
-    plain = {w for w, mine in zip(words, own, strict=True) if not mine} - SMALL - {"'s", ",", "&"}
-    # A name and what it is of: Gupta General Store. A sentence about it: Welcome to Agra.
-    titled = named and not any(u.kind in ("verb", "adverb", "phrase", "verb form") for u in units) and len(plain) <= 1
-    out: list[str] = []
-    for i, word in enumerate(words):
-        if titled and word not in ("'s", ",") and (word not in SMALL or not i):
-            word = " ".join(w if w in SMALL else upper_first(w) for w in word.split(" "))
-        out.append(word)
-    text = re.sub(r" (,|'s\b)", r"\1", " ".join(out))
-    sure = said.confidence
+    text = re.sub(r" (,|'s\b)", r"\1", " ".join([*words, *behind]))
+    own = {word for word, copied, _ in said.tokens if copied is None and word[:1] != "+"} - FUNCTION
+    if len(own) <= 1 and _is_name(units, names):
+        text = _title(text)
+    parts, spelled = [], 1.0
+    for i, unit in enumerate(units):
+        heard = i in names and source[i] != "network"
+        spelled *= names[i].confidence if heard else 1.0
+        parts.append(
+            Part(unit.text, english[i], source[i], round(names[i].confidence if heard else said.confidence, 3))
+        )
+    return _Phrase(text, parts, said.confidence * spelled ** (1 / len(units)))
+
+
+def _is_name(units: Sequence[Unit], names: Mapping[int, Part]) -> bool:
+    """Whether it is a name and what it is of, Gupta General Store, and no sentence about it: Welcome to Agra."""
+    named = bool(names) or any(u.kind in ("name", "title") and u.domain != "day" for u in units)
+    sentence = ("verb", "adverb", "phrase", "verb form", "postposition", "particle")
+    return named and not any(u.kind in sentence or u.text in MARATHI_NO for u in units)
+
+
+def _title(english: str) -> str:
+    """With capitals: Gupta General Store."""
+    words = english.split(" ")
+    return " ".join(upper_first(w) if w not in SMALL or not i else w for i, w in enumerate(words))
+
+
+def _glossed(units: list[Unit], names: Mapping[int, Part]) -> _Phrase:
+    """The glossary's English in English order, and spelled names."""
     parts = []
     for i, unit in enumerate(units):
-        confidence = names[i].confidence if i in names and source[i] != "network" else sure
-        parts.append(Part(unit.text, english[i], source[i], round(confidence, 3)))
-    spelled = [p.confidence for i, p in names.items() if source[i] != "network"]
-    return _Phrase(text, parts, sure * math.prod(spelled) ** (1 / max(len(units), 1)) if spelled else sure)
-
-
-def _patterned(units: list[Unit], spelled: Mapping[str, Spelling]) -> _Phrase:
-    """English by the sentence patterns of signs."""
-    sentence = Sentence(units, spelled)
-    english = sentence.english()
-    parts = [Part(u.text, u.out, u.source, round(u.confidence, 3)) for u in units]
-    weights = [len(u.text) for u in units]
-    sure = sum(u.confidence * w for u, w in zip(units, weights, strict=True)) / max(sum(weights), 1)
-    return _Phrase(english, parts, sure * sentence.sure)
+        unit.english = names[i].english if i in names else agreeing(units, i)
+        sure = _WORD_BY_WORD * unit.match.confidence if unit.match else 1.0
+        english = unit.english.replace("~", "").strip()
+        part = Part(unit.text, english, "glossary" if unit.match else "kept", round(sure, 3))
+        parts.append(names.get(i, part))
+    english = gloss(units)
+    total = sum(len(part.text) for part in parts)
+    sure = sum(part.confidence * len(part.text) for part in parts) / max(total, 1)
+    return _Phrase(_title(english) if _is_name(units, names) else english, parts, sure)
 
 
 def _own_english(units: list[Unit], spelled: Mapping[str, Spelling]) -> _Phrase | None:

@@ -93,7 +93,9 @@ class SpellingNet:
         x = (gelu(linear(x, w, "widen")) * inside[..., None]).reshape(n, length * self._slots, -1)  # (N, S, C)
         kernel = w["smooth.weight"]  # (C, C, 5)
         padded = np.pad(x, ((0, 0), (2, 2), (0, 0)))
-        smooth = sum(padded[:, k : k + x.shape[1]] @ kernel[:, :, k].T for k in range(5)) + w["smooth.bias"]
+        windows = np.concatenate([padded[:, k : k + x.shape[1]] for k in range(5)], -1)  # (N, S, 5 C)
+        flat = windows.reshape(-1, windows.shape[-1]) @ kernel.transpose(2, 1, 0).reshape(-1, len(kernel))
+        smooth = flat.reshape(x.shape) + w["smooth.bias"]
         x = linear(x + gelu(smooth), w, "head")
         x = x - x.max(-1, keepdims=True)
         return x - np.log(np.exp(x).sum(-1, keepdims=True))

@@ -20,6 +20,12 @@ FORBIDDEN = {"मना", "वर्जित", "निषेध", "निषि
 KEPT = {"number", "latin", "letters"}
 COPULA = {"है", "हैं", "आहे", "आहेत"}
 GENITIVE = {"का", "के", "की"}
+#: Which half of the day an hour is of.
+HALF_OF_DAY = {
+    "सुबह": "am", "प्रातः": "am", "प्रातःकाल": "am",
+    "दोपहर": "pm", "शाम": "pm", "सायं": "pm", "सायंकाल": "pm", "रात": "pm", "रात्रि": "pm",
+}  # fmt: skip
+RUPEES = {"रुपया", "रुपये", "रुपए", "रु.", "रू."}
 #: Forms of a verb that make a sentence.
 FINITE = {"imperative", "habitual", "progressive", "will", "passive", "future"}
 _TOKEN = re.compile(
@@ -46,7 +52,7 @@ class Unit:
         match: the glossary's entry, if there is one.
         english: the glossary's English, or what is kept; "" for unknown words.
         negative: a verb with a negation inside it, प्रयोग न करें.
-        source, confidence, out: where the English is from, how sure it is, and what was finally written for the unit.
+        named: a word with a meaning that is a name here, so that it is spelled.
     """
 
     text: str
@@ -54,9 +60,7 @@ class Unit:
     match: Match | None = None
     english: str = ""
     negative: bool = False
-    source: str = "kept"
-    confidence: float = 1.0
-    out: str = ""
+    named: bool = False
 
     @property
     def domain(self) -> str:
@@ -158,7 +162,8 @@ def _units(tokens: list[tuple[str, str]], glossary: Glossary) -> list[Unit]:
         _, j, match = best[i]
         words = [token for _, token in tokens[i:j]]
         unit = _unit(tokens[i][0], " ".join(words), match)
-        unit.negative = unit.kind == "verb" and len(words) > 1 and words[-2] in NEGATION
+        denied = len(words) > 1 and words[-2] in NEGATION and words[-2] not in unit.lemma.split()  # मत देना is to vote
+        unit.negative = unit.kind == "verb" and denied
         units.append(unit)
         i = j
     return units
@@ -201,15 +206,15 @@ def _cost(match: Match, words: int, total: int) -> float:
 def _unit(kind: str, text: str, match: Match | None) -> Unit:
     if match:
         pos = match.entry.part_of_speech
-        return Unit(text, pos, match, match.english, source="glossary", confidence=match.confidence)
+        return Unit(text, pos, match, match.english)
     if kind == "letters":
         parts = letter_names(text)
         mark = "." if "." in text or "॰" in text else ""
         letters = mark.join(LETTER_NAMES[p] for p in parts)
         letters += mark if text[-1] in ".॰" else ""
-        return Unit(text, "letters", None, letters, source="transliterated", confidence=0.9)
+        return Unit(text, "letters", None, letters)
     if kind == "deva":
-        return Unit(text, "unknown", source="transliterated", confidence=0.0)
+        return Unit(text, "unknown")
     if kind == "number":
         return Unit(text, "number", None, text.translate(DIGITS))
     return Unit(text, "latin", None, text)

@@ -9,7 +9,14 @@ import pytest
 
 from signboard import Reader
 from signboard.detection import Detections, Detector
-from signboard.pipeline.mending.fragments import accepts_merge, merge_candidates, next_on_line
+from signboard.pipeline.mending.fragments import (
+    accepts_merge,
+    confirmed,
+    merge_candidates,
+    next_on_line,
+    without_twice,
+)
+from signboard.pipeline.words import ReadWord
 from signboard.recognition import LanguageModel, Recognizer
 from signboard.recognition.recognizer import CropReading
 
@@ -31,7 +38,7 @@ def test_the_nearest_word_to_the_right_on_the_line() -> None:
 
 def test_pieces_touch_or_are_single_letters() -> None:
     touching = [("Manch", _box(0, 0, 90, 30)), ("ester", _box(86, 0, 80, 30))]
-    ((i, j, quad, far),) = merge_candidates(touching)
+    ((i, j, quad, far, _),) = merge_candidates(touching)
     assert (i, j, far) == (0, 1, False) and quad.tolist() == _box(0, 0, 166, 30).tolist()
     assert merge_candidates([("BUT", _box(0, 0, 60, 30)), ("IT'S", _box(62, 0, 60, 30))]) == []
     ((i, j, *_),) = merge_candidates([("TASTE", _box(0, 0, 90, 30)), ("R", _box(98, 0, 20, 30))])
@@ -70,7 +77,7 @@ def test_pieces_that_make_a_word_together_may_stand_apart() -> None:
 
 def test_a_single_letter_may_stand_where_its_neighbour_was_lost() -> None:
     debenhams = [("DEBENH", _box(0, 0, 150, 30)), ("M", _box(176, 6, 24, 18))]
-    assert [(i, j, far) for i, j, _, far in merge_candidates(debenhams)] == [(0, 1, True)]
+    assert [(i, j, far) for i, j, _, far, _ in merge_candidates(debenhams)] == [(0, 1, True)]
     assert merge_candidates(debenhams, {"DEBENH", "M"}.__contains__) == []
     assert merge_candidates([("DEBENH", _box(0, 0, 150, 30)), ("4", _box(176, 0, 24, 30))]) == []
     assert merge_candidates([("DEBENH", _box(0, 0, 150, 30)), ("M", _box(190, 0, 24, 30))]) == []  # too far
@@ -88,6 +95,50 @@ def test_a_small_mark_between_pieces_does_not_part_them() -> None:
     words = [("FORU", _box(0, 0, 90, 30)), ("-", _box(92, 7, 8, 17)), ("M", _box(103, 0, 26, 30))]
     (pair,) = merge_candidates(words, {"FORUM"}.__contains__)
     assert pair[:2] == (0, 2) and not pair.far
+
+
+def test_a_fraction_is_never_lost() -> None:
+    assert not accepts_merge("km", 0.99, ("½", 0.6), ("km", 0.99))
+    assert accepts_merge("½km", 0.9, ("½", 0.6), ("km", 0.99))
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "reading", "gap", "right"),
+    [
+        (("29", 0.4), ("DT", 0.99), ("29 DT", 0.99), 0.3, [("29", 0.99), ("DT", 0.99)]),
+        (("29", 0.4), ("DT", 0.99), ("29 DT", 0.5), 0.3, []),  # no surer than a guess
+        (("29", 0.99), ("DT", 0.99), ("29 DT", 0.9), 0.3, []),  # nothing new
+        (("RJ!", 0.77), ("59", 0.99), ("RJ 59", 0.76), -0.2, [("RJ", 0.77), ("59", 0.99)]),
+        (("RJ5", 0.77), ("59", 0.99), ("RJ 59", 0.76), -0.2, [("RJ", 0.77), ("59", 0.99)]),
+        (("LF", 0.7), ("F65", 0.99), ("LF 65", 0.8), -0.2, [("LF", 0.8), ("65", 0.99)]),
+        (("Dr.", 0.9), ("Bose", 0.99), ("Dr Bose", 0.99), 0.2, []),  # apart: the mark is its own
+        (("RJ2", 0.77), ("59", 0.99), ("RJ 59", 0.9), -0.2, []),  # another digit
+        (("RJ", 0.77), ("59", 0.99), ("RJ59", 0.9), -0.2, []),
+        (("2", 0.77), ("59", 0.99), (" 59", 0.9), -0.2, []),
+    ],
+)
+def test_a_reading_of_both_confirms_or_parts_two_words(
+    first: tuple[str, float],
+    second: tuple[str, float],
+    reading: tuple[str, float],
+    gap: float,
+    right: list[tuple[str, float]],
+) -> None:
+    words = [ReadWord(*some, _box(x, 0, 40, 20)) for x, some in ((0, first), (50, second))]
+    found = confirmed(CropReading(*reading), words[0], words[1], gap)
+    assert [(word.text, word.confidence) for word in found] == right
+    assert all(new.polygon is old.polygon for new, old in zip(found, words, strict=False))
+
+
+def test_a_character_in_both_boxes_counts_once() -> None:
+    wide, number = ReadWord("18JT3", 0.94, _box(0, 0, 110, 30)), ReadWord("3729", 0.99, _box(95, 0, 80, 30))
+    assert [word.text for word in without_twice(wide, number)] == ["18JT", "3729"]
+    surer = ReadWord("18JT3", 0.999, _box(0, 0, 110, 30))
+    assert [word.text for word in without_twice(surer, number)] == ["18JT3", "729"]
+    apart = ReadWord("3729", 0.99, _box(105, 0, 80, 30))
+    assert without_twice(wide, apart) == []  # less than half of the character
+    assert without_twice(ReadWord("JT", 0.9, _box(0, 0, 110, 30)), ReadWord("TX", 0.99, _box(95, 0, 40, 30))) == []
+    assert without_twice(ReadWord("3", 0.9, _box(0, 0, 110, 30)), number) == []
 
 
 def test_what_the_language_model_knows() -> None:

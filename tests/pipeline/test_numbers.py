@@ -9,8 +9,10 @@ import pytest
 from drawn_boards import FONT
 from PIL import Image, ImageDraw, ImageFont
 
+from signboard.geometry import rotate_polygon_start
 from signboard.pipeline.mending.numbers import (
     JoinNumbers,
+    accepts_chain,
     accepts_longer,
     accepts_number,
     fraction_parts,
@@ -19,6 +21,7 @@ from signboard.pipeline.mending.numbers import (
     lost_before,
     lost_behind,
     marks_of,
+    may_lack,
     with_marks,
 )
 from signboard.pipeline.mending.step import mend_words
@@ -53,7 +56,7 @@ def card(text: str, size: int = 60) -> np.ndarray:
     """`text` in dark on light, tightly cut."""
     font = ImageFont.truetype(FONT, size)
     left, top, right, bottom = font.getbbox(text, anchor="ls")
-    picture = Image.new("RGB", (right - left + 12, bottom - top + 12), (240, 240, 230))
+    picture = Image.new("RGB", (round(right - left) + 12, round(bottom - top) + 12), (240, 240, 230))
     ImageDraw.Draw(picture).text((6 - left, 6 - top), text, (20, 20, 30), font, anchor="ls")
     return np.asarray(picture)
 
@@ -81,6 +84,10 @@ def test_zeros_take_the_script_of_their_neighbours() -> None:
         ("98110 12345", 0.99, "98110", "12345", 0.3, False),  # two words, as they were
         ("110001", 0.99, "110", "001", 0.3, False),  # no mark between them, and not touching
         ("110001", 0.99, "110", "001", 0.05, True),
+        ("७०,५००/-", 0.79, "७०", "५००/-", 0.3, True),  # grouped, and the same digits
+        ("19/04/2000", 0.6, "19/04/", "4/2000", -0.3, True),  # both boxes hold the 4/
+        ("19/04/2000", 0.6, "19/04/", "4/2000", 0.3, False),
+        ("70:500", 0.79, "70", "500", 0.3, False),
         ("4,999", 0.3, "4", "999", 0.1, False),  # not sure enough
         ("4,888", 0.99, "4", "999", 0.1, False),  # other digits
         ("4 km", 0.99, "4", "1", 0.1, False),
@@ -102,6 +109,51 @@ def test_lost_groups() -> None:
     for reading in ("7650", "7,651", "650", "Rs 650", "7:650", ""):
         assert not accepts_longer(reading, 0.99, "650", True), reading
     assert not accepts_longer("7,650", 0.5, "650", True)
+
+
+def test_the_dash_behind_a_stroke_and_the_plus_before_a_phone_number() -> None:
+    assert lost_behind("50/") and lost_behind("₹३२,३५,०००/") and not lost_behind("a/") and not lost_behind("50")
+    assert accepts_longer("50/-", 0.9, "50/", False) and not accepts_longer("50/7", 0.9, "50/", False)
+    assert accepts_longer("+ ९१", 0.9, "९१", True) and not accepts_longer("+91", 0.5, "91", True)
+    words = [at(120, 170, "91"), at(185, 300, "98110"), at(315, 420, "12345")]
+    says = [("919811012345", 0.9), ("9198110", 0.9), ("9811012345", 0.9), ("+91", 0.95)]
+    assert mended(words, says)[0] == ["+91", "98110", "12345"]
+    words = [at(120, 170, "91"), at(185, 300, "km")]
+    assert mended(words, [("+91", 0.95)]) == (["91", "km"], 0)
+
+
+def test_pieces_of_a_date_may_stand_as_far_apart_as_a_dash() -> None:
+    assert may_lack("19-07", "2002") and may_lack("१९", "०७-२००२") and may_lack("19.07", "02")
+    assert not may_lack("19-07", "2002/-") and not may_lack("19", "2002")
+
+
+@pytest.mark.parametrize(
+    ("reading", "confidence", "pieces", "gaps", "right"),
+    [
+        ("₹ ४४,००,०००/-", 0.9, ["₹", "४४", "00", "000/-"], [0.4, 0.5, 0.2], True),
+        ("44,00,000", 0.6, ["44", "OO", "000"], [0.5, 0.2], True),
+        ("4400000", 0.9, ["44", "00", "000"], [-0.1, -0.1], True),  # they overlap
+        ("4400000", 0.9, ["44", "00", "000"], [-0.1, 0.1], False),  # no mark where they stand apart
+        ("91 98110 12345", 0.9, ["91", "98110", "12345"], [0.3, 0.3], False),  # as they were
+        ("44,00,000", 0.4, ["44", "00", "000"], [0.5, 0.2], False),
+        ("44,00,800", 0.9, ["44", "00", "000"], [0.5, 0.2], False),
+        ("44,00,000 km", 0.9, ["44", "00", "000"], [0.5, 0.2], False),
+    ],
+)
+def test_a_reading_of_all_pieces(
+    reading: str, confidence: float, pieces: list[str], gaps: list[float], right: bool
+) -> None:
+    assert accepts_chain(reading, confidence, pieces, gaps) is right
+
+
+def test_zeros_that_were_read_upside_down_belong_to_their_number() -> None:
+    def turned(left: float, right: float, text: str) -> ReadWord:
+        return ReadWord(text, 0.3, rotate_polygon_start(at(left, right, text).polygon, 180), 180, 0.8)
+
+    words = [at(20, 60, "44"), turned(75, 120, "00"), at(135, 200, "000")]
+    assert mended(words, [("44,00,000", 0.9)])[0] == ["44,00,000"]
+    words = [at(20, 60, "44"), turned(75, 120, "65")]
+    assert mended(words, [("44,65", 0.9)]) == (["44", "65"], 0)  # digits that say something else
 
 
 @pytest.mark.parametrize("text", ["4,999", "2,50,000", "12.50", "1,550.00", "8.25", "७,६५०"])
@@ -133,7 +185,7 @@ def test_two_digits_are_no_fraction(text: str) -> None:
 
 def test_pieces_become_one_number_and_neighbours_stay() -> None:
     words = [at(20, 60, "₹"), at(75, 95, "4"), at(102, 180, "999"), at(400, 500, "SALE")]
-    texts, _ = mended(words, [("4,999", 0.98), ("₹4", 0.2), ("₹4,999", 0.97)])
+    texts, _ = mended(words, [("₹4", 0.4), ("4,999", 0.98), ("₹4", 0.2), ("₹4,999", 0.97)])
     assert texts in (["₹4,999", "SALE"], ["₹", "4,999", "SALE"])
 
 
@@ -164,6 +216,16 @@ def test_the_dash_between_times_comes_back() -> None:
         assert "-" not in mended(words, [says])[0]
     words = [at(20, 100, "Delhi"), at(160, 240, "45")]
     assert mended(words, [("-", 0.9)]) == (["Delhi", "45"], 0)
+
+
+def test_a_dash_that_was_found_between_times_is_as_sure_as_they_are() -> None:
+    dash = ReadWord("-", 0.99, at(180, 200, "-").polygon, 0, 0.71)
+    words = [at(20, 160, "4:30"), dash, at(220, 360, "10:30")]
+    (result,) = mend_words([JoinNumbers(32)], [PICTURE], [words], lambda crops: [CropReading("", 0.0)] * len(crops))
+    assert [(word.text, word.score) for word in result if word.text == "-"] == [("-", 0.8)]
+    words = [at(20, 160, "HOTEL"), dash, at(220, 360, "10:30")]
+    (result,) = mend_words([JoinNumbers(32)], [PICTURE], [words], lambda crops: [CropReading("", 0.0)] * len(crops))
+    assert [word.score for word in result if word.text == "-"] == [0.71]
 
 
 def test_photos_without_digits_cost_nothing() -> None:

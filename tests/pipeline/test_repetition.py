@@ -46,6 +46,8 @@ def test_short_runs_stay_beside_words() -> None:
     beside = [at("PHASE", 0.9, 0), at("III", 0.7, 0, 1)]
     assert wall_words(beside) == set()
     assert wall_words([at("III", 0.9, 0)]) == set()  # a sure one is believed
+    assert wall_words([at("11", 0.65, 0)]) == {0} and wall_words([at("11", 0.9, 0)]) == set()
+    assert wall_words([at("mmmm", 0.66, 0)]) == {0} and wall_words([at("mmmm", 0.9, 0)]) == set()
     assert wall_words([at("BBQ", 0.5, 0), at("www", 0.5, 1), at("800", 0.5, 2)]) == set()
 
 
@@ -56,6 +58,14 @@ def test_a_wall_says_nothing_at_all() -> None:
     assert wall_words(few) == set(range(9))
 
 
+def test_one_letter_all_over_a_photo_is_a_pattern() -> None:
+    knitwear = [at("V", 0.99, row, column) for row in range(5) for column in range(4)]
+    guessed = [at("Van", 0.3, 6), at("Vans", 0.25, 6, 1), at("Ve", 0.2, 6, 2)]
+    assert wall_words(knitwear + guessed) == set(range(23))
+    assert not wall_words([*knitwear, *guessed, at("Vans", 0.95, 7)]) & {23}
+    assert wall_words([at("AB", 0.99, row) for row in range(9)]) == set()  # no shape of walls
+
+
 def test_a_sign_on_a_wall_stays() -> None:
     wall = [at("OOOOOOOOO", 0.6, row) for row in range(4)] + [at("HOTEL", 0.98, 5), at("GANGA", 0.99, 5, 1)]
     assert wall_words(wall) == {0, 1, 2, 3}
@@ -64,6 +74,11 @@ def test_a_sign_on_a_wall_stays() -> None:
 def test_known_words_stay() -> None:
     assert wall_words([at("LITTI", 0.5, 0)]) == {0}
     assert wall_words([at("LITTI", 0.5, 0)], lambda text: text == "LITTI") == set()
+
+
+def test_one_letter_that_goes_on_and_on_is_no_word_of_a_list() -> None:
+    assert wall_words([at("SOOOOOOO", 0.9, 0)], lambda text: True) == {0}
+    assert wall_words([at("BARRIER", 0.9, 0)], lambda text: True) == set()
 
 
 def test_a_photo_on_which_all_is_guessed_says_nothing() -> None:
@@ -89,7 +104,7 @@ def test_one_letter_among_guesses_is_none(text: str) -> None:
 
 
 def test_one_digit_alone_stays() -> None:
-    assert wall_words([at("7", 0.9, 0)]) == set()
+    assert wall_words([at("7", 0.9, 0)]) == set() and wall_words([at("P", 0.79, 0)]) == {0}
     assert wall_words([at("2", 0.999, 0), at("Fil", 0.4, 2)]) == set()  # certain, whatever else is guessed
 
 

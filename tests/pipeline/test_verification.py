@@ -17,7 +17,9 @@ from PIL import Image
 from signboard import Reader
 from signboard.detection import Detector, DetectorConfig, DetectorNetwork
 from signboard.errors import DataError, WeightsError
-from signboard.pipeline.mending.verification import Verifier, from_cards, length_terms
+from signboard.pipeline.mending.step import mend_words
+from signboard.pipeline.mending.verification import RejectNonWords, Verifier, from_cards, length_terms
+from signboard.pipeline.words import ReadWord
 from signboard.recognition import Recognizer, RecognizerConfig, RecognizerNetwork
 from signboard.training.adapters import load_scenes
 from signboard.training.verification import Place, accept_all, fit_verifier, places
@@ -50,6 +52,25 @@ def test_both_networks_and_the_length_count() -> None:
 )
 def test_letters_digits_and_their_signs_are_counted(text: str, terms: tuple[int, int]) -> None:
     assert length_terms(text) == terms
+
+
+def test_among_guesses_short_words_must_be_surer() -> None:
+    def left(*words: tuple[str, float, float]) -> list[str]:
+        quad = np.zeros((4, 2), np.float32)
+        (kept,) = mend_words(
+            [RejectNonWords(0.2, MODEL)],
+            [np.zeros((9, 9, 3), np.uint8)],
+            [[ReadWord(text, confidence, quad, score=score) for text, confidence, score in words]],
+            lambda crops: [],
+        )
+        return [word.text for word in kept]
+
+    leaves = [("S", 0.4, 0.6), ("890", 0.3, 0.6), ("8", 0.2, 0.6)]
+    assert MODEL.probability("172", 0.98, 0.6) < 0.87 < MODEL.probability("172", 0.98, 0.7)
+    assert left(*leaves, ("172", 0.98, 0.6)) == []
+    assert left(*leaves, ("172", 0.98, 0.7)) == ["172"]
+    assert left(*leaves, ("HOTEL", 0.98, 0.6)) == ["HOTEL"]
+    assert left(("172", 0.98, 0.6), ("S", 0.4, 0.6)) == ["172"]  # too few to tell
 
 
 def test_a_card_names_the_detector_it_is_for() -> None:

@@ -42,12 +42,28 @@ def test_a_picture_on_which_nothing_was_found() -> None:
     assert read_whole((60, 900), [], ("EXIT", 0.99)) == ([], 0)  # too narrow for a word
 
 
+def test_where_nothing_was_found_both_readings_count() -> None:
+    assert read_whole((439, 143), [], ("EXIT", 0.55), ("EXIT", 0.3))[0] == ["EXIT"]
+    assert read_whole((439, 143), [], ("EXIT", 0.55), ("EDIT", 0.3))[0] == []
+    assert read_whole((439, 143), [], ("EXIT", 0.65), ("EDIT", 0.3))[0] == ["EXIT"]
+    assert read_whole((200, 150), [], ("92", 0.7), ("92", 0.6))[0] == []
+    assert read_whole((200, 150), [], ("2", 0.95), ("2", 0.1))[0] == []  # one of both is a guess
+    assert read_whole((200, 150), [], ("2", 0.95), ("2", 0.6))[0] == ["2"]
+
+
 def test_the_surer_reading_counts() -> None:
     tight = [word("DAIL", 0.83, 2, 5, 95, 58)]
     assert read_whole((130, 63), tight, ("DAILY", 0.86))[0] == ["DAILY"]
     assert read_whole((130, 63), tight, ("DABRY", 0.5))[0] == ["DAIL"]
     two = [word("MAIN", 0.99, 2, 5, 95, 58), word("STREET", 0.98, 110, 5, 290, 58)]
     assert read_whole((300, 63), two, ("MAINSTREET", 0.7))[0] == ["MAIN", "STREET"]
+
+
+def test_a_comma_of_the_word_is_not_lost() -> None:
+    price = [word("₹7,550/-", 0.67, 2, 5, 295, 58)]
+    assert read_whole((300, 63), price, ("₹7550/-", 0.9))[0] == ["₹7,550/-"]
+    assert read_whole((300, 63), price, ("₹7,650/-", 0.9))[0] == ["₹7,650/-"]
+    assert read_whole((300, 63), [word("DAIL", 0.67, 2, 5, 295, 58)], ("DAIL.", 0.9))[0] == ["DAIL."]
 
 
 def test_ordinary_photos_cost_nothing() -> None:

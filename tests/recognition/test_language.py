@@ -14,7 +14,8 @@ import torch
 
 from signboard.errors import ConfigError, WeightsError
 from signboard.recognition import Charset, LanguageModel, Recognizer, RecognizerConfig, RecognizerNetwork
-from signboard.recognition.language import END, HashTable, Rescorer, SearchOptions, code, fold
+from signboard.recognition.language import END, HashTable, SearchOptions, code, fold
+from signboard.recognition.rescoring import Rescorer
 from signboard.training.config import load_config
 from signboard.training.language_task import LanguageConfig, fold_text, make
 from signboard.training.language_tuning import Seen, outcome, tune

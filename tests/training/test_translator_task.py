@@ -19,6 +19,7 @@ from signboard.training.translator_task import (
     TranslatorConfig,
     batches,
     calibrate,
+    capitalised,
     choose_vocabulary,
     examples_of,
     gather,
@@ -61,7 +62,7 @@ def test_a_short_run_learns_and_is_measured(tmp_path: Path) -> None:
     figures, outcomes = measure(Speaker.load(tmp_path / "t.json"), ready)
     assert figures["all"] == {"phrases": 4, "chrf": 100.0, "exact": 1.0}
     assert figures["composed"]["phrases"] == 3
-    assert all(right and sure <= 0 for sure, right in outcomes)
+    assert all(right and sure <= 0 for sure, right, _ in outcomes)
 
 
 def test_the_run_ends_by_steps_or_by_the_clock(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -115,7 +116,23 @@ def test_gather_reads_files_and_composes(tmp_path: Path) -> None:
 
 
 def test_calibration_gives_the_share_of_right_phrases() -> None:
-    outcomes = [(-1.0, i < 30) for i in range(100)] + [(-0.1, i < 80) for i in range(100)]
+    outcomes = [(-1.0, i < 30, i % 2 == 0) for i in range(100)] + [(-0.1, i < 80, i % 2 == 0) for i in range(100)]
     scale, shift = calibrate(outcomes)
     for sure, share in ((-1.0, 0.3), (-0.1, 0.8)):
         assert abs(1 / (1 + math.exp(-(scale * sure + shift))) - share) < 0.02
+
+
+def test_composed_phrases_weigh_as_much_as_all_others() -> None:
+    rows = [(-0.5, True, True)] * 900 + [(-0.5, False, False)] * 100
+    scale, shift = calibrate([*rows, (-9.0, False, True), (-9.0, False, False)])
+    assert abs(1 / (1 + math.exp(-(scale * -0.5 + shift))) - 0.5) < 0.03
+
+
+def test_capitals_are_those_inside_sentences() -> None:
+    rows = [
+        ("आगरा", "go to Agra", "composed"),
+        ("दिल्ली", "The Red Fort", "app_strings"),
+        ("आगरा", "Georgia", "po_names"),
+    ]
+    examples = [Example(h, e, kind, [], []) for h, e, kind in rows]
+    assert capitalised(["agra", "red", "georgia", "go", "shop"], examples) == ["Agra", "red", "Georgia", "go", "shop"]

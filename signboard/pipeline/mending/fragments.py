@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -24,13 +25,19 @@ _OVERLAP, _APART, _FAR_APART = -0.6, 0.35, 0.5
 _LOST_BETWEEN, _LEAST_FAR, _MORE = 1.1, 0.95, 2
 # How much the heights of pieces may differ; of those with a single letter, "Gg".
 _ALIKE, _ALIKE_SINGLE = 1.6, 1.9
+# A merged reading never loses one of these: they come from the picture itself (see `numbers`).
+FRACTIONS = "½¼¾⅓⅔"
 # How sure a reading of both pieces as one must be, at least: of two words; of what is a word while the pieces are not;
 # of others, and how much less sure than the less sure piece those may be.
 _LEAST, _LEAST_KNOWN, _LEAST_UNKNOWN, _LESS = 0.85, 0.6, 0.65, 0.2
+# How sure a reading of two neighbours must be that makes the unsure one as sure, or takes a mark away between them.
+_LEAST_CONFIRMED, _LEAST_PARTED = 0.75, 0.7
+# Boxes share a character when they overlap by so much of its width.
+_SHARED = 0.5
 
 
 def next_on_line(
-    quads: Sequence[FloatArray], *, least: float, most: float, alike: float = 1.4
+    quads: Sequence[FloatArray], *, least: float, most: float, alike: float = 1.4, off: float = 0.4
 ) -> list[tuple[int, int, float]]:
     """The word to the right of each word on its line: (word, its neighbour, the gap in heights of the first).
 
@@ -38,6 +45,7 @@ def next_on_line(
         quads: (4, 2) each, pixels, clockwise from the text's top-left.
         least, most: gaps, in heights of the first word, between which a neighbour counts; negative ones overlap.
         alike: heights may differ by this factor.
+        off: tops and feet may differ by so much, in heights of the first word.
     """
     if len(quads) < 2:
         return []
@@ -53,7 +61,7 @@ def next_on_line(
         gaps = ((corners[:, 0] - first[1]) @ right + (corners[:, 3] - first[2]) @ right) / 2
         likely = (
             (np.abs(np.log(heights / height)) < np.log(alike))
-            & (np.maximum(np.abs(tops), np.abs(bottoms)) < 0.4 * height)
+            & (np.maximum(np.abs(tops), np.abs(bottoms)) < off * height)
             & (least * height < gaps)
             & (gaps < most * height)
             & ((middles - middles[i]) @ right > 0)
@@ -74,12 +82,14 @@ class Pair(NamedTuple):
     """Two neighbours on a line, by their places in a list of words, the quad (4, 2) around both.
 
     `far`: they are one word only if a letter between them was lost, so far do they stand apart, or differ in height.
+    `gap`: between them, in heights.
     """
 
     first: int
     second: int
     quad: FloatArray
     far: bool = False
+    gap: float = 0.0
 
 
 def merge_candidates(
@@ -110,10 +120,10 @@ def merge_candidates(
             near.append((2, gap, i, j))
     taken: set[int] = set()
     found = []
-    for rank, _, i, j in sorted(near):
+    for rank, gap, i, j in sorted(near):
         if i not in taken and j not in taken:
             taken |= {i, j}
-            found.append(Pair(i, j, around(quads[i], quads[j]), rank == 2))
+            found.append(Pair(i, j, around(quads[i], quads[j]), rank == 2, gap))
     return found
 
 
@@ -132,7 +142,7 @@ def accepts_merge(
         first, second: text and confidence of each piece.
         is_word, far: as for `pieces` and `Pair`.
     """
-    if not text or " " in text:
+    if not text or " " in text or any(c in first[0] + second[0] and c not in text for c in FRACTIONS):
         return False
     if far:
         before, behind, whole = letters_of(first[0]), letters_of(second[0]), letters_of(text)
@@ -147,6 +157,58 @@ def accepts_merge(
     if is_word(first[0]) and is_word(second[0]):
         return confidence >= max(_LEAST, least)
     return confidence >= (_LEAST_KNOWN if is_word(text) else max(_LEAST_UNKNOWN, least - _LESS))
+
+
+def confirmed(reading: CropReading, first: ReadWord, second: ReadWord, gap: float) -> list[ReadWord]:
+    """Two neighbours as a reading of both says them in two words; empty where that says nothing new.
+
+    It makes an unsure one as sure as itself, and takes away what boxes that run into each other have twice, or take for
+    a mark: RJ2 27, RJ! 59.
+
+    Args:
+        gap: between them, in heights; negative: their boxes overlap.
+    """
+    parts = reading.text.split(" ")
+    texts = [first.text, second.text]
+    sure = [max(word.confidence, reading.confidence) for word in (first, second)]
+    if parts == texts:
+        if reading.confidence < _LEAST_CONFIRMED or min(sure) <= min(first.confidence, second.confidence):
+            return []
+    elif gap >= 0 or reading.confidence < _LEAST_PARTED or not _without_edge(parts, texts):
+        return []
+    return [replace(w, text=t, confidence=c) for w, t, c in zip((first, second), parts, sure, strict=True)]
+
+
+def _without_edge(parts: list[str], texts: list[str]) -> bool:
+    """Whether `parts` are `texts` but for one character where they meet, that both have, or that is a mark."""
+    if len(parts) != 2 or not all(parts):
+        return False
+    (one, other), (first, second) = parts, texts
+    twice = first[-1:] == second[:1]
+    marks = [unicodedata.category(c)[0] == "P" for c in (first[-1], second[0])]
+    return ((one, other) == (first[:-1], second) and (twice or marks[0])) or (
+        (one, other) == (first, second[1:]) and (twice or marks[1])
+    )
+
+
+def without_twice(first: ReadWord, second: ReadWord) -> list[ReadWord]:
+    """Two neighbours whose boxes share a character that both say, with it in the surer one only; else empty.
+
+    Only beside digits, which say nothing of what stands next to them: 18JT3 3729.
+    """
+    shared, digits = first.text[-1:], first.text + second.text
+    if shared != second.text[:1] or not any(c.isdecimal() for c in digits):
+        return []
+    less, more = (0, 1) if first.confidence <= second.confidence else (1, 0)
+    words = [first, second]
+    if len(words[less].text) < 2:
+        return []
+    right = (first.polygon[1] - first.polygon[0]) / max(float(np.linalg.norm(first.polygon[1] - first.polygon[0])), 1.0)
+    overlap = float((first.polygon[1] - second.polygon[0] + first.polygon[2] - second.polygon[3]) @ right) / 2
+    if overlap < _SHARED * text_size(words[more].polygon)[0] / max(len(words[more].text), 1):
+        return []
+    words[less] = replace(words[less], text=words[less].text[:-1] if less == 0 else words[less].text[1:])
+    return words
 
 
 def letters_of(text: str) -> str:
@@ -181,7 +243,7 @@ class MergeFragments:
                 readings |= zip(new, (yield crops), strict=True)
             merged: list[ReadWord] = []
             gone: set[int] = set()
-            for i, j, quad, far in pairs:
+            for i, j, quad, far, gap in pairs:
                 reading = readings[quad.tobytes()]
                 first, second = level[i], level[j]
                 before, behind = (first.text, first.confidence), (second.text, second.confidence)
@@ -189,6 +251,9 @@ class MergeFragments:
                     gone |= {id(first), id(second)}
                     score = min(first.score, second.score)
                     merged.append(ReadWord(reading.text, reading.confidence, quad, way, score))
+                elif both := confirmed(reading, first, second, gap) or without_twice(first, second):
+                    gone |= {id(first), id(second)}
+                    merged += both
             if not merged:
                 break
             words = [word for word in words if id(word) not in gone] + merged
@@ -196,5 +261,6 @@ class MergeFragments:
 
 
 __all__ = [
-    "MergeFragments", "Pair", "accepts_merge", "around", "letters_of", "merge_candidates", "next_on_line",
+    "MergeFragments", "Pair", "accepts_merge", "around", "confirmed", "letters_of", "merge_candidates", "next_on_line",
+    "without_twice",
 ]  # fmt: skip

@@ -6,7 +6,9 @@ letters. Read as a whole, a number says what it is.
 
 from __future__ import annotations
 
+import functools
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 
 import cv2
@@ -14,21 +16,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from signboard.geometry import FloatArray, ImageArray, grow_sides, rectify, text_size
-from signboard.pipeline.mending.fragments import next_on_line
+from signboard.pipeline.mending.fragments import confirmed, next_on_line
+from signboard.pipeline.mending.orientation import main_rotation, turned_to
 from signboard.pipeline.mending.step import Mending
 from signboard.pipeline.words import ReadWord, cut_out, split_at_spaces
 from signboard.recognition.recognizer import CropReading
 
 # In heights of the text: how far pieces of a number may run into each other, how far they may stand apart, and how far
 # where a digit or a dash between them was missed.
-_OVERLAP, _NEAR, _FAR = -0.6, 0.75, 1.9
+_OVERLAP, _NEAR, _FAR = -0.8, 0.75, 1.9
+_OFF = 0.6  # in heights, how far one may stand above the other
 _ALIKE = 1.9  # how much their heights may differ: ०, and १, with a mark below the line
 _STRAIGHT = 1.4  # the rectangle around a number is at most so many times as high as its digits
 _TOUCHING = 0.15  # so near, digits are one number without a mark between them, too
 _DASH_GAP = 0.7  # from this gap on a dash is a word of its own
 _ROUNDS = 3
-# How far before a number a lost digit with its comma is looked for, and behind a comma three zeros.
-_LOST_BEFORE, _LOST_BEHIND = 1.5, 3.0
+# How far before a number a lost digit with its comma is looked for, and behind a comma three zeros, behind a stroke a
+# dash: ५०/-
+_LOST_BEFORE, _LOST_BEHIND, _LOST_DASH = 1.5, 3.0, 0.9
 # How sure readings must be: of the same digits; of others; of a dash.
 _LEAST, _LEAST_OTHER, _LEAST_COMMA, _LEAST_DASH = 0.5, 0.8, 0.95, 0.3
 
@@ -39,6 +44,7 @@ _SLENDER = 1.35  # times as high as wide: a comma is
 _DEVANAGARI_DIGITS = "०१२३४५६७८९"
 _TO_DEVANAGARI = str.maketrans("0123456789OoQ", _DEVANAGARI_DIGITS + "०००")
 _TO_LATIN = str.maketrans(_DEVANAGARI_DIGITS + "OoQlI|।", "0123456789" + "000" + "1111")
+_ZEROS = frozenset("0०OoQ")
 _DASHES = "-–—"
 _CURRENCY = "₹$€£"
 # A piece of a number: digits, what is taken for digits, and marks.
@@ -48,6 +54,7 @@ _GROUPED = re.compile(r"\d{1,3}(?:,\d{3})+|\d{1,2}(?:,\d{2})*,\d{3}")
 _NUMBER = re.compile(rf"[{_CURRENCY}]?(?:{_GROUPED.pattern}|\d+)(?:\.\d{{1,2}})?(?:/-)?")
 # A point where a comma would do as well, and the other way round: 1.550, 12,50.
 _DOUBTFUL = re.compile(r"\d\.\d{3}(?!\d)|\d,\d{1,2}(?![\d,])")
+_DATE = re.compile(r"\d{1,2}([-/.])\d{1,2}\1(?:\d\d)?\d\d")
 # Ends of times between which a dash stands: 7:30 AM - 9:30 PM, Mon - Sat.
 _TIME = re.compile(
     r"\d+(?:[:.]\d\d)?|[ap]\.?m\.?|noon|hrs?\.?|बजे|(?:mon|tue|wed|thu|fri|sat|sun)[a-z.]*|"
@@ -79,6 +86,11 @@ def _sure_piece(text: str) -> bool:
     return is_piece(text) and any(c.isdecimal() for c in text)
 
 
+def _zeros(text: str) -> bool:
+    """Whether `text` is a row of zeros, which reads the same upside down."""
+    return bool(text) and set(text) <= _ZEROS
+
+
 def in_one_script(text: str, devanagari: bool) -> str:
     """A piece of a number with all its digits in one script; letters that look like zeros and ones become digits."""
     return text.translate(_TO_LATIN).translate(_TO_DEVANAGARI) if devanagari else text.translate(_TO_LATIN)
@@ -101,9 +113,12 @@ def accepts_number(reading: str, confidence: float, first: str, second: str, gap
     parts = reading.split(" ")
     if not parts or not all(is_piece(part) for part in parts) or reading == f"{first} {second}":
         return False
+    if gap < 0 and reading in _overlaid(first, second):
+        return confidence >= _LEAST
     before, behind, whole = digits_of(first), digits_of(second), digits_of(reading)
     if whole == before + behind:
-        if confidence < (_LEAST if gap < _TOUCHING else _LEAST_OTHER):
+        one = before and behind and len(parts) == 1 and _GROUPED.search(parts[0].translate(_TO_LATIN))
+        if confidence < (_LEAST if gap < _TOUCHING or one else _LEAST_OTHER):
             return False
         if len(parts) > 1:  # they stay apart; the reading may know their script better
             return len(parts) == 2 and digits_of(parts[0]) == before and in_devanagari(reading)
@@ -129,22 +144,60 @@ def _after(text: str, count: int) -> str:
     return plain[places[count - 1] :] if 0 < count <= len(places) else plain
 
 
+def _overlaid(first: str, second: str) -> set[str]:
+    """Two pieces as one, with what ends the first and begins the second taken once: 19/04/ and 4/2000."""
+    most = min(len(first), len(second))
+    return {first + second[k:] for k in range(1, most) if first.endswith(second[:k])}
+
+
+def accepts_chain(reading: str, confidence: float, pieces: Sequence[str], gaps: Sequence[float]) -> bool:
+    """Whether the reading of three or more pieces on a line as one is to be believed, and not the pieces.
+
+    All together say better than two of them which script they are in; the digits must be those of the pieces.
+
+    Args:
+        gaps: between each piece and the next, in heights: unless they overlap, a mark or a space must part the digits.
+    """
+    parts = reading.split(" ")
+    digits = [digits_of(piece) for piece in pieces]
+    if confidence < _LEAST or len(parts) >= len(pieces) or not all(map(is_piece, parts)):
+        return False
+    if digits_of(reading) != "".join(digits):
+        return False
+    ends = np.cumsum([len(some) for some in digits])
+    return all(
+        gap < 0 or end == 0 or not _after(reading, int(end))[1:2].isdecimal()
+        for gap, end in zip(gaps, ends, strict=False)
+    )
+
+
 def lost_before(text: str) -> bool:
     """Whether a digit and a comma may have been lost before `text`: 650, 50,000."""
     plain = text.translate(_TO_LATIN)
     return re.fullmatch(r",?\d{2,3}(?:,\d{2,3})*,\d{3}(?:/-)?|,?\d{3}(?:/-)?", plain) is not None
 
 
+def may_lack(first: str, second: str) -> bool:
+    """Whether a digit or a dash between two pieces may have been missed: ₹ and 650, 2 and 000, 19-07 and 2002."""
+    if lost_before(second) and len(digits_of(first)) <= 2:
+        return True
+    return any(_DATE.fullmatch(f"{first}{dash}{second}".translate(_TO_LATIN)) for dash in "-/.")
+
+
 def lost_behind(text: str) -> bool:
-    """Whether zeros may have been lost behind `text`: 12, with its comma."""
-    return re.fullmatch(rf"[{_CURRENCY}]?[\d,]*\d,", text.translate(_TO_LATIN)) is not None
+    """Whether something may have been lost behind `text`: zeros behind 12, or the dash behind 50/."""
+    return re.fullmatch(rf"[{_CURRENCY}]?[\d,]*\d[,/]", text.translate(_TO_LATIN)) is not None
 
 
 def accepts_longer(reading: str, confidence: float, text: str, before: bool) -> bool:
     """Whether `reading` is the number `text` with what was lost before it, or behind it."""
     plain, old = reading.translate(_TO_LATIN).strip(), text.translate(_TO_LATIN).strip(",")
+    if before and "".join(plain.split()) == f"+{old}":
+        return confidence >= _LEAST_OTHER
     if confidence < _LEAST_OTHER or _NUMBER.fullmatch(plain) is None or len(plain) <= len(old):
         return False
+    if old.endswith("/"):
+        return not before and plain == f"{old}-"
     return plain.endswith(f",{old}") if before else plain.startswith(f"{old},")
 
 
@@ -260,13 +313,42 @@ class JoinNumbers:
         """See `MendingStep`. A number has the highest of its pieces' detection scores."""
         if not any(any(c.isdecimal() for c in word.text) for word in words):
             return words
-        quads = [_level(word) if _sure_piece(word.text) else None for word in words]
+        quads = [_level(word) if _sure_piece(word.text) or word.text in _CURRENCY else None for word in words]
         words = [w if q is None else replace(w, polygon=q) for w, q in zip(words, quads, strict=True)]
+        way = main_rotation([word for word in words if not _zeros(word.text)])
+        words = [turned_to(w, way) if w.rotation == (way + 180) % 360 and _zeros(w.text) else w for w in words]
+        words = yield from self._chains(picture, words)
         words = yield from self._pieces(picture, words)
         words = yield from self._lost_groups(picture, words)
         words = yield from self._fractions(picture, words)
         words = yield from self._dashes(picture, words)
         return [self._marked(picture, word) for word in words]
+
+    def _chains(self, picture: ImageArray, words: list[ReadWord]) -> Mending:
+        """Three or more pieces that follow one another closely, read as one."""
+        behind = {i: (j, gap) for i, j, gap, _ in self._neighbours(words) if gap < _NEAR}
+        chains = []
+        for i in sorted(set(behind) - {j for j, _ in behind.values()}):
+            chain = [i]
+            while chain[-1] in behind and behind[chain[-1]][0] not in chain:
+                chain.append(behind[chain[-1]][0])
+            if len(chain) > 2:
+                chains.append(chain)
+        if not chains:
+            return words
+        quads = [functools.reduce(_quad_around, [words[i].polygon for i in chain]) for chain in chains]
+        gone: set[int] = set()
+        joined: list[ReadWord] = []
+        readings = yield [cut_out(picture, quad, self.height) for quad in quads]
+        for chain, quad, reading in zip(chains, quads, readings, strict=True):
+            pieces, gaps = [words[i] for i in chain], [behind[i][1] for i in chain[:-1]]
+            texts = [word.text for word in pieces]
+            if gone.isdisjoint(chain) and accepts_chain(reading.text, reading.confidence, texts, gaps):
+                score = max(word.score for word in pieces)
+                whole = ReadWord(reading.text, reading.confidence, quad, pieces[0].rotation, score)
+                joined += split_at_spaces(whole, reading.gaps)
+                gone |= set(chain)
+        return [word for i, word in enumerate(words) if i not in gone] + joined
 
     def _pieces(self, picture: ImageArray, words: list[ReadWord]) -> Mending:
         readings: dict[bytes, CropReading] = {}
@@ -287,11 +369,14 @@ class JoinNumbers:
                     whole = ReadWord(reading.text, reading.confidence, quad, first.rotation, score)
                     joined += split_at_spaces(whole, reading.gaps)
                     gone |= {i, j}
+                elif new_pair := confirmed(reading, first, second, gap):
+                    joined += new_pair
+                    gone |= {i, j}
                 elif in_devanagari(first.text) != in_devanagari(second.text):
                     # Zeros beside digits of the other script.
                     native = in_devanagari(first.text) or in_devanagari(second.text)
                     for k in (i, j):
-                        if native and set(words[k].text) <= set("OoQ0"):
+                        if native and _zeros(words[k].text):
                             joined.append(replace(words[k], text=in_one_script(words[k].text, True)))
                             gone.add(k)
             if not joined:
@@ -304,17 +389,13 @@ class JoinNumbers:
         which = [i for i, word in enumerate(words) if len(word.polygon) == 4 and is_piece(word.text)]
         quads = [words[i].polygon for i in which]
         pairs = []
-        for a, b, gap in next_on_line(quads, least=_OVERLAP, most=_FAR, alike=_ALIKE):
+        for a, b, gap in next_on_line(quads, least=_OVERLAP, most=_FAR, alike=_ALIKE, off=_OFF):
             i, j = which[a], which[b]
             sure = _sure_piece(words[i].text) or _sure_piece(words[j].text)
-            if sure and words[i].rotation == words[j].rotation and (gap < _NEAR or self._may_lack(words[i], words[j])):
+            lacks = may_lack(words[i].text, words[j].text)
+            if sure and words[i].rotation == words[j].rotation and (gap < _NEAR or lacks):
                 pairs.append((i, j, gap, _quad_around(quads[a], quads[b])))
         return sorted(pairs, key=lambda pair: pair[2])
-
-    @staticmethod
-    def _may_lack(first: ReadWord, second: ReadWord) -> bool:
-        """Whether a digit between them may have been missed: ₹ and 650, 2 and 000."""
-        return lost_before(second.text) and len(digits_of(first.text)) <= 2
 
     def _lost_groups(self, picture: ImageArray, words: list[ReadWord]) -> Mending:
         jobs: list[tuple[int, bool, FloatArray]] = []
@@ -322,10 +403,11 @@ class JoinNumbers:
             if len(word.polygon) != 4:
                 continue
             height = text_size(word.polygon)[1]
-            if lost_before(word.text) and not _beside(words, i, before=True):
+            if (lost_before(word.text) or self._may_lack_plus(words, i)) and not _beside(words, i, before=True):
                 jobs.append((i, True, grow_sides(word.polygon, _LOST_BEFORE * height, 0, 0, 0.1 * height)))
             if lost_behind(word.text) and not _beside(words, i, before=False):
-                jobs.append((i, False, grow_sides(word.polygon, 0, 0, _LOST_BEHIND * height, 0)))
+                reach = _LOST_DASH if word.text.endswith("/") else _LOST_BEHIND
+                jobs.append((i, False, grow_sides(word.polygon, 0, 0, reach * height, 0)))
         jobs = [job for job in jobs if _inside(job[2], picture)]
         if not jobs:
             return words
@@ -333,8 +415,20 @@ class JoinNumbers:
         readings = yield [cut_out(picture, quad, self.height) for _, _, quad in jobs]
         for (i, before, quad), reading in zip(jobs, readings, strict=True):
             if accepts_longer(reading.text, reading.confidence, words[i].text, before):
-                result[i] = replace(words[i], text=reading.text, confidence=reading.confidence, polygon=quad)
+                text = "".join(reading.text.split())
+                result[i] = replace(words[i], text=text, confidence=reading.confidence, polygon=quad)
         return result
+
+    @staticmethod
+    def _may_lack_plus(words: list[ReadWord], i: int) -> bool:
+        """Whether a word is the 91 before a phone number whose + was missed."""
+        if words[i].text.translate(_TO_LATIN) != "91":
+            return False
+        quads = [word.polygon for word in words if len(word.polygon) == 4]
+        texts = [word.text for word in words if len(word.polygon) == 4]
+        own = next(k for k, quad in enumerate(quads) if quad is words[i].polygon)
+        pairs = next_on_line(quads, least=_OVERLAP, most=_FAR, alike=_ALIKE)
+        return any(a == own and is_piece(texts[b]) and len(digits_of(texts[b])) >= 5 for a, b, _ in pairs)
 
     def _fractions(self, picture: ImageArray, words: list[ReadWord]) -> Mending:
         found = []
@@ -348,27 +442,33 @@ class JoinNumbers:
         readings = iter((yield [crop for _, (_, upper, lower) in found for crop in (upper, lower)]))
         result = list(words)
         for i, (left, _, _) in found:
-            upper, lower = next(readings).text, next(readings).text
+            read = next(readings), next(readings)
+            upper, lower = (reading.text for reading in read)
             fraction = _FRACTIONS.get((digits_of(upper), digits_of(lower)))
             if fraction is None and digits_of(lower) in ("2", "4"):
                 fraction = {"2": "½", "4": "¼"}[digits_of(lower)] if upper in ("1", "l", "I", "|", "।", "") else None
             if fraction is not None:
                 # Whole numbers before it keep their digits.
                 whole = digits_of(words[i].text)[:-2] if left > 0.5 * _ROWS else ""
-                result[i] = replace(words[i], text=whole + fraction)
+                sure = max(words[i].confidence, min(reading.confidence for reading in read))
+                result[i] = replace(words[i], text=whole + fraction, confidence=sure)
         return result
 
     def _dashes(self, picture: ImageArray, words: list[ReadWord]) -> Mending:
         which = [i for i, word in enumerate(words) if len(word.polygon) == 4 and _TIME.fullmatch(word.text)]
         quads = [words[i].polygon for i in which]
         pairs = []
+        result = list(words)
         for a, b, gap in next_on_line(quads, least=_DASH_GAP, most=2.6, alike=1.6):
             i, j = which[a], which[b]
-            if words[i].rotation == words[j].rotation and not _between(words, i, j):
+            between = _between(words, i, j)
+            if words[i].rotation == words[j].rotation and not between:
                 pairs.append((i, j, gap, _gap_between(quads[a], quads[b])))
+            elif len(between) == 1 and words[k := between[0]].text in _DASHES and words[k].text:
+                # A dash alone may be anything, one between times is sure.
+                result[k] = replace(words[k], score=max(word.score for word in (words[i], words[j], words[k])))
         if not pairs:
-            return words
-        result = list(words)
+            return result
         readings = yield [cut_out(picture, quad, self.height) for _, _, _, quad in pairs]
         for (i, j, _, quad), reading in zip(pairs, readings, strict=True):
             if reading.text.strip() in _DASHES and reading.text and reading.confidence >= _LEAST_DASH:
@@ -427,15 +527,16 @@ def _beside(words: list[ReadWord], i: int, *, before: bool) -> bool:
     return any((b if before else a) == own for a, b, _ in pairs)
 
 
-def _between(words: list[ReadWord], i: int, j: int) -> bool:
-    """Whether the middle of another word lies between two on a line."""
+def _between(words: list[ReadWord], i: int, j: int) -> list[int]:
+    """The words whose middle lies between two on a line."""
     box = _gap_between(words[i].polygon, words[j].polygon)
     contour = box.reshape(-1, 1, 2)
-    return any(
-        cv2.pointPolygonTest(contour, tuple(float(v) for v in word.polygon.mean(axis=0)), False) >= 0
+    return [
+        k
         for k, word in enumerate(words)
         if k not in (i, j)
-    )
+        and cv2.pointPolygonTest(contour, tuple(float(v) for v in word.polygon.mean(axis=0)), False) >= 0
+    ]
 
 
 def _before_unit(words: list[ReadWord], i: int) -> bool:
@@ -454,6 +555,6 @@ def _inside(quad: FloatArray, picture: ImageArray) -> bool:
 
 
 __all__ = [
-    "JoinNumbers", "accepts_longer", "accepts_number", "digits_of", "fraction_parts", "in_devanagari", "in_one_script",
-    "ink", "is_piece", "lost_before", "lost_behind", "marks_of", "with_marks",
+    "JoinNumbers", "accepts_chain", "accepts_longer", "accepts_number", "digits_of", "fraction_parts", "in_devanagari",
+    "in_one_script", "ink", "is_piece", "lost_before", "lost_behind", "marks_of", "may_lack", "with_marks",
 ]  # fmt: skip

@@ -145,7 +145,7 @@ class DecideOrientation:
         across = [i for i, word in enumerate(words) if (word.rotation - way) % 180]
         if way % 180 == 0 or not across or weights[way] < _MOST * sum(weights.values()):
             return words
-        along = [_turned_to(words[i], way) for i in across]
+        along = [turned_to(words[i], way) for i in across]
         result = list(words)
         for i, word, reading in zip(
             across, along, (yield [cut_out(picture, word.polygon, self.height) for word in along]), strict=True
@@ -175,10 +175,12 @@ def main_rotation(words: Sequence[ReadWord]) -> int:
     return max((0, 180, 90, 270), key=lambda way: (ways.count(way), way == 0))
 
 
-def _turned_to(word: ReadWord, way: int) -> ReadWord:
+def turned_to(word: ReadWord, way: int) -> ReadWord:
+    """`word` with its polygon begun where text begins that runs `way`, see `reading.Word.rotation`."""
     return replace(word, polygon=rotate_polygon_start(word.polygon, (way - word.rotation) % 360), rotation=way)
 
 
 __all__ = [
-    "DecideOrientation", "from_turned", "in_doubt", "main_rotation", "support", "turned", "upside_down", "weight_of",
+    "DecideOrientation", "from_turned", "in_doubt", "main_rotation", "support", "turned", "turned_to", "upside_down",
+    "weight_of",
 ]  # fmt: skip

@@ -24,12 +24,13 @@ _LONG = 5  # characters of a run
 _MOSTLY = 0.8  # of a run's characters are alike
 _IN_TURN = 8  # characters of two that alternate
 _UNSURE, _SURE = 0.6, 0.8  # less sure, letters of one shape are no word; this sure, 10111 is a number
-_CERTAIN = 0.995  # of one letter or digit, to be believed where all else is guessed
+_CERTAIN, _ALONE = 0.995, 0.9  # of one letter or digit, where all else is guessed, and where nothing else is
+_EVERYWHERE = 8  # places, most of which say one shape
 _ALL_OVER = 4  # words of a photo from which on they are looked at together ...
 _FEW = 0.85  # ... and the share that two shapes have of what all of them say
 _GUESSED_FEW, _GUESSED = 0.5, 0.6  # a photo without a surer word says nothing; the second, if it has that many words
 _BESIDE = 2.0  # heights between III and the word that it belongs to
-_RINGS, _BARS = re.compile(r"[0Oo०]{3,4}"), re.compile(r"[1lI|।]{3,4}|8{3,4}|[vV]{3,4}")
+_RINGS, _BARS = re.compile(r"[0Oo०]{3,4}"), re.compile(r"[1lI|।]{2,4}|([^\Ww])\1{2,3}", re.IGNORECASE)
 _AMOUNT = re.compile(r"[^\d]*\d{1,3}(?:,\d{2,3})+[^\d]*|[^\d]*\d{2,}/-")
 _NUMBER = re.compile(r"[^\w]*\d{2,8}[^\w]*")
 
@@ -67,15 +68,21 @@ def _is_poor(text: str) -> bool:
     return len(set(kept)) <= max(2, len(kept) // 3)
 
 
+def _is_drawn_out(text: str) -> bool:
+    """Whether one character goes on and on: word lists hold such words (sooooooo), signs do not."""
+    kept = _kept(text).casefold()
+    return re.search(rf"(.)\1{{{_LONG - 1}}}", kept) is not None
+
+
 def _is_short_run(text: str, confidence: float) -> bool:
     return bool(_RINGS.fullmatch(text) or (confidence < _SURE and _BARS.fullmatch(text)))
 
 
-def _tells(text: str, confidence: float) -> bool:
-    """Whether `text` is more than the one letter that leaves and corners are read as, or that one for certain."""
+def _tells(text: str, confidence: float, certain: float) -> bool:
+    """Whether `text` is more than the one letter that leaves and corners are read as, or that one for `certain`."""
     said = _kept(text).casefold()
     several = len(said) > 1 and said.strip("0o०").isalnum()
-    return len(set(said)) > 1 or confidence >= (_SURE if several else _CERTAIN)
+    return len(set(said)) > 1 or confidence >= (_SURE if several else certain)
 
 
 def wall_words(
@@ -87,7 +94,11 @@ def wall_words(
         words: (text, confidence, polygon (N, 2) in pixels) each.
         is_word: whether a text is a known word (`LanguageModel.is_word`); such are kept, unless all say the same.
     """
-    runs = {i for i, (text, confidence, _) in enumerate(words) if is_run(text, confidence) and not is_word(text)}
+    runs = {
+        i
+        for i, (text, confidence, _) in enumerate(words)
+        if is_run(text, confidence) and (_is_drawn_out(text) or not is_word(text))
+    }
     short = {i for i, (text, confidence, _) in enumerate(words) if _is_short_run(text, confidence)}
     rest = [i for i in range(len(words)) if i not in runs and i not in short]
     if short:
@@ -103,10 +114,16 @@ def wall_words(
         others = [i for i in rest if not set(said[i]) <= most and words[i][1] >= _SURE]
         if most <= set(_ALIKE) and few >= _FEW * sum(map(len, said)) and not others:
             found |= set(range(len(words)))
+        ((one, _),) = Counter("".join(said)).most_common(1) or [("", 0)]
+        same = [i for i, text in enumerate(said) if set(text) == {one}]
+        sure = [i for i in rest if i not in same and words[i][1] >= _SURE]
+        if one in _ALIKE and len(words) >= _EVERYWHERE and len(same) >= _MOSTLY * len(words) and not sure:
+            found |= set(range(len(words)))  # V all over, some of them read as Van
     if 2 * len(found) > len(words) and len(found) >= 3:
         # A wall: what else was read on it must be sure, and say more than its shapes.
         found |= {i for i in rest if words[i][1] < _SURE or len(set(shapes_of(words[i][0]))) < 2}
-    told = [i for i in rest if i not in found and (len(words) == 1 or _tells(words[i][0], words[i][1]))]
+    certain = _ALONE if len(words) == 1 else _CERTAIN
+    told = [i for i in rest if i not in found and _tells(words[i][0], words[i][1], certain)]
     surest = max((words[i][1] for i in told), default=0.0)
     if surest < (_GUESSED if len(words) >= _ALL_OVER else _GUESSED_FEW):
         found = set(range(len(words)))

@@ -78,6 +78,11 @@ def length_terms(text: str) -> tuple[float, float]:
     return float(length <= 1), float(length == 2)
 
 
+# Where so many places of a photo are guesses, by their share, at least of so many places, it shows leaves or bars, and
+# what reads well by chance, and says no more than three letters or digits, must be this probable.
+_GUESS, _GUESSES, _LEAST_PLACES, _SHORT, _DOUBTED = 0.5, 0.6, 4, 3, 0.87
+
+
 class RejectNonWords:
     """Leaves out the places that are no words. Comes behind all steps that put pieces together.
 
@@ -95,12 +100,17 @@ class RejectNonWords:
     def mend(self, picture: ImageArray, words: list[ReadWord]) -> Mending:
         """See `MendingStep`."""
         yield from ()  # nothing is read again
-        return [
-            word
-            for word in words
-            if word.confidence >= self.min_confidence
-            and (self.verifier is None or self.verifier.accepts(word.text, word.confidence, word.score))
-        ]
+        guesses = sum(word.confidence < _GUESS for word in words)
+        doubted = len(words) >= _LEAST_PLACES and guesses >= _GUESSES * len(words)
+        return [word for word in words if self._is_word(word, doubted)]
+
+    def _is_word(self, word: ReadWord, doubted: bool) -> bool:
+        if word.confidence < self.min_confidence:
+            return False
+        if self.verifier is None:
+            return True
+        least = _DOUBTED if doubted and sum(c.isalnum() for c in word.text) <= _SHORT else 0.5
+        return self.verifier.probability(word.text, word.confidence, word.score) >= least
 
 
 __all__ = ["RejectNonWords", "Verifier", "from_cards", "length_terms"]

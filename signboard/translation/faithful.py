@@ -1,0 +1,106 @@
+"""Whether English says what the units of a phrase say: no negation lost or made up, nothing left out, no hour moved."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from signboard.translation.english import FUNCTION
+from signboard.translation.speaker import Speech
+from signboard.translation.units import FORBIDDEN, HALF_OF_DAY, MARATHI_NO, NEGATION, RUPEES, Unit
+
+#: A lost "not" turns a warning round: these words say one, in English and in Hindi.
+_PLAIN_NO = re.compile(r"\b(no|not|never|prohibited|forbidden|cannot|without)\b|n['’]t\b")
+_ENGLISH_NO = re.compile(
+    _PLAIN_NO.pattern + r"|\b(non|nor|none|nobody|nothing|banned|ban|avoid|prohibition|restricted|free|\w+less)\b"
+)
+_HINDI_NO = NEGATION | MARATHI_NO | FORBIDDEN | {"नही", "नहि", "नाही", "बिना", "बगैर", "बिन", "नो"}
+#: Units that name things and doings: each is said somehow.
+_NAMING = {"noun", "either", "adjective", "name", "unknown", "title", "verb", "phrase", "adverb"}
+#: What English leaves out, or says in another way.
+_LIGHT = FORBIDDEN | RUPEES | HALF_OF_DAY.keys() | {
+    "दिनांक", "गई", "गया", "गए", "किया", "किए", "की", "कर", "करना", "करें", "जा", "जाना", "जाता", "आना", "रहा",
+    "रहे", "रही", "रहना", "हुआ", "हुए", "हुई", "होना", "मिलना", "सका", "हे", "कि", "चाहिए", "लिए", "लेना", "देना",
+    "वाला", "वाली", "वाले", "अनुरोध", "निवेदन", "आपसे",
+}  # fmt: skip
+#: Words that some Hindi words must leave in English: an "up to", an "and", a place "in front of".
+_UP_TO, _AND = {"to", "until", "till", "within"}, {"and", "or", ",", "&", "with"}
+_PLAIN_POSTPOSITIONS = {"of", "to", "in", "on", "from", "for", "by", "with"}
+_WHERE = {
+    "in", "on", "at", "to", "of", "by", "with", "from", "near", "under", "above", "below", "behind", "before", "after",
+    "between", "inside", "outside", "opposite", "ahead", "beside", "around", "away", "towards", "for", "front", "as",
+    "without", "against", "within", "through", "until", "during", "than", "like", "next", "about", "according",
+}  # fmt: skip
+#: Marathi says with several words that nobody knows what is one unit of Hindi.
+_MARATHI = MARATHI_NO | {"मनाई", "मिळेल", "मिळतील", "येथे", "इथे"}
+#: Below this log-probability the network guesses.
+_LEAST = -1.0
+_NOT = {"not", "no", "never", "without", "nor"}
+
+
+def denies(units: Sequence[Unit], i: int) -> bool:
+    """Whether the unit says "no": its English does, or it is a negation; मत before a verb is "not", else "vote"."""
+    unit = units[i]
+    if unit.negative or _PLAIN_NO.search(unit.english.lower()):
+        return unit.text != "मत" or (i + 1 < len(units) and units[i + 1].kind in ("verb", "verb form", "unknown"))
+    return unit.text in _HINDI_NO and unit.text != "मत"
+
+
+def keeps_negation(units: Sequence[Unit], english: str) -> bool:
+    """Whether English says "no" where the units do, and nowhere else."""
+    denied = any(denies(units, i) for i in range(len(units)))
+    return denied == bool((_ENGLISH_NO if denied else _PLAIN_NO).search(english.lower()))
+
+
+def lost(units: Sequence[Unit], said: Speech) -> int:
+    """How many things of the phrase are not said: those not copied, less the network's own words that could be they."""
+    copied = {unit for _, unit, _ in said.tokens if unit is not None}
+    left = sum(
+        u.kind in _NAMING and u.text not in _LIGHT and u.lemma not in _LIGHT and i not in copied
+        for i, u in enumerate(units)
+    )
+    own = sum(unit is None and not word.startswith("+") and word not in FUNCTION for word, unit, _ in said.tokens)
+    return left - own
+
+
+def _moved(units: Sequence[Unit], said: Speech) -> bool:
+    """Whether a negated verb, न पहनने पर, is said without a "not" right before it."""
+    words = [word for word, _, _ in said.tokens]
+    return any(
+        unit is not None and units[unit].negative and not _NOT & set(words[max(0, at - 2) : at])
+        for at, (_, unit, _) in enumerate(said.tokens)
+    )
+
+
+def _keeps_links(units: Sequence[Unit], said: Speech) -> bool:
+    """Whether "up to", "and" and words of place such as "in front of" have left something in the English."""
+    own = {word for word, unit, _ in said.tokens if unit is None}
+    copied = {unit for _, unit, _ in said.tokens if unit is not None}
+    for i, unit in enumerate(units):
+        place = unit.kind == "postposition" and unit.english not in _PLAIN_POSTPOSITIONS
+        wanted = _UP_TO if unit.lemma == "तक" else _AND if unit.kind == "conjunction" else _WHERE if place else set()
+        if wanted and i not in copied and not wanted & own:
+            return False
+    return True
+
+
+def faithful(units: Sequence[Unit], said: Speech, english: str) -> bool:
+    """Whether what the network said of the units may be printed.
+
+    Args:
+        english: its words, with the units that it copies put in.
+    """
+    words = set(english.lower().split())
+    halves = {HALF_OF_DAY[u.lemma] for u in units if u.lemma in HALF_OF_DAY}
+    return (
+        said.ended
+        and said.log_probability > _LEAST
+        and bool(words)
+        and keeps_negation(units, english)
+        and not _moved(units, said)
+        and (lost(units, said) <= 0 or any(u.text in _MARATHI for u in units))
+        and not any(a[1] is None and a[:2] == b[:2] for a, b in zip(said.tokens, said.tokens[1:], strict=False))
+        and words & {"am", "pm"} <= halves
+        and _keeps_links(units, said)
+        and all(u.english.isascii() for u in units if u.kind == "latin")  # other scripts stay where they are
+    )

@@ -1,0 +1,222 @@
+"""The glossary's words in English order, by the fewest rules: what is said where the network may not speak."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from signboard.translation.english import POSSESSIVE, gerund, one_of_many, participle, plural
+from signboard.translation.units import (
+    COPULA,
+    FINITE,
+    FORBIDDEN,
+    GENITIVE,
+    HALF_OF_DAY,
+    MARATHI_NO,
+    NEGATION,
+    RUPEES,
+    Unit,
+)
+
+_POLITE = {"कृपया", "कृप्या"}
+_UNSAID = COPULA | {"भी", "ही", "तो", "ने"}
+_NO = NEGATION | MARATHI_NO
+_BEWARE = {"सावधान रहना", "बचना", "सतर्क रहना", "सावधान"}
+_ALL = {"सभी", "सब", "समस्त", "प्रत्येक", "हर", "कोई", "अन्य"}
+#: No sign says more in one clause.
+_LONGEST_CLAUSE = 60
+
+
+def gloss(units: Sequence[Unit]) -> str:
+    """English for the units of one segment; every number and every negation is said.
+
+    Args:
+        units: those that the glossary lacks have their spelling as `english`.
+    """
+    return ", ".join(filter(None, map(_clause, clauses(_merged(units)))))
+
+
+def agreeing(units: Sequence[Unit], i: int, owns: bool | None = None) -> str:
+    """English of a unit beside its neighbours: जूते without a postposition is shoes, महिला अस्पताल a women's hospital.
+
+    Args:
+        owns: whether a thing is said behind it; None: whether one stands behind it.
+    """
+    unit, following = units[i], units[i + 1] if i + 1 < len(units) else None
+    if owns is None:
+        owns = following is not None and following.kind == "noun"
+    if owns and unit.kind == "noun" and unit.match is not None and unit.match.entry.english in POSSESSIVE:
+        return POSSESSIVE[unit.match.entry.english]
+    one = i > 0 and units[i - 1].english in ("1", "one")
+    if unit.form == "oblique" and not one and (following is None or following.kind != "postposition"):
+        return plural(unit.english)
+    return unit.english
+
+
+def _merged(units: Sequence[Unit]) -> list[Unit]:
+    """Hours, prices and those who do something as one unit each: 4 to 6 pm, Rs 10, those breaking lines."""
+    out: list[Unit] = []
+    for unit in units:
+        before = out[-1] if out else None
+        if before is not None and before.kind == "number" and unit.lemma in RUPEES:
+            out[-1] = Unit(before.text, "number", english=f"Rs {before.english}")
+        elif before is not None and before.kind == "number" and unit.lemma == "बजे":
+            said = out.pop().english
+            if len(out) > 1 and out[-1].lemma == "से" and out[-2].kind == "number":
+                said = f"{out[-2].english} to {said}"
+                del out[-2:]
+            half = HALF_OF_DAY[out.pop().lemma] if out and out[-1].lemma in HALF_OF_DAY else "o'clock"
+            out.append(Unit(unit.text, "time", english=said if ":" in said and half == "o'clock" else f"{said} {half}"))
+        elif before is not None and before.kind == "verb" and before.form == "infinitive" and unit.lemma == "वाला":
+            doing = gerund(out.pop().english.replace(" ~", ""))
+            if out and out[-1].kind == "noun":
+                doing = f"{doing} {out.pop().english}"
+            out.append(Unit(unit.text, "noun", english=f"those {doing}"))
+        else:
+            out.append(unit)
+    return out
+
+
+def clauses(units: Sequence[Unit]) -> Iterator[list[Unit]]:
+    """Cuts after a command, after है, and around a complete phrase, so that each piece holds one statement."""
+    clause: list[Unit] = []
+    for i, unit in enumerate(units):
+        whole = unit.kind == "phrase" and unit.lemma != "सख्त मना है"
+        # "please", "here" and "ahead" belong to the phrase they stand before.
+        if whole and any(u.lemma not in _POLITE and u.kind != "adverb" for u in clause):
+            yield clause
+            clause = []
+        clause.append(unit)
+        ends = unit.lemma in COPULA or (unit.kind == "verb" and unit.form == "imperative")
+        goes_on = i + 1 < len(units) and units[i + 1].lemma in COPULA
+        if whole or (ends and not goes_on) or len(clause) >= _LONGEST_CLAUSE:
+            yield clause
+            clause = []
+    if clause:
+        yield clause
+
+
+def _clause(units: list[Unit]) -> str:
+    """One clause: "please", then a prohibition, a command, a statement, or a noun phrase."""
+    please = "please " if any(u.lemma in _POLITE for u in units) else ""
+    no = any(u.text in _NO for u in units)
+    are = "are" if any(u.lemma == "हैं" for u in units) else "is"
+    core = [u for u in units if u.lemma not in _POLITE | _UNSAID and (u.negative or u.text not in _NO)]
+    if not core:
+        return please + ("not" if no else "")
+    *rest, last = core
+    no = no or last.negative
+    if last.lemma in _BEWARE and rest and rest[-1].lemma == "से":
+        return f"{please}beware of {_phrase(rest[:-1])}"
+    if last.lemma in FORBIDDEN or last.english == "strictly prohibited":
+        text = _prohibition(rest, last.english if last.english.endswith("prohibited") else "prohibited")
+    elif last.lemma == "देना" and rest and rest[-1].kind == "verb" and rest[-1].form == "infinitive":  # X को करने दें
+        at = next((i for i, u in enumerate(rest) if u.lemma == "को"), -1)
+        let = "do not let" if no or rest[-1].negative else "let"
+        text = f"{let} {_noun_phrase(rest[: max(at, 0)])} {_action(rest[at + 1 : -1], rest[-1].english)}"
+    elif last.kind == "verb" and last.form in FINITE and last.form != "imperative":
+        text = _statement(rest, last, are, " not" if no else "")
+    elif last.kind == "verb" or units[-1].text in MARATHI_NO:
+        doing = _action(rest, last.english) if last.kind == "verb" else _phrase(core)
+        text = f"do not {doing}" if no else doing
+    elif no and rest and last.kind == "adjective":
+        text = f"{_phrase(rest)} {are} not {last.english}"
+    else:
+        text = f"no {_phrase(core)}" if no else _phrase(core)
+    return please + text
+
+
+def _prohibition(units: list[Unit], prohibited: str) -> str:
+    """X मना है -> no X; doing X मना है -> doing X is prohibited; X का प्रवेश निषेध -> no entry for X."""
+    if units and units[-1].lemma in GENITIVE:  # करने की मनाही
+        units = units[:-1]
+    if not units:
+        return prohibited
+    if units[-1].kind == "verb":
+        return f"{_action(units[:-1], _doing(units[-1]))} is {prohibited}"
+    if len(units) > 2 and units[-2].lemma in GENITIVE:
+        return f"no {units[-1].english} for {_phrase(units[:-2])}"
+    return f"no {_phrase(units)}"
+
+
+def _statement(units: list[Unit], verb: Unit, are: str, no: str) -> str:
+    """What is done, or will be: "punctures are repaired here"."""
+    subject, adjuncts = _parted(units)
+    english, what = verb.english.replace("get ~ ", "").replace(" ~", ""), _noun_phrase(subject)
+    if not subject and " " in english:  # the verb brings its object along: repair punctures
+        english, _, what = english.partition(" ")
+        are = "are" if what.endswith("s") else are
+    if verb.lemma == "मिलना":
+        action = f"{no} available".strip()
+    elif verb.form == "habitual" and (verb.lemma == "होना" or english.startswith("be ")):
+        action = f"{are}{no} {english[3:] or 'done'}"
+    elif verb.form == "passive":
+        action = f"{are}{no} {participle(english)}"
+    elif verb.form in ("future", "will"):
+        action = f"will{no} be {participle(english)}" if verb.form == "future" else f"will{no} {english}"
+    elif verb.form == "progressive":
+        action = f"{are}{no} {gerund(english)}"
+    else:
+        action = f"{'do' if are == 'are' else 'does'}{no} {english}" if no else english
+    return " ".join(filter(None, (what, action, *adjuncts)))
+
+
+def _doing(verb: Unit) -> str:
+    """The gerund, with its negation: "not wearing", as in हेलमेट न पहनने पर."""
+    return f"not {gerund(verb.english)}" if verb.negative else gerund(verb.english)
+
+
+def _action(units: list[Unit], english: str) -> str:
+    """A verb with its object and what else belongs to it."""
+    target, adjuncts = _parted(units)
+    what = _noun_phrase(target)
+    if target and target[-1].kind == "noun" and target[-1].form in ("base", "oblique") and one_of_many(what):
+        determined = any(u.kind in ("pronoun", "number", "name", "unknown") or u.lemma in _ALL for u in target)
+        what = what if determined else f"the {what}"
+    said = english.replace("~", what) if "~" in english else f"{english} {what}"
+    return " ".join(" ".join((said, *adjuncts)).split())
+
+
+def _phrase(units: list[Unit]) -> str:
+    """A noun phrase with what Hindi sets before it and English behind it."""
+    head, adjuncts = _parted(units)
+    return " ".join(filter(None, (_noun_phrase(head), *adjuncts)))
+
+
+def _parted(units: list[Unit]) -> tuple[list[Unit], list[str]]:
+    """The last run of units without a postposition after it, and English for the rest."""
+    out: list[str] = []
+    chunk: list[Unit] = []
+    adverbs: list[str] = []
+    for unit in units:
+        if unit.kind == "adverb":
+            adverbs.append(unit.english)
+        elif unit.kind == "postposition" and unit.lemma not in GENITIVE:
+            action = chunk and chunk[-1].kind == "verb"
+            noun = _action(chunk[:-1], _doing(chunk[-1])) if action else _noun_phrase(chunk)
+            english = unit.english
+            if unit.lemma == "को" and chunk and chunk[-1].domain == "day":
+                english = "on"
+            elif unit.lemma == "पर" and action:
+                english = "for"
+            elif unit.lemma == "तक":
+                since = any(said.startswith("from ") for said in out)
+                english = "to" if since else "until" if chunk and chunk[-1].kind == "time" else "up to"
+            if len(chunk) > 1 and chunk[-1].kind == "time":  # counter until 2 pm
+                out.append(_noun_phrase(chunk[:-1]))
+                noun = chunk[-1].english
+            out.append(f"{english} {noun}".strip())
+            chunk = []
+        else:
+            chunk.append(unit)
+    return chunk, out + adverbs
+
+
+def _noun_phrase(units: list[Unit]) -> str:
+    """Y of X for X का Y, X's Y for a name, else the words in their order."""
+    for i in range(len(units) - 2, 0, -1):
+        if units[i].lemma in GENITIVE:
+            owner, owned = _noun_phrase(units[:i]), _noun_phrase(units[i + 1 :])
+            person = units[i - 1].domain == "name" or (units[i - 1].kind == "unknown" and owner[:1].isupper())
+            return f"{owner}'s {owned}" if person else f"{owned} of {owner}"
+    said = (_doing(u) if u.kind == "verb" else u.english for u in units if u.lemma not in GENITIVE)
+    return " ".join(" ".join(said).replace("~", "").split())

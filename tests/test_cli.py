@@ -688,7 +688,7 @@ def test_resume_after_a_photo_of_like_name_was_added(name: str, tmp_path: Path) 
     assert sorted(in_output(tmp_path / "target", name)) == ["gate.jpg", "gate.png"]
 
 
-@pytest.mark.parametrize("name", outputs.FORMATS)
+@pytest.mark.parametrize("name", FORMATS)
 def test_photos_that_failed_are_named_and_read_again_when_asked(name: str, tmp_path: Path) -> None:
     folder = tmp_path / "photos"
     for letter in "ac":

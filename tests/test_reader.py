@@ -176,7 +176,9 @@ def test_words_that_the_detector_joined_are_parted_at_their_space(part_confidenc
         def detect(self, photos: Sequence[np.ndarray], **_: object) -> list[Detections]:
             return [Detections([np.array([[36, 26], [364, 26], [364, 74], [36, 74]], np.float32)], [0.9])]
 
-    reader = Reader(device="cpu", detector=Joined(), recognizer=_Lines(part_confidence), without=["repetition"])
+    reader = Reader(
+        device="cpu", detector=Joined(), recognizer=_Lines(part_confidence), without=["repetition", "fragments"]
+    )
     words = reader.read(pixels).words
     assert [word.text for word in words] == ["x", "x"]
     (left, right) = (np.array(word.polygon) for word in words)

@@ -238,7 +238,9 @@ class Detector:
 
     def _map(self, picture: ImageArray) -> FloatArray:
         """The probability map (H, W) float32 of one picture (H, W, 3) uint8."""
-        values: FloatArray = self.probability_maps(torch.from_numpy(picture)[None])[0].cpu().numpy()
+        # PyTorch warns of arrays that cannot be written, as pictures of Pillow are.
+        batch = torch.from_numpy(np.require(picture, requirements="W"))[None]
+        values: FloatArray = self.probability_maps(batch)[0].cpu().numpy()
         return values
 
     @staticmethod

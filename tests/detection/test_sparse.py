@@ -89,3 +89,12 @@ def test_the_same_words_are_found_with_less_work() -> None:
     selective.pixels = 0
     assert len(selective.detect([blank])[0]) == 0
     assert selective.pixels < 0.35 * 1280 * 704  # nothing is looked at finely
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_photo_that_cannot_be_written_is_looked_at_without_a_warning() -> None:
+    photo = np.full((1280, 960, 3), 220, np.uint8)
+    for y in range(20, 1280, 26):  # small text everywhere: it is seen at full size, unchanged
+        cv2.putText(photo, "small words on every line of the board " * 3, (4, y), cv2.FONT_HERSHEY_SIMPLEX, 0.45, 0)
+    photo.setflags(write=False)
+    Detector.load().detect([photo])

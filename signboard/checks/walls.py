@@ -46,7 +46,7 @@ def wall(kind: str, rng: random.Random) -> Image.Image:
                 draw.ellipse(box, ground, outline=shape, width=2 * line)
             elif kind == "arches":
                 draw.pieslice((x, y, x + w, y + w), 180, 360, shape)
-                draw.rectangle((x, y + w // 2, x + w, y + h), shape)
+                draw.rectangle((x, y + w // 2, x + w, y + max(h, w // 2)), shape)
             elif kind == "balconies":
                 draw.rectangle((x, y, x + w, y + h * 2 // 3), shape)
                 for bar in range(x, x + w, max(4, w // 8)):

@@ -12,6 +12,7 @@ from signboard.pipeline.mending.orientation import (
     DecideOrientation,
     from_turned,
     main_rotation,
+    support,
     turned,
     upside_down,
     weight_of,
@@ -111,3 +112,11 @@ def test_main_rotation() -> None:
     assert main_rotation([]) == 0
     assert main_rotation([word("a", 1), word("b", 1, 1, 180)]) == 0
     assert main_rotation([word("a", 1, 0, 180), word("b", 1, 1, 180), word("c", 1)]) == 180
+
+
+def test_a_date_outweighs_the_letters_that_it_looks_like_upside_down() -> None:
+    up, down = support([("10-04-2030", 0.7)], [("OEOZ-70-OL", 0.8)], lambda text: False)
+    assert up > down
+    # 1, 6, 8, 9 and 0 are digits both ways up: such a number says nothing more.
+    up, down = support([("16-08-1990", 0.7)], [("0661-80-91", 0.8)], lambda text: False)
+    assert down > up

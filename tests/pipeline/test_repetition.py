@@ -129,3 +129,10 @@ def test_as_a_step() -> None:
     words = [ReadWord(*at(text, 0.9, row)) for row, text in enumerate(["OOOOOO", "MUSEUM"])]
     (left,) = mend_words([RejectRepetition(lambda text: False)], [np.zeros((9, 9, 3), np.uint8)], [words], lambda c: [])
     assert [word.text for word in left] == ["MUSEUM"]
+
+
+def test_a_number_of_rings_stays_beside_the_number_that_it_goes_on_from() -> None:
+    half = at("84637", 0.98, 0), at("०००८८", 0.98, 0, 1)
+    assert wall_words(half) == set()
+    assert 1 in wall_words([at("POINT", 0.98, 0), at("०००८८", 0.98, 0, 1)])  # beside a word it is what a wall says
+    assert 1 in wall_words([at("84637", 0.98, 0), at("०००८८", 0.98, 3, 1)])  # and elsewhere, too

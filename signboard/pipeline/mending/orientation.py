@@ -5,6 +5,7 @@ A single word may read well upside down (NO and ON, STATION as NOILVLS); all wor
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -28,7 +29,9 @@ _MARGIN, _LEAST, _LETTERS, _SURE = 0.05, 0.5, 4, 0.7
 # On photos that lie on their side: the share of words that run one way; boxes no longer than this times their width;
 # how much less sure what stands in those may be read along the others.
 _MOST, _SQUARE, _LESS = 0.6, 1.7, 0.6
-_UNKNOWN = 0.8  # what a text counts that is no known word
+_UNKNOWN = 0.8  # what a text counts that is no known word and no number
+_NUMBER = re.compile(r"\W*\d[\d/.,:-]{3,}\W*")
+_ONE_WAY_UP = re.compile(r"[23457\u0966-\u096f]")  # the other digits look like digits upside down, too
 
 
 def weight_of(text: str) -> float:
@@ -52,10 +55,14 @@ def in_doubt(words: Sequence[ReadWord]) -> bool:
     return total > 0 and sure < _DOUBT * total
 
 
+def _is_number(text: str) -> bool:
+    return bool(_NUMBER.fullmatch(text)) and bool(_ONE_WAY_UP.search(text))
+
+
 def support(
     up: Sequence[tuple[str, float]], down: Sequence[tuple[str, float]], is_word: Callable[[str], bool]
 ) -> tuple[float, float]:
-    """How sure words are one way up, and the other way up: means from 0 to 1, known words count more.
+    """How sure words are one way up, and the other way up: means from 0 to 1, known words and numbers count more.
 
     Args:
         up, down: text and confidence of each word both ways up.
@@ -64,7 +71,9 @@ def support(
     total = sum(weights)
 
     def mean(some: Sequence[tuple[str, float]]) -> float:
-        parts = (w * c * (1.0 if is_word(t) else _UNKNOWN) for w, (t, c) in zip(weights, some, strict=True))
+        parts = (
+            w * c * (1.0 if is_word(t) or _is_number(t) else _UNKNOWN) for w, (t, c) in zip(weights, some, strict=True)
+        )
         return sum(parts) / total if total else 0.0
 
     return mean(up), mean(down)

@@ -101,11 +101,15 @@ def wall_words(
     }
     short = {i for i, (text, confidence, _) in enumerate(words) if _is_short_run(text, confidence)}
     rest = [i for i in range(len(words)) if i not in runs and i not in short]
-    if short:
+    if short or runs:
         level = [i for i, (_, _, polygon) in enumerate(words) if len(polygon) == 4]
         pairs = next_on_line([words[i][2] for i in level], least=-0.6, most=_BESIDE, alike=2.0)
         beside = {frozenset((level[a], level[b])) for a, b, _ in pairs}
         short = {i for i in short if not any(frozenset((i, k)) in beside for k in rest)}
+        # The second half of a telephone number: 84637 00088.
+        numbers = [k for k in rest if _NUMBER.fullmatch(words[k][0]) and words[k][1] >= _SURE]
+        halves = {i for i in runs if _NUMBER.fullmatch(words[i][0]) and words[i][1] >= _SURE}
+        runs -= {i for i in halves if any(frozenset((i, k)) in beside for k in numbers)}
     found = runs | short
     if len(words) >= _ALL_OVER:
         said = [shapes_of(text) for text, _, _ in words]

@@ -136,3 +136,9 @@ def test_a_number_of_rings_stays_beside_the_number_that_it_goes_on_from() -> Non
     assert wall_words(half) == set()
     assert 1 in wall_words([at("POINT", 0.98, 0), at("०००८८", 0.98, 0, 1)])  # beside a word it is what a wall says
     assert 1 in wall_words([at("84637", 0.98, 0), at("०००८८", 0.98, 3, 1)])  # and elsewhere, too
+
+
+def test_one_letter_at_many_places_is_a_fence() -> None:
+    fence = [at("A", 0.9, row, column) for row in range(3) for column in range(3)]
+    assert wall_words(fence) == set(range(9))
+    assert wall_words([*fence, at("PARKING", 0.95, 4)]) <= set(range(9))  # what is sure stays

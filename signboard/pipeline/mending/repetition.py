@@ -121,7 +121,8 @@ def wall_words(
         ((one, _),) = Counter("".join(said)).most_common(1) or [("", 0)]
         same = [i for i, text in enumerate(said) if set(text) == {one}]
         sure = [i for i in rest if i not in same and words[i][1] >= _SURE]
-        if one in _ALIKE and len(words) >= _EVERYWHERE and len(same) >= _MOSTLY * len(words) and not sure:
+        alike = one in _ALIKE or all(len(said[i]) == 1 for i in same)  # A A A: the wires of a fence
+        if alike and len(words) >= _EVERYWHERE and len(same) >= _MOSTLY * len(words) and not sure:
             found |= set(range(len(words)))  # V all over, some of them read as Van
     if 2 * len(found) > len(words) and len(found) >= 3:
         # A wall: what else was read on it must be sure, and say more than its shapes.

@@ -6,8 +6,9 @@ import re
 from collections.abc import Sequence
 
 from signboard.translation.english import FUNCTION
+from signboard.translation.numerals import RUPEES
 from signboard.translation.speaker import Speech
-from signboard.translation.units import FORBIDDEN, HALF_OF_DAY, MARATHI_NO, NEGATION, RUPEES, Unit
+from signboard.translation.units import FORBIDDEN, HALF_OF_DAY, MARATHI_NO, NEGATION, Unit
 
 #: A lost "not" turns a warning round: these words say one, in English and in Hindi.
 _PLAIN_NO = re.compile(r"\b(no|not|never|prohibited|forbidden|cannot|without)\b|n['’]t\b")

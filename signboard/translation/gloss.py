@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from signboard.translation.english import POSSESSIVE, gerund, one_of_many, participle, plural
+from signboard.translation.numerals import RUPEES
 from signboard.translation.units import (
     COPULA,
     FINITE,
@@ -13,7 +14,6 @@ from signboard.translation.units import (
     HALF_OF_DAY,
     MARATHI_NO,
     NEGATION,
-    RUPEES,
     Unit,
 )
 

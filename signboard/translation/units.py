@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from signboard.translation.glossary import LONGEST, Glossary, Match
+from signboard.translation.numerals import said_number
 from signboard.translation.transliteration import LETTER_NAMES, tidy
 
 #: A Devanagari letter or sign, as the inside of a character class.
@@ -25,7 +26,6 @@ HALF_OF_DAY = {
     "सुबह": "am", "प्रातः": "am", "प्रातःकाल": "am",
     "दोपहर": "pm", "शाम": "pm", "सायं": "pm", "सायंकाल": "pm", "रात": "pm", "रात्रि": "pm",
 }  # fmt: skip
-RUPEES = {"रुपया", "रुपये", "रुपए", "रु.", "रू."}
 #: Forms of a verb that make a sentence.
 FINITE = {"imperative", "habitual", "progressive", "will", "passive", "future"}
 _TOKEN = re.compile(
@@ -39,6 +39,7 @@ _NAMES = "|".join(sorted(LETTER_NAMES, key=len, reverse=True))
 _LETTER_NAME = re.compile(_NAMES)
 _LETTERS_ONLY = re.compile(f"(?:{_NAMES})+")
 _ALSO_WORDS = {"के", "ए", "ओ", "जी", "ई", "वी"}
+_TRAVELLERS = {"अपना", "अपने", "अपनी", "यात्री"}
 _ABBREVIATIONS = ("abbreviation", "title", "unit")
 
 
@@ -86,7 +87,7 @@ def split(text: str, glossary: Glossary) -> list[list[Unit] | str]:
 
     def close() -> None:
         if tokens:
-            pieces.append(_units(_letters(tokens, glossary), glossary))
+            pieces.append(_units(_numerals(_letters(tokens, glossary), glossary), glossary))
             tokens.clear()
 
     for found in _TOKEN.finditer(joined):
@@ -135,6 +136,18 @@ def _letters(tokens: list[tuple[str, str]], glossary: Glossary) -> list[tuple[st
     return out
 
 
+def _numerals(tokens: list[tuple[str, str]], glossary: Glossary) -> list[tuple[str, str, str]]:
+    """Kind, text and, for a number in words, the English that it has with its unit: पाँच सौ, चालीस रुपये, साढ़े नौ बजे."""
+    words = [text if kind == "deva" else "" for kind, text in tokens]
+    out: list[tuple[str, str, str]] = []
+    i = 0
+    while i < len(tokens):
+        end, said = said_number(words, i, glossary) or (i + 1, "")
+        out.append(("number" if said else tokens[i][0], " ".join(text for _, text in tokens[i:end]), said))
+        i = end
+    return out
+
+
 def letter_names(text: str) -> list[str]:
     """The names of English letters that a word is made of, एस.बी.आई or एसबीआई; nothing when it is not that."""
     parts = [p for p in re.split("[.॰ ]", text) if p]
@@ -143,7 +156,7 @@ def letter_names(text: str) -> list[str]:
     return [name for part in parts for name in _LETTER_NAME.findall(part)]
 
 
-def _units(tokens: list[tuple[str, str]], glossary: Glossary) -> list[Unit]:
+def _units(tokens: list[tuple[str, str, str]], glossary: Glossary) -> list[Unit]:
     """The cheapest cover of the tokens by glossary phrases: few pieces, so long phrases win; unknown words last."""
     n = len(tokens)
     best: list[tuple[float, int, Match | None]] = [(0.0, 0, None)] * (n + 1)  # cost from here on, next, match
@@ -152,18 +165,21 @@ def _units(tokens: list[tuple[str, str]], glossary: Glossary) -> list[Unit]:
         for j in range(i + 1, min(n, i + LONGEST) + 1):
             if tokens[j - 1][0] not in ("deva", "letters"):
                 break
-            match = _find([token for _, token in tokens[i:j]], j - i == n, glossary)
+            match = _find([token for _, token, _ in tokens[i:j]], j - i == n, glossary)
             if match:
                 options.append((best[j][0] + _cost(match, j - i, n), j, match))
         # Among equals the longer phrase wins.
         best[i] = min(options, key=lambda option: (round(option[0], 6), -option[1]))
-    units, i = [], 0
+    units: list[Unit] = []
+    i = 0
     while i < n:
         _, j, match = best[i]
-        words = [token for _, token in tokens[i:j]]
-        unit = _unit(tokens[i][0], " ".join(words), match)
+        words = [token for _, token, _ in tokens[i:j]]
+        unit = _unit(tokens[i][0], " ".join(words), match, tokens[i][2])
         denied = len(words) > 1 and words[-2] in NEGATION and words[-2] not in unit.lemma.split()  # मत देना is to vote
         unit.negative = unit.kind == "verb" and denied
+        if unit.lemma == "सामान" and units and units[-1].lemma in _TRAVELLERS:
+            unit.english = "luggage"  # what a traveller has with him; elsewhere goods
         units.append(unit)
         i = j
     return units
@@ -203,7 +219,7 @@ def _cost(match: Match, words: int, total: int) -> float:
     return cost
 
 
-def _unit(kind: str, text: str, match: Match | None) -> Unit:
+def _unit(kind: str, text: str, match: Match | None, said: str) -> Unit:
     if match:
         pos = match.entry.part_of_speech
         return Unit(text, pos, match, match.english)
@@ -216,5 +232,5 @@ def _unit(kind: str, text: str, match: Match | None) -> Unit:
     if kind == "deva":
         return Unit(text, "unknown")
     if kind == "number":
-        return Unit(text, "number", None, text.translate(DIGITS))
+        return Unit(text, "number", None, said or text.translate(DIGITS))
     return Unit(text, "latin", None, text)

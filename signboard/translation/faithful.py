@@ -1,4 +1,5 @@
-"""Whether English says what the units of a phrase say: no negation lost or made up, nothing left out, no hour moved."""
+"""Whether English says what the units of a phrase say: no negation lost or made up, nothing left out, no hour moved,
+no measure changed."""
 
 from __future__ import annotations
 
@@ -85,6 +86,17 @@ def _keeps_links(units: Sequence[Unit], said: Speech) -> bool:
     return True
 
 
+def _keeps_measures(units: Sequence[Unit], said: Speech) -> bool:
+    """Whether litres stay litres: a measure is copied, or said by the network's own word for it."""
+    own = [word for word, unit, _ in said.tokens if unit is None]
+    copied = {unit for _, unit, _ in said.tokens if unit is not None}
+    return all(
+        i in copied or any(word.startswith(unit.english.lower()) for word in own)
+        for i, unit in enumerate(units)
+        if unit.kind == "unit" and unit.english.isalpha()  # not o'clock
+    )
+
+
 def faithful(units: Sequence[Unit], said: Speech, english: str) -> bool:
     """Whether what the network said of the units may be printed.
 
@@ -103,5 +115,6 @@ def faithful(units: Sequence[Unit], said: Speech, english: str) -> bool:
         and not any(a[1] is None and a[:2] == b[:2] for a, b in zip(said.tokens, said.tokens[1:], strict=False))
         and words & {"am", "pm"} <= halves
         and _keeps_links(units, said)
+        and _keeps_measures(units, said)
         and all(u.english.isascii() for u in units if u.kind == "latin")  # other scripts stay where they are
     )

@@ -57,3 +57,11 @@ def test_what_is_no_number(words: str) -> None:
 )
 def test_numbers_with_what_they_count(hindi: str, english: str) -> None:
     assert translate(hindi).english == english
+
+
+@pytest.mark.parametrize(
+    ("hindi", "words"),
+    [("50 लीटर", "50 litre"), ("100 ग्राम", "100 gram"), ("10 मीटर आगे", "10 metre"), ("5 किलो चावल", "5 kg")],
+)
+def test_measures_stay_what_they_are(hindi: str, words: str) -> None:
+    assert translate(hindi).english.startswith(words)

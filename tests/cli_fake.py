@@ -18,8 +18,8 @@ from signboard.reading import Reading, Word
 class FakeReader:
     """Opens photos for real and "reads" their names: "wall" holds no text, "doubt" is unsure, "bug" is a fault.
 
-    With SIGNBOARD_FAKE_HOLD it waits before the photo of that number until the file SIGNBOARD_FAKE_GATE is there, so
-    that a test can do things in the middle of a run without guessing at times.
+    With SIGNBOARD_FAKE_HOLD it waits before the photo of that number until the file SIGNBOARD_FAKE_GATE is there, and
+    makes one beside it that ends in .held, so that a test can do things in the middle of a run without guessing.
     """
 
     made: list[dict[str, Any]] = []  # noqa: RUF012 - what the tests look at
@@ -35,7 +35,10 @@ class FakeReader:
         hold = int(os.environ.get("SIGNBOARD_FAKE_HOLD", "-1"))
         for number, source in enumerate(photos):
             path = os.fspath(source)
-            while number == hold and not Path(os.environ["SIGNBOARD_FAKE_GATE"]).exists():
+            gate = Path(os.environ.get("SIGNBOARD_FAKE_GATE", "gate"))
+            if number == hold:
+                gate.with_suffix(".held").touch()
+            while number == hold and not gate.exists():
                 time.sleep(0.01)
             try:
                 photo = load_photo(source)

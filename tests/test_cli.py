@@ -899,9 +899,11 @@ class Run:
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment)
 
     def wait_for_rows(self, path: Path, count: int) -> None:
+        """Until so many rows are written and the reader waits before the next photo."""
         end = time.monotonic() + 300
         while time.monotonic() < end and self.process.poll() is None:
-            if path.exists() and path.read_bytes().count(b"\n") >= count:
+            held = self.gate.with_suffix(".held").exists()
+            if held and path.exists() and path.read_bytes().count(b"\n") >= count:
                 return
             time.sleep(0.02)
         self.process.kill()

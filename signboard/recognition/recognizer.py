@@ -311,9 +311,9 @@ class Recognizer:
         if self._rescorer is None:
             raise ConfigError("n_best: needs a recogniser with a language model")
         found = []
-        for frames in self.frames(crops):
+        for candidates in self._rescorer.search_all(self.frames(crops)):
             readings: dict[str, float] = {}
-            for text, confidence in self.choices(self._rescorer, frames):
+            for text, confidence in self._texts(candidates):
                 readings.setdefault(text, confidence)
             found.append(list(readings.items())[:n])
         return found

@@ -27,12 +27,13 @@ _log = logging.getLogger(__name__)
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """Where readings come from: a reader in this process, or a cluster."""
+    """Where readings come from: a reader in this process, readers in `processes`, or a cluster."""
 
     reader_options: dict[str, Any]
     batch_size: int | str
     workers: int | None
-    cluster: dict[str, Any] | None
+    processes: int = 1
+    cluster: dict[str, Any] | None = None
 
     def read(self, paths: Iterator[str | Page]) -> Iterator[Reading]:
         """Readings in the order of `paths`.
@@ -45,11 +46,21 @@ class Source:
 
             size = 16 if self.batch_size == "auto" else int(self.batch_size)
             return read_on_cluster(paths, reader_options=self.reader_options, batch_size=size, **self.cluster)
+        if self.processes > 1:
+            return self._in_processes(paths)
         try:
             reader = readers.make_reader(**self.reader_options)
         except SignboardError as error:
             raise ConfigError(str(error)) from None
         return iter(reader.read_many(paths, batch_size=self.batch_size, workers=self.workers))
+
+    def _in_processes(self, paths: Iterator[str | Page]) -> Iterator[Reading]:
+        from signboard.processes import ReaderProcesses
+
+        with ReaderProcesses(
+            self.processes, self.reader_options, batch_size=self.batch_size, workers=self.workers
+        ) as pool:
+            yield from pool.read_many(paths)
 
 
 def read_photos(items: Sequence[Item], outputs: Outputs, source: Source, *, quiet: bool, note: str) -> int:

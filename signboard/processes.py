@@ -15,6 +15,7 @@ import logging
 import multiprocessing
 import os
 import signal
+import sys
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -23,17 +24,22 @@ from pathlib import Path
 from typing import Any
 
 from signboard.errors import ConfigError, SignboardError
-from signboard.memory import give_back_memory, settle_memory
+from signboard.memory import free_memory, give_back_memory, settle_memory
 from signboard.photo import Page, printable
 from signboard.reading import Reading
 
-READER = "signboard.reader:Reader"
+READER = "signboard.processes:make_reader"
 
 # Photos that a process takes at once: few at first, so that a folder of few photos keeps all of them busy.
 _FIRST_GROUPS = (1, 2, 4)
 _GROUP = 8
 # Photos that are being read and readings that wait for one before them, at most.
 _AHEAD = 512
+
+# Where nobody says how many processes read: with fewer photos one does, and each must find so much memory free.
+_WORTH_IT = 64
+_BYTES_EACH = 1_500_000_000
+_AT_MOST = 16
 
 Source = str | Path | Page
 
@@ -53,6 +59,15 @@ class _Child:
     sizes: Iterator[int] = field(default_factory=lambda: itertools.chain(_FIRST_GROUPS, itertools.repeat(_GROUP)))
 
 
+def choose_processes(photos: int) -> int:
+    """How many processes read so many photos best: one for a few, else one a core as far as the memory goes."""
+    if photos < _WORTH_IT:
+        return 1
+    free = free_memory()
+    room = 2 if free is None else free // _BYTES_EACH
+    return max(1, min(_cores(), room, _AT_MOST))
+
+
 class ReaderProcesses:
     """Processes that read photos, until `close` ends them; also a context manager. For one stream of photos at a time.
 
@@ -60,9 +75,10 @@ class ReaderProcesses:
     module guard it by `if __name__ == "__main__":`, as `multiprocessing` asks.
 
     Args:
-        processes: how many.
+        processes: how many. On a GPU each holds its own copy of the networks there.
         reader_options: for `Reader`, in each process.
         batch_size, workers: as for `Reader.read_many`, in each process.
+        on_cpu_only: start one process, and the others only if its networks run on the processor.
         reader: "module:name" of what makes the reader.
     """
 
@@ -73,6 +89,7 @@ class ReaderProcesses:
         *,
         batch_size: int | str = "auto",
         workers: int | None = None,
+        on_cpu_only: bool = False,
         reader: str = READER,
     ) -> None:
         threads = max(1, _cores() // processes)
@@ -81,7 +98,8 @@ class ReaderProcesses:
         self._taken: dict[int, Source] = {}  # not answered yet
         self._again: deque[int] = deque()  # of these, the ones to be read on their own
         self._readings: dict[int, Reading] = {}
-        for _ in range(processes):
+        self._waiting = processes - 1 if on_cpu_only else 0  # processes to start when the first one is ready
+        for _ in range(processes - self._waiting):
             self._start()
 
     def __enter__(self) -> ReaderProcesses:
@@ -163,14 +181,17 @@ class ReaderProcesses:
             except (EOFError, OSError):
                 self._replace(child)
                 continue
-            if isinstance(said, str):
-                raise ConfigError(said)
+            if isinstance(said, SignboardError):
+                raise ConfigError(str(said))
             if isinstance(said, Reading):
                 number = child.given.popleft()
                 del self._taken[number]
                 self._readings[number] = said
             else:
                 child.ready = True
+                for _ in range(self._waiting if said == "cpu" else 0):
+                    self._start()
+                self._waiting = 0
 
     def _replace(self, child: _Child) -> None:
         """Puts a new process in the place of one that has died, and has its photos read again."""
@@ -215,20 +236,19 @@ def _serve(
     """A process that reads: makes the reader, then answers each photo of each group with its reading."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; the first decides what it means
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    # Before the libraries are imported: they look at it once.
-    os.environ.setdefault("OMP_NUM_THREADS", str(threads))
     if debug:
         logging.getLogger("signboard").addHandler(logging.StreamHandler())
         logging.getLogger("signboard").setLevel(logging.DEBUG)
-    settle_memory(str(options.get("precision", "auto")), str(options.get("device", "auto")))
     module, _, name = reader.partition(":")
     try:
         reads = getattr(importlib.import_module(module), name)(**options)
     except SignboardError as error:
-        link.send(str(error))
+        link.send(error)
         return
+    if torch := sys.modules.get("torch"):  # tests have readers without
+        torch.set_num_threads(min(threads, torch.get_num_threads()))
     try:
-        link.send(None)
+        link.send(reads.device.type)
         while True:
             for reading in reads.read_many(link.recv(), batch_size=batch_size, workers=workers):
                 link.send(reading)
@@ -238,6 +258,14 @@ def _serve(
     except Exception as error:  # of the reader itself: what a photo does to it is a reading
         logging.getLogger("signboard").debug("a process that reads failed", exc_info=error)
         raise SystemExit(1) from None
+
+
+def make_reader(**options: Any) -> Any:
+    """A `Reader` in a process that does nothing else."""
+    settle_memory(str(options.get("precision", "auto")), str(options.get("device", "auto")))
+    from signboard.reader import Reader
+
+    return Reader(**options)
 
 
 def _cores() -> int:

@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from cli_fake import FakeReader
@@ -17,6 +18,8 @@ from signboard.reading import Reading
 
 class ProcessReader(FakeReader):
     """Says in `warnings` which process read a photo. "deadly" kills it, "once" only the first time; "slow" waits."""
+
+    device = SimpleNamespace(type=os.environ.get("SIGNBOARD_FAKE_DEVICE", "cpu"))
 
     def read_many(self, photos: Iterable[Any], **options: Any) -> Iterator[Reading]:
         for photo in list(photos):

@@ -96,9 +96,9 @@ def run(
         int | None, typer.Option(min=1, help="Threads that open photos; default: by the number of cores.")
     ] = None,
     processes: Annotated[
-        int,
-        typer.Option(min=1, help="Processes that read: for many cores or a GPU, each needs the memory of a reader."),
-    ] = 1,
+        int | None,
+        typer.Option(min=1, help="Processes that read; default: of many photos on a processor one a core, else one."),
+    ] = None,
     precision: PrecisionOption = "auto",
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with an earlier run: skip what its output already holds.")
@@ -178,7 +178,7 @@ def run(
         if has_videos(inputs, videos):
             if ray is not None or html is not None:
                 raise usage("--ray and --html are for photos, not for videos")
-            if processes > 1:
+            if processes is not None:
                 raise usage("--processes is for photos, not for videos")
             if retry_failed:
                 raise usage("--retry-failed is for photos; --resume goes on with videos that are not there yet")
@@ -191,7 +191,7 @@ def run(
         raise usage(str(error)) from None
     # Pillow warns of odd EXIF and large pictures in lines of its own; what matters comes as an error of ours.
     warnings.filterwarnings("ignore", module=r"PIL\.")
-    if ray is not None and processes > 1:
+    if ray is not None and processes is not None:
         raise usage("--ray and --processes exclude each other; on a cluster --workers says how many read")
     left_out = LeftOut(output, html)
     cluster = None if ray is None else {"address": None if ray in ("", "local") else ray, "workers": workers}

@@ -14,10 +14,10 @@ from signboard.translation.units import (
     HALF_OF_DAY,
     MARATHI_NO,
     NEGATION,
+    POLITE,
     Unit,
 )
 
-_POLITE = {"कृपया", "कृप्या"}
 _UNSAID = COPULA | {"भी", "ही", "तो", "ने"}
 _NO = NEGATION | MARATHI_NO
 _BEWARE = {"सावधान रहना", "बचना", "सतर्क रहना", "सावधान"}
@@ -82,7 +82,7 @@ def clauses(units: Sequence[Unit]) -> Iterator[list[Unit]]:
     for i, unit in enumerate(units):
         whole = unit.kind == "phrase" and unit.lemma != "सख्त मना है"
         # "please", "here" and "ahead" belong to the phrase they stand before.
-        if whole and any(u.lemma not in _POLITE and u.kind != "adverb" for u in clause):
+        if whole and any(u.lemma not in POLITE and u.kind != "adverb" for u in clause):
             yield clause
             clause = []
         clause.append(unit)
@@ -97,10 +97,10 @@ def clauses(units: Sequence[Unit]) -> Iterator[list[Unit]]:
 
 def _clause(units: list[Unit]) -> str:
     """One clause: "please", then a prohibition, a command, a statement, or a noun phrase."""
-    please = "please " if any(u.lemma in _POLITE for u in units) else ""
+    please = "please " if any(u.lemma in POLITE for u in units) else ""
     no = any(u.text in _NO for u in units)
     are = "are" if any(u.lemma == "हैं" for u in units) else "is"
-    core = [u for u in units if u.lemma not in _POLITE | _UNSAID and (u.negative or u.text not in _NO)]
+    core = [u for u in units if u.lemma not in POLITE | _UNSAID and (u.negative or u.text not in _NO)]
     if not core:
         return please + ("not" if no else "")
     *rest, last = core

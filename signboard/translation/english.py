@@ -105,12 +105,6 @@ def plural(phrase: str) -> str:
     return f"{before}{space}{word}{of}{tail}"
 
 
-def one_of_many(phrase: str) -> bool:
-    """Whether a noun phrase names one thing of a kind that is counted, so that English wants an article."""
-    word = phrase.rpartition(" ")[2].lower()
-    return bool(word) and word not in _UNCOUNTED and plural(word) != word
-
-
 def uncounted(phrase: str) -> bool:
     """Whether it ends in a word that English does not count: footwear is, not are."""
     return phrase.rpartition(" ")[2].lower() in _UNCOUNTED

@@ -30,6 +30,8 @@ from signboard.translation.units import KEPT, Unit
 
 CARD = Path(__file__).resolve().parent.parent / "weights" / "translator.json"
 BATCH = 256
+#: Log-probability of what has no end.
+CUT_OFF = -99.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +42,12 @@ class Speech:
         tokens: (word, unit, near): a word of its own with the unit it is most about; or "" and the unit that it copies.
             Words that begin with "+" inflect the word before them; "~" is what the glossary has behind a verb's object.
         confidence: 0 to 1, the share of phrases with such probabilities that are right word for word.
-        ended: False where it was cut off.
-        log_probability: of all of it, before calibration.
+        log_probability: of all of it, before calibration; CUT_OFF where it was cut off.
     """
 
     tokens: tuple[tuple[str, int | None, int], ...]
     confidence: float
-    ended: bool
-    log_probability: float = 0.0
+    log_probability: float
 
 
 class Speaker:
@@ -188,9 +188,9 @@ class Speaker:
             (self.vocabulary[word], None, near) if word < size else ("", word - size, near)
             for word, near in zip(words[:end], about, strict=False)
         )
-        whole = sum(math.log(max(c, 1e-6)) for c in chances[: end + 1])
+        whole = sum(math.log(max(c, 1e-6)) for c in chances[: end + 1]) if end < len(words) else CUT_OFF
         scale, shift = self._calibration
-        return Speech(tokens, 1 / (1 + math.exp(-(scale * whole + shift))), end < len(words), whole)
+        return Speech(tokens, 1 / (1 + math.exp(-(scale * whole + shift))), whole)
 
 
 @cache

@@ -39,7 +39,6 @@ _TOKEN = re.compile(
 )
 _LETTERS_ONLY = re.compile(rf"(?:(?:{LETTER_NAME.pattern})[.॰]?)+")
 _ALSO_WORDS = {"के", "ए", "ओ", "जी", "ई", "वी"}
-_TRAVELLERS = {"अपना", "अपने", "अपनी", "यात्री"}
 _DOT = re.compile("[.॰]")
 _ABBREVIATIONS = ("abbreviation", "title", "unit")
 
@@ -137,9 +136,9 @@ def _numerals(tokens: list[tuple[str, str]], glossary: Glossary) -> list[tuple[s
     out: list[tuple[str, str, str]] = []
     i = 0
     while i < len(tokens):
-        end, said = said_number(words, i, glossary) or (i + 1, "")
-        out.append(("number" if said else tokens[i][0], " ".join(text for _, text in tokens[i:end]), said))
-        i = end
+        count, said = said_number(words[i:], glossary) or (1, "")
+        out.append(("number" if said else tokens[i][0], " ".join(text for _, text in tokens[i : i + count]), said))
+        i += count
     return out
 
 
@@ -165,8 +164,6 @@ def _units(tokens: list[tuple[str, str, str]], glossary: Glossary) -> list[Unit]
         unit = _unit(tokens[i][0], " ".join(words), match, tokens[i][2])
         denied = len(words) > 1 and words[-2] in NEGATION and words[-2] not in unit.lemma.split()  # मत देना is to vote
         unit.negative = unit.kind == "verb" and denied
-        if unit.lemma == "सामान" and units and units[-1].lemma in _TRAVELLERS:
-            unit.english = "luggage"  # what a traveller has with him; elsewhere goods
         units.append(unit)
         i = j
     return units
@@ -189,11 +186,9 @@ def _find(words: list[str], whole: bool, glossary: Glossary) -> Match | None:
         match = glossary.lookup(" ".join([*words[:-2], words[-1]]))
         if match is not None and match.entry.part_of_speech != "verb":
             match = None
-    # Dots are left out of the key, but आर. के. is two initials and not "of".
-    dotted = match is not None and any("." in word for word in words)
-    if dotted and match is not None and match.entry.part_of_speech not in _ABBREVIATIONS:
-        return None
-    return match
+    # Dots are left out of the key, but के. is an initial and not "of".
+    initial = match is not None and match.entry.part_of_speech == "postposition" and "." in words[-1]
+    return None if initial else match
 
 
 def _cost(match: Match, words: int, total: int) -> float:

@@ -106,7 +106,7 @@ PHRASES = [row for name in SETS for row in _rows(name)]
         ("पोलायकलां 12 कि.मी.", "Name9 12 km"),
         ("ॐ", "Om"),
         ("बी॰ डी॰ ओ॰ 4", "B.D.O. 4"),
-        ("टी.वी. की मरम्मत", "Repair of T.V. / T.V. repairs"),
+        ("टी.वी. की मरम्मत", "Repair of T.V. / TV repairs"),
         ("पी ओ पी सीलिंग", "POP ceiling"),
         ("टीएसआर कंपनी", "TSR company"),
         # what is called out, done for someone, or written without its nasal

@@ -27,8 +27,8 @@ from signboard.translation.transliteration import (
 )
 from signboard.translation.units import KEPT, MARATHI_NO, Unit, split
 
-#: How sure an entry of the glossary is in words that are set side by side.
-_WORD_BY_WORD = 0.6
+#: Share of phrases of words set side by side that are right, of those whose every word is sure.
+_WORD_BY_WORD = 0.35
 #: Segments longer than this are no phrase of a sign; they are cut.
 _LONGEST = 24
 
@@ -218,13 +218,13 @@ def _glossed(units: list[Unit], names: Mapping[int, Part]) -> _Phrase:
     parts = []
     for i, unit in enumerate(units):
         unit.english = names[i].english if i in names else agreeing(units, i)
-        sure = _WORD_BY_WORD * unit.match.confidence if unit.match else 1.0
+        sure = unit.match.confidence if unit.match else 1.0
         english = unit.english.replace("~", "").strip()
         part = Part(unit.text, english, "glossary" if unit.match else "kept", round(sure, 3))
         parts.append(names.get(i, part))
     english = gloss(units)
     total = sum(len(part.text) for part in parts)
-    sure = sum(part.confidence * len(part.text) for part in parts) / max(total, 1)
+    sure = _WORD_BY_WORD * sum(part.confidence * len(part.text) for part in parts) / max(total, 1)
     return _Phrase(_title(english) if _is_name(units, names) else english, parts, sure)
 
 

@@ -7,13 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from signboard.translation.broken import broken_phrases
-from signboard.translation.likeness import similarity
+from signboard.translation.likeness import SAME, similarity
 from signboard.translation.result import Part, Translation
 from signboard.translation.translator import Translator, default_translator
 from signboard.translation.units import DEVANAGARI
 
-#: From this similarity a Latin line counts as the English of a Hindi one.
-SAME = 0.6
 _LATIN = re.compile("[A-Za-z]")
 
 

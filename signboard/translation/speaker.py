@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from signboard.errors import WeightsError
 from signboard.translation.arrays import (
     Array,
     Weights,
@@ -74,14 +74,14 @@ class Speaker:
         Raises:
             WeightsError: a file is missing, damaged, or does not belong to this network.
         """
-        weights, card = load(Path(path), "translator", device)
-        try:
+
+        def build(weights: Weights, card: dict[str, Any]) -> Speaker:
             config = PhraseConfig(**card["architecture"])
             if not len(card["vocabulary"]) == config.vocabulary == len(weights["word.weight"]):
                 raise ValueError("another vocabulary")
-        except (KeyError, TypeError, ValueError) as error:
-            raise WeightsError(f"{path}: the weights do not fit the card's architecture ({error})") from None
-        return cls(weights, config, card["vocabulary"], card.get("calibration", (1.0, 0.0)))
+            return cls(weights, config, card["vocabulary"], card.get("calibration", (1.0, 0.0)))
+
+        return load(Path(path), "translator", build, device)
 
     def say(self, phrases: Sequence[Sequence[Unit]]) -> list[Speech]:
         """English for the units of each phrase, in order, batched by length; numbers and Latin words pass just once."""
@@ -194,6 +194,6 @@ class Speaker:
 
 
 @cache
-def default_speaker() -> Speaker | None:
-    """The packaged weights, loaded once on first use; None where this package has none."""
-    return Speaker.load() if CARD.is_file() else None
+def default_speaker() -> Speaker:
+    """The packaged weights, loaded once on first use."""
+    return Speaker.load()

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from signboard.errors import ConfigError, WeightsError
+from signboard.errors import ConfigError
 from signboard.translation.arrays import Array, Weights, gelu, linear, sigmoid
 from signboard.translation.arrays import load as load_weights
 
@@ -147,20 +147,17 @@ class Transliterator:
         Raises:
             WeightsError: a file is missing, damaged, or does not belong to this network.
         """
-        path = Path(path).with_suffix(".json")
-        weights, card = load_weights(path, "transliterator")
-        if (card.get("characters_in"), card.get("characters_out")) != (DEVANAGARI, LATIN):
-            raise WeightsError(f"{path}: these weights were trained with other characters; train them again")
-        sizes = {"embedding": ("embedding", 1), "hidden": ("first.weight_hh_l0", 1), "channels": ("smooth", 0)}
-        try:
-            stated = card["architecture"]
-            for key, (name, axis) in sizes.items():
-                value = weights[name] if name in weights else weights[f"{name}.weight"]
-                if stated[key] != value.shape[axis]:
-                    raise ValueError(f"{key} is {value.shape[axis]}")
-            return cls(SpellingNet(weights, stated["slots"]), card)
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise WeightsError(f"{path}: the weights do not fit the card's architecture ({error})") from None
+
+        def build(weights: Weights, card: dict[str, Any]) -> Transliterator:
+            if (card["characters_in"], card["characters_out"]) != (DEVANAGARI, LATIN):
+                raise ValueError("trained with other characters")
+            (_, embedding), (_, hidden) = weights["embedding.weight"].shape, weights["first.weight_hh_l0"].shape
+            found = {"embedding": embedding, "hidden": hidden, "channels": len(weights["smooth.weight"])}
+            if card["architecture"] | found != card["architecture"]:
+                raise ValueError(f"found {found}")
+            return cls(SpellingNet(weights, card["architecture"]["slots"]), card)
+
+        return load_weights(Path(path).with_suffix(".json"), "transliterator", build)
 
     def transliterate_words(self, words: Sequence[str]) -> list[str]:
         """Lower-case Latin spellings of Devanagari words, batched; see `spell_words`."""

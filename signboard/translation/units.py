@@ -40,6 +40,8 @@ _TOKEN = re.compile(
 _LETTERS_ONLY = re.compile(rf"(?:(?:{LETTER_NAME.pattern})[.॰]?)+")
 _ALSO_WORDS = {"के", "ए", "ओ", "जी", "ई", "वी"}
 _DOT = re.compile("[.॰]")
+#: Longer segments are no phrase of a sign; they are cut.
+_LONGEST = 24
 _ABBREVIATIONS = ("abbreviation", "title", "unit")
 
 
@@ -87,7 +89,11 @@ def split(text: str, glossary: Glossary) -> list[list[Unit] | str]:
 
     def close() -> None:
         if tokens:
-            pieces.append(_units(_numerals(_letters(tokens, glossary), glossary), glossary))
+            units = _units(_numerals(_letters(tokens, glossary), glossary), glossary)
+            for start in range(0, len(units), _LONGEST):
+                if start:
+                    pieces.append(" ")
+                pieces.append(units[start : start + _LONGEST])
             tokens.clear()
 
     for found in _TOKEN.finditer(joined):

@@ -238,18 +238,24 @@ def _works_long(queue: Any, seconds: float) -> None:
     queue.put("done")
 
 
+def _turns(queue: Any) -> None:
+    while True:
+        pass
+
+
 def _ends(queue: Any) -> None:
     return
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").is_file(), reason="this system does not say which process sleeps")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-@pytest.mark.parametrize("hangs", ["a lock that nobody gives back", "it ended", ""])
+@pytest.mark.parametrize("hangs", ["a lock that nobody gives back", "a circle", "it ended", ""])
 def test_children_that_hang_are_told_from_those_that_work(hangs: str) -> None:
     context = multiprocessing.get_context("fork")
     queue, lock = context.Queue(), threading.Lock()
     targets: dict[str, tuple[Callable[..., None], tuple[Any, ...]]] = {
         "a lock that nobody gives back": (_waits, (lock, queue)),  # held when it is forked, as a library's may be
+        "a circle": (_turns, (queue,)),  # as a lock that is asked for without a pause
         "it ended": (_ends, (queue,)),
         "": (_works_long, (queue, 2.0)),
     }
@@ -259,9 +265,9 @@ def test_children_that_hang_are_told_from_those_that_work(hangs: str) -> None:
     try:
         if hangs:
             with pytest.raises(ChildrenHang):
-                answer(queue, [child], limit=1.0)
+                answer(queue, [child], limit=1.0, work=1.0)
         else:
-            assert answer(queue, [child], limit=1.0) == "done"
+            assert answer(queue, [child], limit=1.0, work=30.0) == "done"
     finally:
         child.kill()
         child.join()

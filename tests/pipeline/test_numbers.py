@@ -96,6 +96,8 @@ def test_zeros_take_the_script_of_their_neighbours() -> None:
         ("4,999", 0.3, "4", "999", 0.1, False),  # not sure enough
         ("4,888", 0.99, "4", "999", 0.1, False),  # other digits
         ("4 km", 0.99, "4", "1", 0.1, False),
+        ("₹ २,५०,०००", 0.7, "₹२,", "५०,०००", 0.1, True),
+        ("₹ 450", 0.99, "₹", "450", 0.4, False),  # as they were
         ("", 0.0, "4", "999", 0.1, False),
     ],
 )
@@ -145,6 +147,9 @@ def test_pieces_of_a_date_may_stand_as_far_apart_as_a_dash() -> None:
         ("44,00,000", 0.4, ["44", "00", "000"], [0.5, 0.2], False),
         ("44,00,800", 0.9, ["44", "00", "000"], [0.5, 0.2], False),
         ("44,00,000 km", 0.9, ["44", "00", "000"], [0.5, 0.2], False),
+        ("₹ २,५०,०००", 0.97, ["₹", "21", "५०,०००"], [0.4, 0.1], True),  # the comma was taken for a digit
+        ("₹ २,५०,०००", 0.7, ["₹", "21", "५०,०००"], [0.4, 0.1], False),
+        ("₹ २,५०,०००", 0.97, ["₹", "27", "५०,०००"], [0.4, 0.1], False),
     ],
 )
 def test_a_reading_of_all_pieces(

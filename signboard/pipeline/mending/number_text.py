@@ -78,6 +78,8 @@ def accepts_number(reading: str, confidence: float, first: str, second: str, gap
         return False
     if gap < 0 and reading in _overlaid(first, second):
         return confidence >= _LEAST
+    if len(parts) == 2 and parts[0] in CURRENCY:
+        parts = [parts[0] + parts[1]]  # a space behind the sign parts no number
     before, behind, whole = digits_of(first), digits_of(second), digits_of(reading)
     if whole == before + behind:
         one = before and behind and len(parts) == 1 and _GROUPED.search(parts[0].translate(TO_LATIN))
@@ -129,11 +131,23 @@ def accepts_chain(reading: str, confidence: float, pieces: Sequence[str], gaps: 
     if confidence < _LEAST or len(parts) >= len(pieces) or not all(map(is_piece, parts)):
         return False
     if digits_of(reading) != "".join(digits):
-        return False
+        return confidence >= _LEAST_OTHER and _without_one_comma(reading, pieces)
     ends = np.cumsum([len(some) for some in digits])
     return all(
         gap < 0 or end == 0 or not _after(reading, int(end))[1:2].isdecimal()
         for gap, end in zip(gaps, ends, strict=False)
+    )
+
+
+def _without_one_comma(reading: str, pieces: Sequence[str]) -> bool:
+    """Whether a number with commas is what pieces say together, one of which has a 1 for its comma: ₹ 21 50,000."""
+    plain = "".join(reading.translate(TO_LATIN).split())
+    if not NUMBER.fullmatch(plain) or not _GROUPED.search(plain):
+        return False
+    texts = [piece.translate(TO_LATIN) for piece in pieces]
+    return any(
+        text.endswith("1") and "".join([*texts[:i], text[:-1] + ",", *texts[i + 1 :]]) == plain
+        for i, text in enumerate(texts[:-1])
     )
 
 

@@ -395,3 +395,16 @@ def test_a_digit_that_was_cut_off_and_a_sign_that_was_not_found() -> None:
     assert mended(words, [("₹ 450", 0.7)] * 2, picture)[0] == ["₹", "450"]
     picture, quad = line_of("450", "450")
     assert mended([ReadWord("45.50", 0.99, quad, 0, 0.8)], [], picture) == (["45.50"], 0)
+
+
+def test_a_dash_within_the_box_of_a_day_comes_back() -> None:
+    words = [at(20, 130, "Mon"), at(145, 200, "Sat"), at(220, 300, "11", top=120)]
+    assert mended(words, [("Mon - Sat", 0.8)])[0] == ["Mon", "-", "Sat", "11"]
+    assert mended(words, [("Mon Sat", 0.8)])[0] == ["Mon", "Sat", "11"]
+    assert mended(words, [("Mon - Sun", 0.8)])[0] == ["Mon", "Sat", "11"]
+    assert mended([at(20, 100, "11:30"), at(110, 150, "AM")], []) == (["11:30", "AM"], 0)
+
+
+def test_a_place_that_says_nothing_between_times_may_be_a_dash() -> None:
+    words = [at(20, 60, "AM"), at(85, 100, "", 0.0), at(130, 200, "3:30")]
+    assert sorted(mended(words, [("-", 0.6)] * 3)[0]) == ["", "-", "3:30", "AM"]

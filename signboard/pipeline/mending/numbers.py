@@ -49,7 +49,7 @@ _OVERLAP, _NEAR, _FAR, _FARTHEST = -0.8, 0.75, 1.9, 3.4
 _OFF = 0.6  # in heights, how far one may stand above the other
 _ALIKE = 1.9  # how much their heights may differ: ०, and १, with a mark below the line
 _STRAIGHT = 1.4  # the rectangle around a number is at most so many times as high as its digits
-_DASH_GAP = 0.7  # from this gap on a dash is a word of its own
+_DASH_OVERLAP, _DASH_GAP = -0.2, 0.7  # times may stand so near; from the second gap on a dash is a word of its own
 # A sign stands so near a number, may differ so much from its height, and is sure by itself from this confidence on;
 # other words below the last one are guesses.
 _NEIGHBOUR, _ALIKE_SIGN, _SURE_SIGN, _GUESSED = 0.9, 2.5, 0.9, 0.6
@@ -67,6 +67,7 @@ _TIME = re.compile(
     r"(?:सोम|मंगल|बुध|गुरु|शुक्र|शनि|रवि)(?:वार)?",
     re.IGNORECASE,
 )
+_HALF = re.compile(r"[ap]\.?m\.?|hrs?\.?|noon|बजे", re.IGNORECASE)  # belongs to the time before it
 _FRACTIONS = {
     ("1", "2"): "½", ("1", "4"): "¼", ("3", "4"): "¾", ("1", "3"): "⅓", ("2", "3"): "⅔",
 }  # fmt: skip
@@ -248,26 +249,33 @@ class JoinNumbers:
         return result
 
     def _dashes(self, picture: ImageArray, words: list[ReadWord]) -> Mending:
+        """The dashes between times and days, where they were not found, or belong to the box of one of the two."""
         which = [i for i, word in enumerate(words) if len(word.polygon) == 4 and _TIME.fullmatch(word.text)]
         quads = [words[i].polygon for i in which]
-        pairs = []
+        pairs: list[tuple[int, int, FloatArray]] = []
         result = list(words)
-        for a, b, gap in next_on_line(quads, least=_DASH_GAP, most=2.6, alike=1.6):
+        for a, b, gap in next_on_line(quads, least=_DASH_OVERLAP, most=2.6, alike=1.6):
             i, j = which[a], which[b]
-            between = _between(words, i, j)
-            if words[i].rotation == words[j].rotation and not between:
-                pairs.append((i, j, gap, _gap_between(quads[a], quads[b])))
-            elif len(between) == 1 and words[k := between[0]].text in _DASHES and words[k].text:
+            between = [k for k in _between(words, i, j) if words[k].text]
+            if words[i].rotation == words[j].rotation and not between and not _HALF.fullmatch(words[j].text):
+                near = gap < _DASH_GAP
+                pairs.append((i, j, _quad_around(quads[a], quads[b]) if near else _gap_between(quads[a], quads[b])))
+            elif len(between) == 1 and words[k := between[0]].text in _DASHES:
                 # A dash alone may be anything, one between times is sure.
                 result[k] = replace(words[k], score=max(word.score for word in (words[i], words[j], words[k])))
         if not pairs:
             return result
-        readings = yield [cut_out(picture, quad, self.height) for _, _, _, quad in pairs]
-        for (i, j, _, quad), reading in zip(pairs, readings, strict=True):
-            if reading.text.strip() in _DASHES and reading.text and reading.confidence >= _LEAST_DASH:
-                score = max(words[i].score, words[j].score)
-                result.append(ReadWord(reading.text.strip(), reading.confidence, quad, words[i].rotation, score))
-        return result
+        gone: set[int] = set()
+        readings = yield [cut_out(picture, quad, self.height) for _, _, quad in pairs]
+        for (i, j, quad), reading in zip(pairs, readings, strict=True):
+            score = max(words[i].score, words[j].score)
+            whole = ReadWord(reading.text.strip(), reading.confidence, quad, words[i].rotation, score)
+            if whole.text in _DASHES and whole.text and reading.confidence >= _LEAST_DASH:
+                result.append(whole)
+            elif gone.isdisjoint((i, j)) and _dashed(whole.text, words[i].text, words[j].text):
+                result += _as_sure(split_at_spaces(whole, reading.gaps), [words[i], words[j]])
+                gone |= {i, j}
+        return [word for k, word in enumerate(result) if k not in gone]
 
     def _beside(self, picture: ImageArray, words: list[ReadWord]) -> Mending:
         """What stands beside a number, and was not found, or says nothing by itself: ₹ before it, /- behind it."""
@@ -328,6 +336,11 @@ class JoinNumbers:
             )
             result[i] = replace(words[i], text=text, confidence=sure)
         return result
+
+
+def _dashed(text: str, first: str, second: str) -> bool:
+    """Whether `text` is two times with a dash between them, and spaces around it or not."""
+    return "".join(text.split()) in {f"{first}{dash}{second}" for dash in _DASHES}
 
 
 def _says_little(word: ReadWord) -> bool:

@@ -11,10 +11,6 @@ def make_reader(**options: Any) -> Any:
     Raises:
         SignboardError: an option that cannot be met, or weights that cannot be loaded.
     """
-    from signboard.memory import loading, settle_memory
+    from signboard import processes
 
-    with loading():
-        settle_memory(options["precision"], options["device"])
-        from signboard.reader import Reader
-
-        return Reader(**options)
+    return processes.make_reader(**options)

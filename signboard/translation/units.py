@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import dataclass
 
 from signboard.translation.glossary import LONGEST, Glossary, Match
 from signboard.translation.numerals import said_number
-from signboard.translation.transliteration import LETTER_NAMES, tidy
+from signboard.translation.transliteration import LETTER_NAME, LETTER_NAMES, letters, tidy
 
 #: A Devanagari letter or sign, as the inside of a character class.
 LETTER = "ऀ-ॣॱ-ॿ"
@@ -19,6 +20,7 @@ MARATHI_NO = {"नये", "नयेत", "नका", "नको"}
 FORBIDDEN = {"मना", "वर्जित", "निषेध", "निषिद्ध", "निषेधित", "प्रतिबंधित", "मनाही", "मनाई"}
 #: Kinds of units that pass as they are.
 KEPT = {"number", "latin", "letters"}
+POLITE = {"कृपया", "कृप्या"}
 COPULA = {"है", "हैं", "आहे", "आहेत"}
 GENITIVE = {"का", "के", "की"}
 #: Which half of the day an hour is of.
@@ -35,11 +37,11 @@ _TOKEN = re.compile(
     r"|(?P<space>\s+)"
     rf"|(?P<other>[^\s{LETTER}।॥!?;:,|()\[\]{{}}\"“”]+)"
 )
-_NAMES = "|".join(sorted(LETTER_NAMES, key=len, reverse=True))
-_LETTER_NAME = re.compile(_NAMES)
-_LETTERS_ONLY = re.compile(f"(?:{_NAMES})+")
+_LETTERS_ONLY = re.compile(rf"(?:(?:{LETTER_NAME.pattern})[.॰]?)+")
 _ALSO_WORDS = {"के", "ए", "ओ", "जी", "ई", "वी"}
-_TRAVELLERS = {"अपना", "अपने", "अपनी", "यात्री"}
+_DOT = re.compile("[.॰]")
+#: Longer segments are no phrase of a sign; they are cut.
+_LONGEST = 24
 _ABBREVIATIONS = ("abbreviation", "title", "unit")
 
 
@@ -87,7 +89,11 @@ def split(text: str, glossary: Glossary) -> list[list[Unit] | str]:
 
     def close() -> None:
         if tokens:
-            pieces.append(_units(_numerals(_letters(tokens, glossary), glossary), glossary))
+            units = _units(_numerals(_letters(tokens, glossary), glossary), glossary)
+            for start in range(0, len(units), _LONGEST):
+                if start:
+                    pieces.append(" ")
+                pieces.append(units[start : start + _LONGEST])
             tokens.clear()
 
     for found in _TOKEN.finditer(joined):
@@ -114,25 +120,19 @@ def _abbreviation(token: str, glossary: Glossary) -> bool:
 
 def _letters(tokens: list[tuple[str, str]], glossary: Glossary) -> list[tuple[str, str]]:
     """English letters that are spelled out, with dots or without, as one token: एच डी एफ सी and एचडीएफसी are HDFC."""
+
+    def names(text: str) -> list[str]:
+        found = LETTER_NAME.findall(text) if _LETTERS_ONLY.fullmatch(text) else []
+        return [] if len(found) > 1 and not _DOT.search(text) and glossary.lookup(text) else found
+
     out: list[tuple[str, str]] = []
-    i = 0
-    while i < len(tokens):
-        j, names = i, []
-        while j < len(tokens) and tokens[j][0] == "deva":
-            parts = letter_names(tokens[j][1])
-            joined = len(parts) > 1 and "." not in tokens[j][1] and "॰" not in tokens[j][1]
-            if not parts or (joined and glossary.lookup(tokens[j][1]) is not None):
-                break
-            names += parts
-            j += 1
-        dotted = any("." in token or "॰" in token for _, token in tokens[i:j])
+    for spelled, run in itertools.groupby(tokens, lambda token: bool(names(token[1]))):
+        together = list(run)
+        text = " ".join(token for _, token in together)
+        found = LETTER_NAME.findall(text)
         # ए, के and the like are also words: without dots, two letters of which one is such a word are none.
-        if (len(names) > 1 and (dotted or len(names) > 2 or not _ALSO_WORDS & set(names))) or (names and dotted):
-            out.append(("letters", " ".join(token for _, token in tokens[i:j])))
-            i = j
-        else:
-            out.append(tokens[i])
-            i += 1
+        several = len(found) > 2 or (len(found) == 2 and _ALSO_WORDS.isdisjoint(found))
+        out += [("letters", text)] if spelled and (several or _DOT.search(text)) else together
     return out
 
 
@@ -142,18 +142,10 @@ def _numerals(tokens: list[tuple[str, str]], glossary: Glossary) -> list[tuple[s
     out: list[tuple[str, str, str]] = []
     i = 0
     while i < len(tokens):
-        end, said = said_number(words, i, glossary) or (i + 1, "")
-        out.append(("number" if said else tokens[i][0], " ".join(text for _, text in tokens[i:end]), said))
-        i = end
+        count, said = said_number(words[i:], glossary) or (1, "")
+        out.append(("number" if said else tokens[i][0], " ".join(text for _, text in tokens[i : i + count]), said))
+        i += count
     return out
-
-
-def letter_names(text: str) -> list[str]:
-    """The names of English letters that a word is made of, एस.बी.आई or एसबीआई; nothing when it is not that."""
-    parts = [p for p in re.split("[.॰ ]", text) if p]
-    if not all(_LETTERS_ONLY.fullmatch(part) for part in parts):
-        return []
-    return [name for part in parts for name in _LETTER_NAME.findall(part)]
 
 
 def _units(tokens: list[tuple[str, str, str]], glossary: Glossary) -> list[Unit]:
@@ -178,8 +170,6 @@ def _units(tokens: list[tuple[str, str, str]], glossary: Glossary) -> list[Unit]
         unit = _unit(tokens[i][0], " ".join(words), match, tokens[i][2])
         denied = len(words) > 1 and words[-2] in NEGATION and words[-2] not in unit.lemma.split()  # मत देना is to vote
         unit.negative = unit.kind == "verb" and denied
-        if unit.lemma == "सामान" and units and units[-1].lemma in _TRAVELLERS:
-            unit.english = "luggage"  # what a traveller has with him; elsewhere goods
         units.append(unit)
         i = j
     return units
@@ -202,11 +192,9 @@ def _find(words: list[str], whole: bool, glossary: Glossary) -> Match | None:
         match = glossary.lookup(" ".join([*words[:-2], words[-1]]))
         if match is not None and match.entry.part_of_speech != "verb":
             match = None
-    # Dots are left out of the key, but आर. के. is two initials and not "of".
-    dotted = match is not None and any("." in word for word in words)
-    if dotted and match is not None and match.entry.part_of_speech not in _ABBREVIATIONS:
-        return None
-    return match
+    # Dots are left out of the key, but के. is an initial and not "of".
+    initial = match is not None and match.entry.part_of_speech == "postposition" and "." in words[-1]
+    return None if initial else match
 
 
 def _cost(match: Match, words: int, total: int) -> float:
@@ -224,11 +212,7 @@ def _unit(kind: str, text: str, match: Match | None, said: str) -> Unit:
         pos = match.entry.part_of_speech
         return Unit(text, pos, match, match.english)
     if kind == "letters":
-        parts = letter_names(text)
-        mark = "." if "." in text or "॰" in text else ""
-        letters = mark.join(LETTER_NAMES[p] for p in parts)
-        letters += mark if text[-1] in ".॰" else ""
-        return Unit(text, "letters", None, letters)
+        return Unit(text, kind, None, letters(text))
     if kind == "deva":
         return Unit(text, "unknown")
     if kind == "number":

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from signboard.geometry import FloatArray, ImageArray, text_quad, text_size
+from signboard.pipeline.mending.number_marks import marked
 from signboard.pipeline.mending.orientation import main_rotation
 from signboard.pipeline.mending.step import Mending
 from signboard.pipeline.words import ReadWord, cut_out
@@ -256,7 +257,7 @@ class MergeFragments:
                 if accepts_merge(reading.text, reading.confidence, before, behind, self.is_word, far=far):
                     gone |= {id(first), id(second)}
                     score = min(first.score, second.score)
-                    merged.append(ReadWord(reading.text, reading.confidence, quad, way, score))
+                    merged.append(marked(picture, ReadWord(reading.text, reading.confidence, quad, way, score)))
                 elif both := confirmed(reading, first, second, gap) or without_twice(first, second):
                     gone |= {id(first), id(second)}
                     merged += both

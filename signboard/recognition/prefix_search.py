@@ -25,7 +25,7 @@ from signboard.recognition.language import (
 )
 from signboard.recognition.search_steps import LETTER_AND_DIGIT, TINY, Candidate, Frame, Steps, kind_of, log_of
 
-_MOST_KNOWN = 50_000  # moves from state to state that are kept, about 500 bytes each with all that belongs to them
+_MOST_KNOWN = 50_000  # moves from state to state that are kept, about 800 bytes each with all that belongs to them
 _CLASS_BITS = 16
 
 # One character more in a state: the state behind it; the log probability of the character, for letters with what their

@@ -150,8 +150,8 @@ def test_two_or_three_letters_all_over_a_photo_are_a_pattern() -> None:
         words += [at(other, 0.95, 8, i) for i, other in enumerate(others)]
         return len(words) - len(wall_words(words, lambda some: some in ("NEW", "EXIT", "HOTEL")))
 
-    assert left("EO", 21) == 0 and left("EO", 10, "HOTEL") == 11  # what else is sure speaks for a sign
-    assert left("EOE", 9) == 0
-    assert left("EO", 6) == 6  # few
-    assert left("EO", 9, "HOTEL", "POLICE", "STATION") == 12  # others as well
+    assert left("EO", 21) == 0 and left("EO", 12, "HOTEL") == 13  # what else is sure speaks for a sign
+    assert left("EOE", 12) == 0
+    assert left("EO", 9) == 9  # few
+    assert left("EO", 12, "HOTEL", "POLICE", "STATION", "DELHI") == 16  # others as well
     assert left("99", 12) == 12 and left("NEW", 12) == 12 and left("EXIT", 12) == 12

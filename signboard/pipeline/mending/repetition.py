@@ -26,6 +26,7 @@ _IN_TURN = 8  # characters of two that alternate
 _UNSURE, _SURE = 0.6, 0.8  # less sure, letters of one shape are no word; this sure, 10111 is a number
 _CERTAIN, _ALONE = 0.995, 0.9  # of one letter or digit, where all else is guessed, and where nothing else is
 _EVERYWHERE = 8  # places, most of which say one shape
+_MANY = 12  # ... or the same few letters
 _ALL_OVER = 4  # words of a photo from which on they are looked at together ...
 _FEW = 0.85  # ... and the share that two shapes have of what all of them say
 _GUESSED_FEW, _GUESSED = 0.5, 0.6  # a photo without a surer word says nothing; the second, if it has that many words
@@ -143,7 +144,7 @@ def _one_text_all_over(words: Sequence[tuple[str, float, FloatArray]], is_word: 
     """
     said = [_kept(text).casefold() for text, _, _ in words]
     ((one, count),) = Counter(said).most_common(1) or [("", 0)]
-    if count < max(_EVERYWHERE, _MOSTLY * len(words)) or any(c.isdecimal() for c in one):
+    if count < max(_MANY, _MOSTLY * len(words)) or any(c.isdecimal() for c in one):
         return set()
     others = [confidence for text, (_, confidence, _) in zip(said, words, strict=True) if text != one]
     if max(others, default=0.0) >= _SURE or not 2 <= len(one) <= 3:

@@ -89,10 +89,7 @@ class Translator:
         return dict(zip(words, self.transliterator.spell_words(words), strict=True))
 
     def _romanized(self, ready: Sequence[str], spelled: Mapping[str, Spelling]) -> list[str]:
-        written = {}
-        for word in {word for text in ready for word in WORD.findall(text)}:
-            known = self.glossary.lookup(word)
-            written[word] = latin(word, spelled[word], known.entry.english if known else "")
+        written = {word: latin(word, spelled[word]) for text in ready for word in WORD.findall(text)}
         return [fill(text, written) for text in ready]
 
 

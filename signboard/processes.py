@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from signboard.errors import ConfigError, SignboardError
-from signboard.memory import free_memory, give_back_memory, settle_memory
+from signboard.memory import free_memory, give_back_memory, loading, settle_memory
 from signboard.photo import Page, printable
 from signboard.reading import Reading
 
@@ -262,10 +262,11 @@ def _serve(
 
 def make_reader(**options: Any) -> Any:
     """A `Reader` in a process that does nothing else."""
-    settle_memory(str(options.get("precision", "auto")), str(options.get("device", "auto")))
-    from signboard.reader import Reader
+    with loading():
+        settle_memory(str(options.get("precision", "auto")), str(options.get("device", "auto")))
+        from signboard.reader import Reader
 
-    return Reader(**options)
+        return Reader(**options)
 
 
 def _cores() -> int:

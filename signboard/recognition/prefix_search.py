@@ -13,7 +13,16 @@ from heapq import heappushpop
 from operator import itemgetter
 from typing import Any
 
-from signboard.recognition.language import BITS, END, Contexts, LanguageModel, SearchOptions, joins
+from signboard.recognition.language import (
+    BITS,
+    EMPTY_WORD,
+    END,
+    Contexts,
+    LanguageModel,
+    SearchOptions,
+    joins,
+    longer_word,
+)
 from signboard.recognition.search_steps import LETTER_AND_DIGIT, TINY, Candidate, Frame, Steps, kind_of, log_of
 
 _MOST_KNOWN = 50_000  # moves from state to state that are kept, about 500 bytes each with all that belongs to them
@@ -30,7 +39,7 @@ class _Prefix:
 
     __slots__ = (
         "begun", "blank", "bonus", "characters", "factor", "frame", "last", "letter", "log_p", "most", "next_letter",
-        "number", "owed", "parent", "state", "total",
+        "number", "owed", "parent", "state", "total", "word",
     )  # fmt: skip
 
     def __init__(
@@ -40,6 +49,7 @@ class _Prefix:
         last: int,
         state: int,
         characters: int,
+        word: int,
         log_p: float,
         begun: float,
         owed: float,
@@ -51,6 +61,7 @@ class _Prefix:
         self.last = last  # class of the last character
         self.state = state
         self.characters = characters
+        self.word = word  # `language.word_code` of the present word; 0: it holds what is no letter
         self.log_p = log_p  # of all characters, by the model
         self.begun = begun  # what `log_p` was where the present word began
         self.owed = owed  # what a letter costs behind a mark that was cheap because the text might have ended there
@@ -72,6 +83,8 @@ class _Characters:
         self.lower = [False, *(c.islower() for c in characters)]
         self.digit = [False, *(c.isdecimal() for c in characters)]
         self.kinds = [0, *(kind_of(c) for c in characters)]
+        # Whether a character may be one of a listed word's.
+        self.spelling = [s >= 0 and not d for s, d in zip(self.symbols, self.digit, strict=True)]
         self.space = characters.index(" ") + 1 if " " in characters else -1
         # The first class of the same nature as each.
         natures = list(zip(self.joins, self.upper, self.lower, self.kinds, strict=True))
@@ -180,7 +193,7 @@ class PrefixSearch:
         o, exp, are_letters, known = self.options, math.exp, self._characters.joins, moves.known
         weight, length, spread = o.weight, o.length, o.spread
         log_unknown, log_random = self._log_unknown, self._log_random
-        root = _Prefix(0, None, 0, moves.start, 0, 0.0, 0.0, 0.0, 1.0, self._factor(0.0, 1))
+        root = _Prefix(0, None, 0, moves.start, 0, EMPTY_WORD, 0.0, 0.0, 0.0, 1.0, self._factor(0.0, 1))
         root.blank = 1.0
         beam = [root]
         tree: dict[int, _Prefix] = {}  # by `_Moves.key`
@@ -271,13 +284,18 @@ class PrefixSearch:
         self, tree: dict[int, _Prefix], prefix: _Prefix, c: int, move: _Move, log_p: float, factor: float
     ) -> _Prefix:
         """The prefix with one more character, put into the tree."""
+        t = self._characters
         state, _, aside, owed = move
-        begun = prefix.begun + prefix.owed + aside if self._characters.joins[c] else log_p
-        if owed != owed:
-            owed = prefix.owed
+        if t.joins[c]:
+            begun = prefix.begun + prefix.owed + aside
+            word = t.spelling[c] and prefix.word and longer_word(prefix.word, t.symbols[c])
+        else:
+            begun, word = log_p, EMPTY_WORD
+            if owed != owed:
+                owed = prefix.owed
         count = prefix.characters + 1
         most = self._factor(log_p + owed, count + 1)
-        child = _Prefix(len(tree) + 1, prefix, c, state, count, log_p, begun, owed, factor, most)
+        child = _Prefix(len(tree) + 1, prefix, c, state, count, word, log_p, begun, owed, factor, most)
         tree[_Moves.key(prefix.number, c)] = child
         return child
 
@@ -294,18 +312,10 @@ class PrefixSearch:
         return prefix.bonus
 
     def _asked_bonus(self, prefix: _Prefix, moves: _Moves) -> float:
-        t, symbols = self._characters, []
-        node: _Prefix | None = prefix
-        while node is not None and t.joins[node.last]:
-            symbol = t.symbols[node.last]
-            if t.digit[node.last] or symbol < 0:
-                return 0.0
-            symbols.append(symbol)
-            node = node.parent
-        if not symbols:
+        if not prefix.word or not self._characters.joins[prefix.last]:
             return 0.0
         by_letters = prefix.log_p - prefix.begun + moves.end(prefix.state)
-        whole = self.model.word(reversed(symbols))
+        whole = self.model.listed(prefix.word)
         known = math.exp(min(whole - by_letters, 50.0)) if whole is not None else 0.0
         return math.log(self.options.word * known + max(1.0 - self.options.word, TINY))
 

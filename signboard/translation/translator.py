@@ -89,10 +89,7 @@ class Translator:
         return dict(zip(words, self.transliterator.spell_words(words), strict=True))
 
     def _romanized(self, ready: Sequence[str], spelled: Mapping[str, Spelling]) -> list[str]:
-        written = {}
-        for word in {word for text in ready for word in WORD.findall(text)}:
-            known = self.glossary.lookup(word)
-            written[word] = latin(word, spelled[word], known.entry.english if known else "")
+        written = {word: latin(word, spelled[word]) for text in ready for word in WORD.findall(text)}
         return [fill(text, written) for text in ready]
 
 
@@ -119,7 +116,7 @@ def _by_glossary(units: list[Unit]) -> _Phrase | None:
         parts = [Part(u.text, u.english, "transliterated" if u.kind == "letters" else "kept", 0.95) for u in units]
         return _Phrase(" ".join(u.english for u in units), parts, 0.95, False)
     unit, match = units[0], units[0].match
-    if len(units) != 1 or match is None:
+    if len(units) != 1 or match is None or match.form in ("habitual", "passive", "future"):
         return None
     english = "do not " * (unit.kind == "verb" and unit.negative) + unit.english.replace("~", "")
     english = " ".join(english.split())
@@ -152,7 +149,8 @@ def _spoken(units: list[Unit], said: Speech, names: Mapping[int, Part]) -> _Phra
             words += [behind.pop()] if behind else []
         elif token.startswith("+"):
             if last >= 0:
-                words[-1] = english[last] = inflect(words[-1], token)
+                got = token == "+ed" and units[last].english.startswith("get ~ ")  # done, and not got done
+                words[-1] = english[last] = behind.pop() if got and behind else inflect(words[-1], token)
         else:
             token = "is" if token == "are" and words and uncounted(words[-1]) else token
             words.append(token)

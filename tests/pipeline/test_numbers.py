@@ -10,7 +10,7 @@ from drawn_boards import FONT
 from PIL import Image, ImageDraw, ImageFont
 
 from signboard.geometry import rotate_polygon_start
-from signboard.pipeline.mending.number_marks import fraction_parts, ink_reach, marks_of, with_marks
+from signboard.pipeline.mending.number_marks import fraction_parts, ink_reach, marks_of, shows_dash, with_marks
 from signboard.pipeline.mending.number_text import (
     accepts_beside,
     accepts_chain,
@@ -28,7 +28,7 @@ from signboard.pipeline.mending.number_text import (
 )
 from signboard.pipeline.mending.numbers import JoinNumbers
 from signboard.pipeline.mending.step import mend_words
-from signboard.pipeline.words import ReadWord
+from signboard.pipeline.words import ReadWord, cut_out
 from signboard.recognition.recognizer import CropReading
 
 PICTURE = np.full((200, 700, 3), 90, np.uint8)
@@ -408,3 +408,39 @@ def test_a_dash_within_the_box_of_a_day_comes_back() -> None:
 def test_a_place_that_says_nothing_between_times_may_be_a_dash() -> None:
     words = [at(20, 60, "AM"), at(85, 100, "", 0.0), at(130, 200, "3:30")]
     assert sorted(mended(words, [("-", 0.6)] * 3)[0]) == ["", "-", "3:30", "AM"]
+
+
+@pytest.mark.parametrize(
+    ("between", "right"), [("-", True), ("–", True), ("—", True), (".", False), ("·", False), (":", False), ("", False),
+                           ("to", False), ("|", False), ("=", False), ("/", False), ("_", False)],
+)  # fmt: skip
+@pytest.mark.parametrize("size", [30, 60])
+def test_a_dash_between_words_is_seen(between: str, right: bool, size: int) -> None:
+    picture, quad = line_of(f"AM {between} 9", "9", size)
+    font = ImageFont.truetype(FONT, size)
+    gap = quad.copy()
+    gap[[0, 3], 0] = 202 + font.getlength("AM")
+    gap[[1, 2], 0] = quad[0, 0] - 2
+    assert shows_dash(cut_out(picture, gap, 32)) is right
+
+
+def test_a_dash_between_times_that_was_read_as_a_point() -> None:
+    picture, quad = line_of("AM - 9:30", "9:30")
+    am = line_of("AM - 9:30", "AM")[1]
+    am[2:, 1] = quad[2:, 1]
+    am[:2, 1] = quad[:2, 1]
+    words = [ReadWord("AM", 0.99, am, 0, 0.9), ReadWord("9:30", 0.97, quad, 0, 0.9)]
+    assert mended(words, [(".", 0.8)] * 3, picture)[0] == ["AM", "-", "9:30"]
+    assert mended(words, [("to", 0.8)] * 3, picture)[0] == ["AM", "9:30"]
+    assert mended(words, [(".", 0.8)] * 3, np.full_like(picture, 235))[0] == ["AM", "9:30"]
+
+
+def test_a_fraction_whose_stroke_begins_below_its_upper_figure() -> None:
+    picture = Image.new("RGB", (90, 110), (250, 250, 250))
+    pen = ImageDraw.Draw(picture)
+    font = ImageFont.truetype(FONT, 44)
+    pen.text((14, 48), "1", (20, 30, 120), font, anchor="ls")
+    pen.text((50, 98), "2", (20, 30, 120), font, anchor="ls")
+    pen.line((10, 98, 72, 12), (20, 30, 120), 3)
+    found = fraction_parts(np.asarray(picture))
+    assert found is not None and found[0] <= 20

@@ -124,7 +124,7 @@ PHRASES = [row for name in SETS for row in _rows(name)]
         ),
         # places, deities, letters that are taken for each other, one word written as two
         ("माँ विंध्यवासिनी", "Maa Name12"),
-        ("हिरन घाट", "Name4 Ghat"),
+        ("हिरन घाट", "Name4 Name3"),
         ("थोक बिक्रेता", "Wholesaler"),
         ("महा विद्यालय", "College"),
         # Marathi

@@ -26,6 +26,7 @@ _SLENDER = 1.35  # times as high as wide: a comma is
 _BESIDE, _OWN, _ABOVE, _BELOW = 1.7, 1.5, 0.15, 0.2
 # ... and stands no farther apart than this, and is at least so high, all in heights of the number.
 _APART, _HIGH = 0.7, 0.3
+_FLAT = 1.4  # times as wide as high: a dash is, at least
 _FRAME = 0.2  # what runs through from top to bottom and is narrower is a frame
 
 
@@ -90,7 +91,9 @@ def fraction_parts(crop: ImageArray) -> tuple[int, ImageArray, ImageArray] | Non
         return None
     last = max(lower, key=lambda b: b[1])
     stroke = max(strokes, key=lambda b: b[1])
-    upper = [b for b in boxes if b[2] + b[4] < top + 0.72 * height and b[4] > 0.3 * height and b[1] < stroke[1]]
+    middle = stroke[1] + stroke[3] / 2  # a stroke that slants far begins below the upper figure
+    upper = [b for b in boxes if b[2] + b[4] < top + 0.72 * height and b[4] > 0.3 * height]
+    upper = [b for b in upper if b[1] + b[3] / 2 < middle]
     if stroke[1] >= last[1] or max(b[1] + b[3] for b in boxes) > last[1] + last[3] + 0.1 * height:
         return None
     if not upper and stroke[1] == min(b[1] for b in boxes):  # it touches the stroke
@@ -135,6 +138,26 @@ def marked(picture: ImageArray, word: ReadWord) -> ReadWord:
     return replace(word, text=with_marks(word.text, marks_of(look(picture, word.polygon))))
 
 
+def shows_dash(crop: ImageArray) -> bool:
+    """Whether nothing but a dash stands in a crop (H, W, 3) of the gap between two words: a flat bar half-way up.
+
+    Ink at the left and right edges, and at the top and foot, is that of others.
+    """
+    black = ink(crop)
+    rows, columns = black.shape
+    _, _, stats, _ = cv2.connectedComponentsWithStats(black, connectivity=8)
+    inner = [
+        (y, wide, tall, area)
+        for x, y, wide, tall, area in stats[1:].tolist()
+        if x > 0 and x + wide < columns and y > 0 and y + tall < rows and area >= 4
+    ]
+    if len(inner) != 1:
+        return False
+    ((y, wide, tall, area),) = inner
+    flat = wide >= _FLAT * tall and tall < 0.3 * rows and area > 0.7 * wide * tall
+    return flat and 0.3 * rows < y + tall / 2 < 0.8 * rows
+
+
 def ink_reach(picture: ImageArray, quad: FloatArray, before: bool) -> float:
     """How far the ink of what stands beside a number reaches from its side, in heights of it; 0 where nothing does.
 
@@ -165,4 +188,4 @@ def ink_reach(picture: ImageArray, quad: FloatArray, before: bool) -> float:
     return (end - edge) / unit if tallest >= _HIGH * unit else 0.0
 
 
-__all__ = ["ROWS", "fraction_parts", "ink", "ink_reach", "look", "marked", "marks_of", "with_marks"]
+__all__ = ["ROWS", "fraction_parts", "ink", "ink_reach", "look", "marked", "marks_of", "shows_dash", "with_marks"]

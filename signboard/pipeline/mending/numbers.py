@@ -16,7 +16,7 @@ import numpy as np
 
 from signboard.geometry import FloatArray, ImageArray, grow_quad, grow_sides, rectify, text_size
 from signboard.pipeline.mending.fragments import confirmed, next_on_line
-from signboard.pipeline.mending.number_marks import ROWS, fraction_parts, ink_reach, look, marked
+from signboard.pipeline.mending.number_marks import ROWS, fraction_parts, ink_reach, look, marked, shows_dash
 from signboard.pipeline.mending.number_text import (
     CURRENCY,
     TO_LATIN,
@@ -266,12 +266,15 @@ class JoinNumbers:
         if not pairs:
             return result
         gone: set[int] = set()
-        readings = yield [cut_out(picture, quad, self.height) for _, _, quad in pairs]
-        for (i, j, quad), reading in zip(pairs, readings, strict=True):
+        crops = [cut_out(picture, quad, self.height) for _, _, quad in pairs]
+        for (i, j, quad), crop, reading in zip(pairs, crops, (yield crops), strict=True):
             score = max(words[i].score, words[j].score)
             whole = ReadWord(reading.text.strip(), reading.confidence, quad, words[i].rotation, score)
             if whole.text in _DASHES and whole.text and reading.confidence >= _LEAST_DASH:
                 result.append(whole)
+            elif len(whole.text) <= 1 and not whole.text.isalnum() and shows_dash(crop):
+                sure = min(words[i].confidence, words[j].confidence)
+                result.append(replace(whole, text="-", confidence=sure))
             elif gone.isdisjoint((i, j)) and _dashed(whole.text, words[i].text, words[j].text):
                 result += _as_sure(split_at_spaces(whole, reading.gaps), [words[i], words[j]])
                 gone |= {i, j}

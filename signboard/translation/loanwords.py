@@ -90,7 +90,7 @@ class Loanwords:
         hindi = np.array([HINDI_SOUNDS.index(s) for s in said])
         found: list[tuple[float, str]] = []
         plain = len(said.replace("@", ""))
-        for length in range(max(1, plain - 3), len(said) + 3):
+        for length in range(max(1, plain - 1), len(said) + 2):
             key = (_FAMILY.get(said[0], "a"), length)
             if key in self._groups:
                 codes, common, words = self._groups[key]

@@ -20,6 +20,7 @@ from signboard.translation.units import (
 _UNSAID = POLITE | COPULA | GENITIVE | {"भी", "ही", "तो", "ने"}
 _NO = NEGATION | MARATHI_NO
 _BEWARE = {"सावधान रहना", "बचना", "सतर्क रहना", "सावधान"}
+_THIS = {"यह", "इस", "वह", "उस", "इन", "उन"}
 #: No sign says more in one clause.
 _LONGEST_CLAUSE = 60
 
@@ -157,6 +158,7 @@ def _phrase(units: list[Unit]) -> str:
 def _parted(units: list[Unit]) -> tuple[list[Unit], list[str]]:
     """The last run of units without a postposition after it, and English for the rest."""
     out: list[str] = []
+    head: list[Unit] = []
     chunk: list[Unit] = []
     adverbs: list[str] = []
     for unit in units:
@@ -177,8 +179,10 @@ def _parted(units: list[Unit]) -> tuple[list[Unit], list[str]]:
             out.append(f"{english} {_phrase(chunk)}".strip())
             chunk = []
         else:
+            if unit.lemma in _THIS:  # begins a phrase of its own: complain | on this number
+                head, chunk = head + chunk, []
             chunk.append(unit)
-    return chunk, out + adverbs
+    return head + chunk, out + adverbs
 
 
 def _doing(verb: Unit) -> str:

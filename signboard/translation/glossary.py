@@ -156,6 +156,8 @@ _VERB_ENDS = {
     "infinitive": ("ना", "ने", "नी"), "habitual": ("ता", "ते", "ती", "तीं"), "after": ("कर", "के", " कर"),
     "progressive": (" रहा", " रहे", " रही"),
 }  # fmt: skip
+#: Behind a participle of each gender: will be.
+_WILL_BE = ("जाएगा जावेगा", "जाएंगे जाएगा", "जाएगी जाएंगी जावेगी")
 
 
 def verb_forms(hindi: str) -> Iterable[tuple[str, str]]:
@@ -169,10 +171,9 @@ def verb_forms(hindi: str) -> Iterable[tuple[str, str]]:
     forms += [(form, "imperative") for form in imperatives]
     stem = root if root in ("हो", "दे", "ले") else root + ("े" if consonant else "ए")
     forms += [(stem + end, "will") for end in ("गा", "गी", "ंगे", "ंगी")]
-    for gender, participle in zip("ाेी", participles, strict=True):
+    for gender, participle, wills in zip("ाेी", participles, _WILL_BE, strict=True):
         forms.append((f"{participle} जात{gender}", "passive"))
-        for end in ("जाएगा", "जाएगी", "जाएंगे", "जाएंगी", "जावेगा", "जावेगी"):
-            forms.append((f"{participle} {end}", "future"))
+        forms += [(f"{participle} {will}", "future") for will in wills.split()]
     heads = [before]
     for i, word in enumerate(before):
         if word.endswith("ा"):
@@ -216,6 +217,8 @@ def read_glossary(path: Path = GLOSSARY) -> tuple[Entry, ...]:
     return tuple(entries)
 
 
+#: Forms that are met in loose spellings, too.
+_LOOSELY_SPELLED = ("base", "plural", "oblique", "imperative")
 #: An entry, its form, and how sure.
 _Found = tuple[Entry, str, float]
 
@@ -244,7 +247,8 @@ class Glossary:
                 self._folded.setdefault(key[:-1], found)
         # Short words, grammatical ones and names are too easily met by another word: बीना is a name, not बिना.
         self._loose: dict[str, _Found] = {}
-        for key, found in zip(_loose("\n".join(self._folded)).split("\n"), self._folded.values(), strict=True):
+        likely = {key: found for key, found in self._folded.items() if found[1] in _LOOSELY_SPELLED}
+        for key, found in zip(_loose("\n".join(likely)).split("\n"), likely.values(), strict=True):
             if len(key) >= 4 and found[0].domain != "grammar" and found[0].part_of_speech != "name":
                 self._loose.setdefault(key, found)
 

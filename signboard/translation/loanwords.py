@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import re
 from collections import defaultdict
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -43,14 +42,6 @@ def sounds(word: str) -> str:
     return "".join(_SOUNDS[c] for c in letters) if _SOUNDS.keys() >= set(letters) else ""
 
 
-@dataclass(frozen=True, slots=True)
-class Loanword:
-    """The English of a Hindi spelling. `score`: log-likelihood of spelling and word; higher is surer."""
-
-    english: str
-    score: float
-
-
 class Loanwords:
     """The dictionary, looked up by sound. Immutable after construction."""
 
@@ -82,25 +73,26 @@ class Loanwords:
         except (OSError, KeyError, ValueError, IndexError) as error:
             raise DataError(f"{path}: not a list of loanwords: {error}; install the package again") from error
 
-    def nearest(self, word: str, count: int = 1) -> list[Loanword]:
-        """The likeliest English words for a Hindi spelling, best first; none for what cannot be a loanword."""
+    def nearest(self, word: str, count: int = 1) -> list[tuple[str, float]]:
+        """The likeliest English words for a Hindi spelling, best first, each with its score: higher is surer.
+
+        The score is the log-likelihood of spelling and word. None for what cannot be a loanword.
+        """
         said = sounds(word)
         if len(said) < 2 or set(word) & _NATIVE:
             return []
         hindi = np.array([HINDI_SOUNDS.index(s) for s in said])
         found: list[tuple[float, str]] = []
         plain = len(said.replace("@", ""))
-        for length in range(max(1, plain - 3), len(said) + 3):
+        for length in range(max(1, plain - 1), len(said) + 2):
             key = (_FAMILY.get(said[0], "a"), length)
             if key in self._groups:
                 codes, common, words = self._groups[key]
                 score = 0.35 * (common - 4) - _distance(codes, hindi, self.costs) / len(said) ** 0.5
                 top = np.argpartition(score, -min(count, len(score)))[-min(count, len(score)) :]
                 found += [(float(score[k]), words[k]) for k in top]
-        seen: dict[str, float] = {}
-        for likely, english in sorted(found, reverse=True):
-            seen.setdefault(english, likely)
-        return [Loanword(english, s) for english, s in list(seen.items())[:count]]
+        best = {english: likely for likely, english in sorted(found)}
+        return sorted(best.items(), key=lambda item: item[1], reverse=True)[:count]
 
 
 def _distance(words: NDArray[np.int16], hindi: NDArray[np.int64], costs: NDArray[np.float32]) -> NDArray[np.float32]:

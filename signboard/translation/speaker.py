@@ -29,7 +29,7 @@ from signboard.translation.phrases import CLOSE, COPY, MOST_WORDS, OPEN, PAD, Fe
 from signboard.translation.units import KEPT, Unit
 
 CARD = Path(__file__).resolve().parent.parent / "weights" / "translator.json"
-BATCH = 256
+BATCH = 64
 #: Log-probability of what has no end.
 CUT_OFF = -99.0
 

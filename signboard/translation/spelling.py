@@ -63,7 +63,7 @@ def loanword(word: str, spelling: str) -> tuple[str, float]:
     found = default_loanwords().nearest(word, 6)
     if not found:
         return "", 0.0
-    scored = [(f.score + 3 * SequenceMatcher(None, spelling, f.english).ratio() ** 2, f.english) for f in found]
+    scored = [(score + 3 * SequenceMatcher(None, spelling, english).ratio() ** 2, english) for english, score in found]
     score, english = max(scored)
     length = len(sounds(word).replace("@", ""))
     needed = _NEEDED[min(length, len(_NEEDED) - 1)]

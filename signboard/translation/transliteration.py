@@ -29,7 +29,7 @@ FIRST = 3  # index of DEVANAGARI[0]
 _INDEX = {character: FIRST + i for i, character in enumerate(DEVANAGARI)}
 #: A word longer than this is not one word of a sign; it is cut into pieces of this many characters.
 LONGEST = 40
-BATCH = 512
+BATCH = 64
 
 # Letters that the network was not trained on, as the letters they sound like.
 _FOLD = str.maketrans(

@@ -282,6 +282,18 @@ def test_a_number_with_what_stands_beside_it(
     assert accepts_beside(reading, confidence, text, before) is right
 
 
+def test_a_digit_that_was_cut_off_an_unsure_number() -> None:
+    assert accepts_beside("८९८५९१८६३२", 0.77, "८९८५९१८६३", False, known=0.81)
+    assert not accepts_beside("८९८५९१८६३२", 0.77, "८९८५९१८६३", False, known=0.9)
+    assert not accepts_beside("८९८५९१८६३२", 0.6, "८९८५९१८६३", False, known=0.5)
+
+
+def test_signs_on_both_sides_of_a_number() -> None:
+    words = [at(20, 50, "₹", 0.44), at(70, 160, "३२,९५०"), at(165, 190, ")", 0.3)]
+    says = [("₹ ३२,९५०", 0.8), ("₹ ३२,९५०", 0.8), ("३२,९५०/-", 0.9), ("३२,९५०/-", 0.9)]
+    assert mended(words, says)[0] == ["₹", "३२,९५०/-"]
+
+
 def test_numbers_that_may_have_signs() -> None:
     assert all(map(may_have_signs, ["४५,५००", "99", "₹500", "+91", "१२.५०", "50/"]))
     assert not any(map(may_have_signs, ["5", "km", "50%", "", "4th"]))

@@ -9,8 +9,10 @@ import numpy as np
 
 # How sure readings must be: of the same digits; of others; of a comma that was read as a digit.
 _LEAST, _LEAST_OTHER, _LEAST_COMMA = 0.5, 0.8, 0.95
-# ... of the same number with a sign of currency or a stroke and a dash; with a digit that was cut off.
-_LEAST_SIGN, _LEAST_CUT = 0.55, 0.9
+# ... of the same number with a sign of currency or a stroke and a dash.
+_LEAST_SIGN = 0.55
+# ... with a digit that was cut off: always; where the number itself is sure; how much less sure than the number.
+_LEAST_CUT, _SURE_CUT, _LESS_CUT = 0.7, 0.9, 0.05
 _TOUCHING = 0.15  # so near, in heights, digits are one number without a mark between them, too
 
 _DEVANAGARI_DIGITS = "०१२३४५६७८९"
@@ -204,11 +206,12 @@ def may_have_signs(text: str) -> bool:
     return re.fullmatch(rf"[{CURRENCY}+]?\d[\d,.:/-]*\d(?:/-?)?", text.translate(TO_LATIN)) is not None
 
 
-def accepts_beside(reading: str, confidence: float, text: str, before: bool) -> bool:
+def accepts_beside(reading: str, confidence: float, text: str, before: bool, known: float = 1.0) -> bool:
     """Whether `reading` is the number `text` with what stands beside it: a sign before it, /- or a digit behind it.
 
     Args:
         reading, confidence: of the number together with what stands before it, or else behind it.
+        known: the confidence of the number alone.
     """
     plain, old = "".join(reading.translate(TO_LATIN).split()), text.translate(TO_LATIN)
     if before:
@@ -220,7 +223,7 @@ def accepts_beside(reading: str, confidence: float, text: str, before: bool) -> 
             return confidence >= _LEAST_SIGN
         more = plain.removeprefix(old)
     cut = len(plain) == len(old) + 1 and len(more) == 1 and reading.strip()[0 if before else -1].isdecimal()
-    return cut and " " not in reading and confidence >= _LEAST_CUT
+    return cut and " " not in reading and confidence >= max(_LEAST_CUT, min(_SURE_CUT, known - _LESS_CUT))
 
 
 def most_agreed_number(text: str, confidence: float, others: Sequence[tuple[str, float]]) -> tuple[str, float]:

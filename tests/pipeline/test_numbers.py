@@ -300,7 +300,8 @@ def test_numbers_that_may_have_signs() -> None:
 
 
 def test_what_most_looks_at_a_number_say() -> None:
-    assert most_agreed_number("८१४६", 0.66, [("८१४९", 0.6), ("८१४९", 0.5)]) == ("८१४९", 0.6)
+    assert most_agreed_number("८१४६", 0.66, [("८१४९", 0.6), ("८१४९", 0.5)]) == ("८१४९", 0.55)
+    assert most_agreed_number("८१४६", 0.66, [("८१४६", 0.9), ("८१४९", 0.5)]) == ("८१४६", 0.66)  # no surer than it was
     assert most_agreed_number("८१४६", 0.66, [("८१४९", 0.6), ("८१४", 0.9)]) == ("८१४६", 0.66)  # another count of digits
     assert most_agreed_number("12.50", 0.7, [("12,50", 0.9), ("12,50", 0.9)]) == ("12.50", 0.7)  # other marks
 

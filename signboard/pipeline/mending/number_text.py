@@ -238,7 +238,8 @@ def most_agreed_number(text: str, confidence: float, others: Sequence[tuple[str,
     for said, sure in looks:
         total[said] = total.get(said, 0.0) + sure
     best = max(total, key=lambda said: total[said])
-    return best, max(sure for said, sure in looks if said == best)
+    sure = [sure for said, sure in looks if said == best]
+    return best, confidence if best == text else sum(sure) / len(sure)
 
 
 def _shape(text: str) -> str:

@@ -177,6 +177,7 @@ def test_marks_are_seen_in_the_picture(text: str, size: int) -> None:
 def test_marks_of_doubtful_numbers_are_those_of_the_picture() -> None:
     assert with_marks("4.999", [","]) == "4,999" and with_marks("२.५०.०००", [",", ","]) == "२,५०,०००"
     assert with_marks("12,50", ["."]) == "12.50"
+    assert with_marks("७.८५,०००", [",", ","]) == "७,८५,०००"
     assert with_marks("1.250", ["."]) == "1.250"  # what is painted
     assert with_marks("12.50", [","]) == "12.50"  # no doubt: the picture is not asked
     assert with_marks("4.999", []) == "4.999" and with_marks("4.999", [",", ","]) == "4.999"

@@ -27,8 +27,8 @@ _PIECE = re.compile(rf"[0-9०-९OoQlI|।.,:;/'\-–—{CURRENCY}]+")
 _GROUPED = re.compile(r"\d{1,3}(?:,\d{3})+|\d{1,2}(?:,\d{2})*,\d{3}")
 NUMBER = re.compile(rf"[{CURRENCY}]?(?:{_GROUPED.pattern}|\d+)(?:\.\d{{1,2}})?(?:/-)?")
 _DATE = re.compile(r"\d{1,2}([-/.])\d{1,2}\1(?:\d\d)?\d\d")
-# A point where a comma would do as well, and the other way round: 1.550, 12,50.
-_DOUBTFUL = re.compile(r"\d\.\d{3}(?!\d)|\d,\d{1,2}(?![\d,])")
+# A point where a comma would do as well, and the other way round: 1.550, 7.85,000, 12,50.
+_DOUBTFUL = re.compile(r"\d\.\d{3}(?!\d)|\d\.\d+,\d|\d,\d{1,2}(?![\d,])")
 
 
 def digits_of(text: str) -> str:
@@ -238,8 +238,7 @@ def most_agreed_number(text: str, confidence: float, others: Sequence[tuple[str,
     for said, sure in looks:
         total[said] = total.get(said, 0.0) + sure
     best = max(total, key=lambda said: total[said])
-    sure = [sure for said, sure in looks if said == best]
-    return best, confidence if best == text else sum(sure) / len(sure)
+    return best, confidence if best == text else total[best] / sum(said == best for said, _ in looks)
 
 
 def _shape(text: str) -> str:

@@ -458,3 +458,10 @@ def test_a_fraction_whose_stroke_begins_below_its_upper_figure() -> None:
     pen.line((10, 98, 72, 12), (20, 30, 120), 3)
     found = fraction_parts(np.asarray(picture))
     assert found is not None and found[0] <= 20
+
+
+def test_a_low_group_of_zeros_beside_a_piece_with_a_comma() -> None:
+    tall = np.array([[129, 55], [281, 55], [281, 136], [129, 136]], np.float32)
+    low = np.array([[266, 68], [412, 68], [412, 110], [266, 110]], np.float32)
+    words = [ReadWord("₹६३,", 0.93, tall, 0, 0.8), ReadWord("OOO", 0.91, low, 0, 0.8)]
+    assert mended(words, [("₹६३,०००", 0.94)])[0] == ["₹६३,०००"]

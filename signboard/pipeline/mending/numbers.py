@@ -47,7 +47,7 @@ from signboard.recognition.recognizer import CropReading
 # where a digit or a dash between them was missed, or the month of a date.
 _OVERLAP, _NEAR, _FAR, _FARTHEST = -0.8, 0.75, 1.9, 3.4
 _OFF = 0.6  # in heights, how far one may stand above the other
-_ALIKE = 1.9  # how much their heights may differ: ०, and १, with a mark below the line
+_ALIKE = 2.1  # how much their heights may differ: ०, and १, with a mark below the line
 _STRAIGHT = 1.4  # the rectangle around a number is at most so many times as high as its digits
 _DASH_OVERLAP, _DASH_GAP = -0.2, 0.7  # times may stand so near; from the second gap on a dash is a word of its own
 # A sign stands so near a number, may differ so much from its height, and is sure by itself from this confidence on;

@@ -465,3 +465,11 @@ def test_a_low_group_of_zeros_beside_a_piece_with_a_comma() -> None:
     low = np.array([[266, 68], [412, 68], [412, 110], [266, 110]], np.float32)
     words = [ReadWord("₹६३,", 0.93, tall, 0, 0.8), ReadWord("OOO", 0.91, low, 0, 0.8)]
     assert mended(words, [("₹६३,०००", 0.94)])[0] == ["₹६३,०००"]
+
+
+def test_bold_commas_beside_low_zeros_are_seen() -> None:
+    boxes = [(8, 6, 39, 43), (72, 6, 34, 44), (109, 6, 36, 48), (168, 14, 31, 30), (206, 14, 31, 30), (244, 14, 31, 30)]
+    picture = np.full((64, 283, 3), 30, np.uint8)
+    for x, y, wide, tall in [*boxes, (53, 40, 13, 22), (147, 40, 13, 22)]:
+        picture[y : y + tall, x : x + wide] = (250, 220, 40)
+    assert marks_of(picture) == [",", ","]

@@ -23,7 +23,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from signboard.backbones.base import Backbone
+from signboard.backbones.googlenet import MODULES, ConvUnit, GoogLeNet, Inception
 from signboard.backbones.resnet import BasicBlock, Bottleneck, ResNet
+from signboard.backbones.stack import StackBackbone
 from signboard.devices import choose_precision, largest_byte_weight
 from signboard.errors import ConfigError, WeightsError
 
@@ -253,7 +256,7 @@ def max_pool(x: QTensor, layer: nn.MaxPool2d) -> QTensor:
         return QTensor(layer(x.values))
     pairs = (layer.kernel_size, layer.stride, layer.padding)
     size, stride, padding = ([n, n] if isinstance(n, int) else list(n) for n in pairs)
-    return QTensor(torch.ops.quantized.max_pool2d(x.values, size, stride, padding, [1, 1], False), x.qparams)
+    return QTensor(torch.ops.quantized.max_pool2d(x.values, size, stride, padding, [1, 1], layer.ceil_mode), x.qparams)
 
 
 def nearest(x: QTensor, size: Sequence[int]) -> QTensor:
@@ -344,3 +347,101 @@ class ByteResNet:
                 x = block(x)
             maps.append(x)
         return maps
+
+
+class ByteStack:
+    """AlexNet, ZFNet or VGG, computed in bytes; arguments as in `ByteResNet`."""
+
+    def __init__(self, backbone: StackBackbone, stem: nn.Conv2d, ranges: Ranges) -> None:
+        self.taps = backbone.taps
+        self.layers: list[Conv | nn.MaxPool2d | None] = []
+        for index, layer in enumerate(backbone.features):
+            if isinstance(layer, nn.Conv2d):
+                self.layers.append(Conv(layer if index else stem, f"features.{index}", ranges, relu=True))
+            else:  # norms are folded in and ReLUs belong to their convolution
+                self.layers.append(layer if isinstance(layer, nn.MaxPool2d) else None)
+
+    def __call__(self, x: QTensor) -> list[QTensor]:
+        """Pixels (N, 3, H, W) to one map a tap, finest first."""
+        maps = []
+        for index, layer in enumerate(self.layers):
+            if layer is not None:
+                x = layer(x) if isinstance(layer, Conv) else max_pool(x, layer)
+            if index in self.taps:
+                maps.append(x)
+        return maps
+
+
+class _ByteInception:
+    """The four branches of an inception module; their maps share the parameters, so that they can be joined."""
+
+    def __init__(self, module: Inception, name: str, ranges: Ranges) -> None:
+        def convs(units: Sequence[nn.Module], branch: int) -> list[Conv]:
+            layers = [unit.conv for unit in units if isinstance(unit, ConvUnit)]
+            names = [*(f"{name}.branch{branch}.{i}" for i in range(len(layers) - 1)), name]
+            return [Conv(layer, n, ranges, relu=True) for layer, n in zip(layers, names, strict=True)]
+
+        self.branches = [convs([module.branch1], 1)]
+        self.branches += [convs(list(b), i) for i, b in enumerate((module.branch2, module.branch3, module.branch4), 2)]
+        pool = module.branch4[0]
+        assert isinstance(pool, nn.MaxPool2d)
+        self.pool = pool
+
+    def __call__(self, x: QTensor) -> QTensor:
+        maps = []
+        for number, branch in enumerate(self.branches, 1):
+            y = max_pool(x, self.pool) if number == len(self.branches) else x
+            for conv in branch:
+                y = conv(y)
+            maps.append(y)
+        return joined(maps)
+
+
+class ByteGoogLeNet:
+    """GoogLeNet, computed in bytes; arguments as in `ByteResNet`."""
+
+    def __init__(self, backbone: GoogLeNet, stem: nn.Conv2d, ranges: Ranges) -> None:
+        self.stem: list[Conv | nn.Module] = [
+            Conv(stem, "conv1", ranges, relu=True),
+            backbone.maxpool1,
+            Conv(backbone.conv2.conv, "conv2", ranges, relu=True),
+            Conv(backbone.conv3.conv, "conv3", ranges, relu=True),
+        ]
+        self.pools = {"3a": backbone.maxpool2, "4a": backbone.maxpool3, "5a": backbone.maxpool4}
+        self.modules = {
+            name: _ByteInception(getattr(backbone, f"inception{name}"), f"inception{name}", ranges) for name in MODULES
+        }
+
+    def __call__(self, x: QTensor) -> list[QTensor]:
+        """Pixels (N, 3, H, W) to the four maps of the backbone, finest first."""
+        for layer in self.stem:
+            x = layer(x) if isinstance(layer, Conv) else _pooled(x, layer)
+        maps = [x]
+        for name, module in self.modules.items():
+            x = module(_pooled(x, self.pools[name]) if name in self.pools else x)
+            if name in ("3b", "4e", "5b"):
+                maps.append(x)
+        return maps
+
+
+def _pooled(x: QTensor, layer: nn.Module) -> QTensor:
+    return max_pool(x, layer) if isinstance(layer, nn.MaxPool2d) else x
+
+
+def in_bytes(
+    backbone: Backbone, mean: Sequence[float], std: Sequence[float], ranges: Ranges
+) -> ByteResNet | ByteStack | ByteGoogLeNet:
+    """A backbone of any family, its norms folded (`folding.folded`), computed in bytes.
+
+    Args:
+        mean, std: of the pixels of each channel, in bytes, as the float network has them.
+        ranges: of its maps.
+    """
+    if isinstance(backbone, ResNet):
+        return ByteResNet(backbone, pixel_conv(backbone.conv1, mean, std), ranges)
+    if isinstance(backbone, GoogLeNet):
+        return ByteGoogLeNet(backbone, pixel_conv(backbone.conv1.conv, mean, std), ranges)
+    assert isinstance(backbone, StackBackbone)
+    first = backbone.features[0]
+    assert isinstance(first, nn.Conv2d)
+    return ByteStack(backbone, pixel_conv(first, mean, std), ranges)

@@ -166,12 +166,12 @@ class StackBackbone(Backbone):
         strides = iter(text_strides(factors) if text else plain_strides(factors))
         before = in_channels
         built: list[nn.Module] = []
-        self._taps: list[int] = []
+        self.taps: list[int] = []
         names = []
         for layer in layers:
             if isinstance(layer, Tap):
                 names.append(layer.name)
-                self._taps.append(len(built) - 1)
+                self.taps.append(len(built) - 1)
                 continue
             stride = next(strides) if layer.stride > 1 else (1, 1)
             if isinstance(layer, Conv):
@@ -190,7 +190,7 @@ class StackBackbone(Backbone):
         maps = []
         for index, layer in enumerate(self.features):
             x = layer(x)
-            if index in self._taps:
+            if index in self.taps:
                 maps.append(x)
         return maps
 

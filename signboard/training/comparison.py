@@ -1,30 +1,36 @@
-"""Which architecture reads signs best: each as the detector's and as the recogniser's backbone, on one small budget.
+"""Which architecture reads signs best: each as the backbone of the detector and of the recogniser, on one budget.
 
-Every family is trained for equally many steps, with each of several seeds. Finished runs are kept, and a run that was
-stopped goes on, so a comparison may be interrupted as often as need be.
+The plan, in order (`planned`):
+
+1. search: a few learning rates for each family, a short run each; the best is what its longer runs use.
+2. random: the runs that are compared, from random weights, with several seeds.
+3. pretrained: the same, but the backbone has first learned to tell characters apart.
+
+What a finished run showed is a row of a file of results (`Results`), so a table can be drawn where there are no runs;
+a run that was stopped goes on from its checkpoint. So the comparison may take days, in pieces, on several machines.
 """
 
 from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Callable, Mapping, Sequence
+import platform
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from pydantic import Field
 
-from signboard.backbones import BACKBONES, build_backbone
-from signboard.backbones.arithmetic import summarise
-from signboard.detection import Detector
+from signboard.backbones import BACKBONES
 from signboard.detection.network import DetectorConfig, DetectorNetwork
-from signboard.errors import ConfigError
-from signboard.recognition import Recognizer
+from signboard.errors import ConfigError, DataError
 from signboard.recognition.network import RecognizerConfig, RecognizerNetwork
-from signboard.training.adapters import load_scenes, load_words, read_rgb
+from signboard.training.classifier_task import ClassifierTask
+from signboard.training.comparison_costs import costs_config, measured
 from signboard.training.config import (
+    ClassifierTrainConfig,
     DataConfig,
     DetectorTrainConfig,
     RecognizerTrainConfig,
@@ -32,294 +38,294 @@ from signboard.training.config import (
     TrainConfig,
     validated,
 )
-from signboard.training.curves import pyplot, save_figure
+from signboard.training.curves import read_log
 from signboard.training.detector_task import DetectorTask
-from signboard.training.evaluation import markdown_table, score_detection, score_words
-from signboard.training.experiments import (
-    affordable_steps,
-    count,
-    cpu_milliseconds,
-    planned_steps,
-    run_once,
-    seconds_per_step,
-)
+from signboard.training.experiments import run_once, what_matters
+from signboard.training.net2net import start_backbone
 from signboard.training.recognizer_task import RecognizerTask
 
 Say = Callable[[str], None]
 ROLES = ("detector", "recognizer")
-# The pictures that networks are counted and timed on, (height, width): a small photo and a word.
-PICTURES = {"detector": (640, 640), "recognizer": (32, 128)}
 
 
 class RoleConfig(StrictModel):
     """How one stage is trained for the comparison.
 
     Attributes:
-        minutes: processor time for all families and seeds of this role together; or `steps` of each run.
-        run: keys of `DetectorTrainConfig` or `RecognizerTrainConfig`, without backbone, width, seed and output.
-        validation: what the finished networks are scored on, at most `validation_limit` photos or words.
+        steps: of each run that is compared.
+        search_steps: of each run of the search for a learning rate.
+        checks: validations of a run, evenly spread: the points of its curve.
+        run: keys of `DetectorTrainConfig` or `RecognizerTrainConfig` that all families share.
+        validation: what the networks are scored on, at most `validation_limit` photos or words.
     """
 
-    minutes: float | None = Field(None, gt=0)
-    steps: int | None = Field(None, gt=0)
+    steps: int = Field(gt=0)
+    search_steps: int = Field(gt=0)
+    checks: int = Field(10, gt=0)
     run: dict[str, Any]
     validation: DataConfig
     validation_limit: int = Field(300, gt=0)
 
 
 class ComparisonConfig(StrictModel):
-    """`configs/compare_backbones.yaml`. `families` gives each backbone's width as detector and as recogniser."""
+    """`configs/compare_backbones.yaml`.
+
+    Attributes:
+        families: each backbone's width as detector and as recogniser.
+        seeds: of the runs from random weights.
+        pretrained_seeds: of the runs that begin with a backbone that knows characters; may be empty.
+        rates: learning rates that the search tries.
+        pretraining: keys of `ClassifierTrainConfig`, without name, width and output.
+    """
 
     families: dict[str, tuple[float, float]] = Field(min_length=1)
     seeds: list[int] = Field([0, 1], min_length=1)
+    pretrained_seeds: list[int] = Field(default_factory=list)
+    rates: list[float] = Field(min_length=1)
+    pretraining: dict[str, Any] = Field(default_factory=dict)
     detector: RoleConfig
     recognizer: RoleConfig
 
+    def role(self, name: str) -> RoleConfig:
+        """The settings of "detector" or "recognizer"."""
+        return self.detector if name == "detector" else self.recognizer
 
-def make_task(role: str, config: Any) -> Any:
-    """The training task of a role ("detector" or "recognizer") for a config of its kind."""
-    return DetectorTask(config) if role == "detector" else RecognizerTask(config)
+    def width(self, role: str, family: str) -> float:
+        """Of a family's backbone in a role."""
+        return self.families[family][ROLES.index(role)]
 
 
-def run_config(role: str, settings: RoleConfig, name: str, width: float, changes: Mapping[str, Any]) -> TrainConfig:
-    """The config of one run: the role's settings with a backbone of this name and width, and `changes`.
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of the plan. `kind` is "search" (with its `rate`), "random" or "pretrained"."""
+
+    role: str
+    family: str
+    kind: str
+    seed: int = 0
+    rate: float | None = None
+
+    @property
+    def name(self) -> str:
+        """Of its folder and of its row of results."""
+        last = f"{self.rate:g}" if self.kind == "search" else f"seed{self.seed}"
+        return f"{self.role}/{self.family}-{self.kind}-{last}"
+
+
+def planned(config: ComparisonConfig, roles: Sequence[str] = ROLES) -> list[Run]:
+    """All runs in the order in which they are made: every family once, as early as can be, then the next seed."""
+    plan = []
+    for number, seed in enumerate(config.seeds):
+        for role in roles:
+            if number == 0:
+                plan += [Run(role, name, "search", seed, rate) for name in config.families for rate in config.rates]
+            plan += [Run(role, name, "random", seed) for name in config.families]
+    for seed in config.pretrained_seeds:
+        plan += [Run(role, name, "pretrained", seed) for role in roles for name in config.families]
+    return plan
+
+
+# ---- results ---------------------------------------------------------------------------------------------------
+
+
+class Results:
+    """The file of results: a line of JSON for each finished run, {"name", "config", ...}; the last of a name counts.
+
+    A row is of the comparison at hand only where its "config" is that of the run planned now.
+
+    Raises:
+        DataError: a line of the file is no such row.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self.rows: dict[str, dict[str, Any]] = {}
+        if file.is_file():
+            for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
+                try:
+                    row = json.loads(line)
+                    self.rows[row["name"]] = row
+                except (ValueError, KeyError, TypeError):
+                    raise DataError(f"{file}, line {number}: not a row of results") from None
+
+    def add(self, row: dict[str, Any]) -> None:
+        """Keeps a row, in the file too."""
+        self.rows[row["name"]] = row
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        with self.file.open("a", encoding="utf-8") as rows:
+            rows.write(json.dumps(row) + "\n")
+
+    def found(self, name: str, config: dict[str, Any]) -> dict[str, Any] | None:
+        """The row of `name`, if it is of this config."""
+        row = self.rows.get(name)
+        return row if row is not None and row["config"] == config else None
+
+
+def result_of(config: ComparisonConfig, run: Run, results: Results) -> dict[str, Any] | None:
+    """The row of a run; None: it is not finished, or its learning rate is not known yet."""
+    rate = rate_of(config, run, results)
+    if rate is None:
+        return None
+    return results.found(run.name, what_matters(run_config(config, run, rate, Path())))
+
+
+def rate_of(config: ComparisonConfig, run: Run, results: Results) -> float | None:
+    """The learning rate of a run, that whose short run ended at the lowest loss; None: the search is not finished."""
+    if run.rate is not None:
+        return run.rate
+    losses = {}
+    for rate in config.rates:
+        row = result_of(config, Run(run.role, run.family, "search", config.seeds[0], rate), results)
+        if row is None:
+            return None
+        losses[rate] = row["loss"]
+    return min(losses, key=lambda rate: losses[rate])
+
+
+# ---- running ---------------------------------------------------------------------------------------------------
+
+
+def run_config(config: ComparisonConfig, run: Run, rate: float, runs: Path) -> TrainConfig:
+    """The training config of a run at a learning rate, its folder in `runs`.
 
     Raises:
         ConfigError: the settings are not valid; the message names the key.
     """
-    values = {**settings.run, "backbone": name, "width": width, **changes}
-    kind = DetectorTrainConfig if role == "detector" else RecognizerTrainConfig
-    return validated(kind, values, f"{role}.run")
+    settings = config.role(run.role)
+    steps = settings.search_steps if run.kind == "search" else settings.steps
+    checks = 1 if run.kind == "search" else settings.checks
+    values = {
+        **settings.run, "backbone": run.family, "width": config.width(run.role, run.family), "seed": run.seed,
+        "steps": steps, "output": runs / run.name, "validation": [settings.validation],
+        "validation_limit": settings.validation_limit, "validate_every": -(-steps // checks),
+        "log_every": max(1, steps // 50), "save_every": max(1, steps // 40),
+        "optimizer": {**settings.run.get("optimizer", {}), "learning_rate": rate},
+    }  # fmt: skip
+    if run.kind == "pretrained":
+        values["backbone_from"] = _characters_folder(config, run, runs) / "last.json"
+    kind = DetectorTrainConfig if run.role == "detector" else RecognizerTrainConfig
+    return validated(kind, values, f"{run.role}.run")
+
+
+def _characters_folder(config: ComparisonConfig, run: Run, runs: Path) -> Path:
+    return runs / f"characters/{run.family}-{config.width(run.role, run.family):g}"
+
+
+def _characters(config: ComparisonConfig, run: Run, runs: Path) -> ClassifierTrainConfig:
+    """The pretraining of a run's backbone."""
+    width = config.width(run.role, run.family)
+    values = {
+        **config.pretraining, "name": run.family, "form": "narrow", "width": width,
+        "output": _characters_folder(config, run, runs),
+    }  # fmt: skip
+    found = validated(ClassifierTrainConfig, values, "pretraining")
+    return found.model_copy(update={"log_every": max(1, found.steps // 50)})
+
+
+def network_of(config: Any) -> DetectorNetwork | RecognizerNetwork:
+    """The network that a config describes, with random weights of its seed."""
+    torch.manual_seed(config.seed)
+    if isinstance(config, DetectorTrainConfig):
+        return DetectorNetwork(DetectorConfig(config.backbone, config.width, config.neck, config.detail))
+    keys = ("backbone", "width", "mixer", "mixer_layers", "height", "grid_layers", "tall")
+    return RecognizerNetwork(RecognizerConfig(**{key: getattr(config, key) for key in keys}))
 
 
 def with_network(task: Any, config: Any) -> Any:
-    """`task` with another network and seed, on the data that it has loaded already."""
+    """`task` with the network, seed and start of `config`, on the data that it has loaded already."""
     other = copy.copy(task)
     other.config = config
-    torch.manual_seed(config.seed)
-    if isinstance(task, DetectorTask):
-        other.model = DetectorNetwork(DetectorConfig(config.backbone, config.width, config.neck, config.detail))
-    else:
-        other.model = RecognizerNetwork(
-            RecognizerConfig(
-                config.backbone, config.width, config.mixer, config.mixer_layers, config.height,
-                grid_layers=config.grid_layers, tall=config.tall, characters=task.charset.characters,
-            )
-        )  # fmt: skip
+    other.model = network_of(config)
+    if config.backbone_from is not None:
+        start_backbone(other.model, config.backbone_from)
     other.source = copy.copy(task.source)
     other.source.seed = config.seed
     return other
 
 
-def _score_detector(output: Path, settings: RoleConfig) -> dict[str, float]:
-    v = settings.validation
-    samples = load_scenes(v.path, v.split, v.form)[: settings.validation_limit]
-    score = score_detection(Detector.load(output / "last.json", device="cpu").detect, samples).detection
-    return {"h_mean": score.h_mean, "precision": score.precision, "recall": score.recall, "photos": len(samples)}
+def processor() -> str:
+    """The name of the processor, as far as the system tells it."""
+    information = Path("/proc/cpuinfo")
+    lines = information.read_text(encoding="utf-8").splitlines() if information.is_file() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
 
 
-def _score_recognizer(output: Path, settings: RoleConfig) -> dict[str, float]:
-    v = settings.validation
-    samples = [(read_rgb(s), s) for s in load_words(v.path, v.split, v.form)[: settings.validation_limit]]
-    # Without the language model: the networks are compared, not what mends their readings.
-    recognizer = Recognizer.load(output / "last.json", device="cpu", language=False)
-    total = score_words(recognizer.read_crops, samples).total
-    return {"accuracy": total.accuracy, "cer": total.cer, "words": len(samples)}
+class Comparison:
+    """Makes what is missing of a comparison, run by run.
 
-
-def compare(
-    config: ComparisonConfig, runs: Path, say: Callable[[str], None], roles: Sequence[str] = ROLES
-) -> dict[str, dict[str, list[dict[str, Any]]]]:
-    """Trains what is not trained yet and scores it, in `runs`/ROLE/FAMILY-seedN.
-
-    Returns:
-        {role: {family: results of its seeds}}; each result has "figures", "steps", "minutes".
-
-    Raises:
-        ConfigError: an unknown family or key, or too small a budget.
+    Args:
+        runs: the folder of the runs.
+        results: of those that are finished.
+        say: gets lines for a person.
     """
-    unknown = [name for name in config.families if name not in BACKBONES]
-    if unknown:
-        raise ConfigError(f"families: unknown backbone {unknown[0]!r}; there are: {', '.join(BACKBONES)}")
-    results: dict[str, dict[str, list[dict[str, Any]]]] = {}
-    for role in roles:
-        settings: RoleConfig = getattr(config, role)
-        widths = {name: pair[ROLES.index(role)] for name, pair in config.families.items()}
-        base = runs / role
-        first = next(iter(widths.items()))
-        task = make_task(role, run_config(role, settings, *first, {"output": base / "first", "steps": 1}))
-        say(task.describe())
 
-        def find(
-            role: str = role, settings: RoleConfig = settings, widths: Mapping[str, float] = widths,
-            base: Path = base, task: Any = task,
-        ) -> tuple[int, dict[str, float]]:  # fmt: skip
-            costs = {}
-            for name, width in widths.items():
-                trial = run_config(role, settings, name, width, {"output": base / "trial", "steps": 1})
-                costs[name] = seconds_per_step(with_network(task, trial), trial)
-                say(f"{role}, {name}: {costs[name]:.3f} s a step")
-            assert settings.minutes is not None
-            return affordable_steps(settings.minutes, list(costs.values()), len(config.seeds)), costs
+    def __init__(self, config: ComparisonConfig, runs: Path, results: Results, say: Say) -> None:
+        unknown = [name for name in config.families if name not in BACKBONES]
+        if unknown:
+            raise ConfigError(f"families: unknown backbone {unknown[0]!r}; there are: {', '.join(BACKBONES)}")
+        self.config, self.runs, self.results, self.say = config, runs, results, say
+        self._tasks: dict[str, Any] = {}  # one a role: its data are loaded once
+        self._pictures: Any = None  # of characters, drawn once
 
-        steps = planned_steps(base / "plan.json", settings, find)
-        # Seed by seed, so that a comparison that is stopped has every family once.
-        for seed in config.seeds:
-            for name, width in widths.items():
-                changes = {
-                    "output": base / f"{name}-seed{seed}", "steps": steps, "seed": seed, "validation": [],
-                    "log_every": max(1, steps // 20), "validate_every": steps, "save_every": max(1, steps // 4),
-                }  # fmt: skip
-                run = run_config(role, settings, name, width, changes)
-                score = _score_detector if role == "detector" else _score_recognizer
+    def go_on(self, roles: Sequence[str] = ROLES) -> None:
+        """Trains what is not finished, in the order of the plan; each result is kept as soon as it is there.
 
-                def more(run: TrainConfig = run, settings: RoleConfig = settings, score: Any = score) -> dict[str, Any]:
-                    return {"score": score(run.output, settings)}
-
-                result = run_once(with_network(task, run), run, more, say)
-                say(f"{role}, {name}, seed {seed}: {json.dumps(result['score'])}")
-                results.setdefault(role, {}).setdefault(name, []).append(result)
-    return results
-
-
-def finished(config: ComparisonConfig, runs: Path) -> dict[str, dict[str, list[dict[str, Any]]]]:
-    """The results that there are, for a table of a comparison that is not complete; of one budget a role."""
-    results: dict[str, dict[str, list[dict[str, Any]]]] = {}
-    for role in ROLES:
-        for name in config.families:
-            for seed in config.seeds:
-                file = runs / role / f"{name}-seed{seed}" / "result.json"
-                if file.is_file():
-                    found = json.loads(file.read_text(encoding="utf-8"))
-                    results.setdefault(role, {}).setdefault(name, []).append(found)
-    return results
-
-
-def costs(config: ComparisonConfig, repeats: int = 5) -> dict[str, dict[str, tuple[int, int, float]]]:
-    """{role: {family: (parameters, multiply-adds, CPU milliseconds)}} of the whole networks on `PICTURES`."""
-    found: dict[str, dict[str, tuple[int, int, float]]] = {}
-    for role in ROLES:
-        settings: RoleConfig = getattr(config, role)
-        for name, pair in config.families.items():
-            run: Any = run_config(role, settings, name, pair[ROLES.index(role)], {"output": ".", "steps": 1})
-            network: Any
-            if role == "detector":
-                network = DetectorNetwork(DetectorConfig(run.backbone, run.width, run.neck, run.detail))
-            else:
-                network = RecognizerNetwork(
-                    RecognizerConfig(run.backbone, run.width, run.mixer, run.mixer_layers, run.height)
-                )
-            shape = (3, *PICTURES[role])
-            # The arithmetic knows layers; what attention multiplies beyond its layers is left out.
-            counts = summarise(network.eval(), shape)
-            found.setdefault(role, {})[name] = (
-                counts.parameters, counts.multiply_adds, cpu_milliseconds(network, shape, repeats=repeats),
-            )  # fmt: skip
-    return found
-
-
-def backbone_share(role: str, name: str, width: float) -> int:
-    """Parameters of the backbone alone."""
-    return sum(p.numel() for p in build_backbone(name, width=width, text=role == "recognizer").parameters())
-
-
-def _spread(values: Sequence[float]) -> str:
-    return " / ".join(f"{100 * v:.1f}" for v in values)
-
-
-def write_comparison(
-    config: ComparisonConfig,
-    results: Mapping[str, Mapping[str, Sequence[Mapping[str, Any]]]],
-    found: Mapping[str, Mapping[str, tuple[int, int, float]]],
-    folder: Path,
-    command: str,
-) -> list[Path]:
-    """The page `backbones.md` with one table, and `backbones.png`, in `folder`."""
-    rows = []
-    for name, widths in config.families.items():
-        row: list[str] = [name]
-        for role, width, keys in zip(ROLES, widths, (("h_mean",), ("accuracy", "cer")), strict=True):
-            parameters, multiply_adds, milliseconds = found[role][name]
-            row += [f"{width:g}", count(parameters), count(multiply_adds), f"{milliseconds:.1f}"]
-            scores = [run["score"] for run in results.get(role, {}).get(name, [])]
-            row += [_spread([score[key] for score in scores]) if scores else "not run" for key in keys]
-        rows.append(row)
-    headers = (
-        "backbone", "width", "parameters", "multiply-adds", "CPU ms", "H-mean %",
-        "width", "parameters", "multiply-adds", "CPU ms", "word accuracy %", "character error %",
-    )  # fmt: skip
-    budget = []
-    for role in ROLES:
-        settings: RoleConfig = getattr(config, role)
-        runs = [run for some in results.get(role, {}).values() for run in some]
-        if not runs:
-            budget.append(f"- {role}: not run")
-            continue
-        batch = settings.run["batch_size"]
-        spent = [run["minutes"] for run in runs]
-        score = runs[0]["score"]
-        scored = f"{score['photos']} photos" if role == "detector" else f"{score['words']} words"
-        seconds = f"{60 * min(spent):.0f} to {60 * max(spent):.0f} seconds"
-        budget.append(
-            f"- {role}: {runs[0]['steps']} steps of {batch} for every network ({seconds} each, one thread); "
-            f"scored on {scored} of {settings.validation.path.name}, split {settings.validation.split}"
-        )
-    photo, word = ("x".join(map(str, PICTURES[role])) for role in ROLES)
-    page = [
-        "# Backbones of both stages, compared",
-        "",
-        "Each family as the backbone of the detector (columns 2 to 6) and of the recogniser (the others), trained from "
-        "random weights with everything else the same. The widths are chosen so that the families cost about as much.",
-        "",
-        f"    {command}",
-        "",
-        "Budget:",
-        "",
-        *budget,
-        "",
-        markdown_table(headers, rows).strip(),
-        "",
-        f"Scores: one figure a seed ({', '.join(map(str, config.seeds))}). Parameters, multiply-adds and CPU "
-        f"milliseconds are those of the whole network on one picture of {photo} and one word of {word} pixels (height "
-        "first), one thread.",
-        "",
-        "![figures](backbones.png)",
-        "",
-    ]
-    folder.mkdir(parents=True, exist_ok=True)
-    file = folder / "backbones.md"
-    file.write_text("\n".join(page), encoding="utf-8")
-    return [file, _draw(config, results, found, folder / "backbones.png")]
-
-
-def _draw(
-    config: ComparisonConfig,
-    results: Mapping[str, Mapping[str, Sequence[Mapping[str, Any]]]],
-    found: Mapping[str, Mapping[str, tuple[int, int, float]]],
-    picture: Path,
-) -> Path:
-    """Detection H-mean, word accuracy and character error against CPU time: a point a seed, a line a family."""
-    plt = pyplot()
-    panels = (
-        ("detector", "h_mean", "detection H-mean, %"),
-        ("recognizer", "accuracy", "word accuracy, %"),
-        ("recognizer", "cer", "character error, %"),
-    )
-    figure, axes = plt.subplots(1, 3, figsize=(13, 3.8))
-    for axis, (role, key, title) in zip(axes, panels, strict=True):
-        for number, name in enumerate(config.families):
-            values = [100 * run["score"][key] for run in results.get(role, {}).get(name, [])]
-            if not values:
+        Raises:
+            ConfigError: a key of the settings is wrong.
+            KeyboardInterrupt: the process was asked to stop; the run in hand has saved its state.
+        """
+        for run in planned(self.config, roles):
+            if result_of(self.config, run, self.results) is not None:
                 continue
-            times = [found[role][name][2]] * len(values)
-            axis.plot(times, values, color=f"C{number}", marker="o", linewidth=1)
-            axis.annotate(
-                name, (times[0], float(np.mean(values))), xytext=(5, 0), textcoords="offset points", fontsize=8
-            )
-        slowest = max(row[2] for row in found[role].values())
-        axis.margins(y=0.15)
-        axis.set(title=title, xlabel="CPU ms", xlim=(0, 1.3 * slowest))
-        if key != "cer":
-            axis.set_ylim(0, max(1.0, axis.get_ylim()[1]))
-        axis.grid(alpha=0.3)
-    return save_figure(figure, picture)
+            rate = rate_of(self.config, run, self.results)
+            assert rate is not None  # the search comes first
+            self.say(f"== {run.name}, learning rate {rate:g}")
+            if run.kind == "pretrained":
+                self._pretrain(run)
+            train_config = run_config(self.config, run, rate, self.runs)
+            self._keep(run.name, train_config, run_once(self._task(run.role, train_config), train_config, say=self.say))
+
+    def measure(self, again: bool = False) -> None:
+        """Counts and times the networks, and keeps it as the row "costs", unless it is there already."""
+        wanted = costs_config(self.config)
+        if not again and self.results.found("costs", wanted) is not None:
+            return
+        row: dict[str, Any] = {"name": "costs", "processor": processor(), "torch": torch.__version__, "config": wanted}
+        for role in ROLES:
+            runs = [Run(role, family, "random") for family in self.config.families]
+            configs = [run_config(self.config, run, self.config.rates[0], self.runs) for run in runs]
+            row[role] = measured(role, {c.backbone: self._task(role, c) for c in configs})  # type: ignore[attr-defined]
+        self.results.add(row)
+
+    def _pretrain(self, run: Run) -> None:
+        train_config = _characters(self.config, run, self.runs)
+        task = ClassifierTask(train_config, self._pictures)
+        self._pictures = task.training, task.validation
+        result = run_once(task, train_config, say=self.say)
+        name = f"characters/{train_config.output.name}"
+        if self.results.found(name, what_matters(train_config)) is None:
+            self._keep(name, train_config, result)
+
+    def _task(self, role: str, train_config: Any) -> Any:
+        if role not in self._tasks:
+            plain = train_config.model_copy(update={"backbone_from": None})
+            self._tasks = {role: DetectorTask(plain) if role == "detector" else RecognizerTask(plain)}
+            self.say(self._tasks[role].describe())
+        return with_network(self._tasks[role], train_config)
+
+    def _keep(self, name: str, train_config: TrainConfig, result: dict[str, Any]) -> None:
+        log = read_log(train_config.output / "log.jsonl")
+        curve = [[row["step"], round(row["validation"]["score"], 4)] for row in log if "validation" in row]
+        # The loss of the last fifth, of augmented pictures that are hardly ever seen twice.
+        losses = [row["loss"] for row in log if "loss" in row and row["step"] > 0.8 * train_config.steps]
+        figures = {key: round(value, 4) for key, value in result["figures"].items()}
+        self.results.add(
+            {
+                "name": name, "steps": train_config.steps, "minutes": round(result["minutes"], 1), "curve": curve,
+                "loss": round(sum(losses) / len(losses), 4),
+                "figures": figures, "processor": processor(), "torch": torch.__version__,
+                "config": what_matters(train_config),
+            }
+        )  # fmt: skip
+        self.say(f"{name}: {json.dumps(figures)}")

@@ -26,7 +26,7 @@ from signboard.errors import ConfigError
 from signboard.training.classifier_task import ClassifierTask
 from signboard.training.config import ClassifierTrainConfig, StrictModel, TrainConfig, validated
 from signboard.training.curves import pyplot, read_log, save_figure, smooth
-from signboard.training.engine import Task, train
+from signboard.training.engine import Task, make_optimizer, train
 from signboard.training.evaluation import markdown_table, percent
 from signboard.training.launch import pick_device
 
@@ -65,32 +65,36 @@ def _say(line: str) -> None:
 # ---- budget ----------------------------------------------------------------------------------------------------
 
 
-def seconds_per_step(task: Task, config: TrainConfig, steps: int = _TRIAL_STEPS) -> float:
+def seconds_per_step(
+    task: Task, config: TrainConfig, steps: int = _TRIAL_STEPS, clock: Callable[[], float] = time.perf_counter
+) -> float:
     """Seconds that a step of `task` takes, its batch included: the median of `steps`, after one that warms up.
 
-    The task's network is left as it is.
+    The task's network is left as it is. With the clock `time.process_time` other programs do not matter.
     """
     if config.threads:
         torch.set_num_threads(config.threads)
     device = pick_device(config.device)
     model = copy.deepcopy(task.model).to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     model.train()
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-6)
+    optimizer = make_optimizer(model, config)
+    for group in optimizer.param_groups:
+        group["lr"] = 1e-6
     spent: list[float] = []
     pool = 0
     state = torch.get_rng_state()
     while len(spent) < steps + 1:
-        began = time.perf_counter()
+        began = clock()
         batches = task.source.pool(10_000_000 + pool)
-        drawing = (time.perf_counter() - began) / len(batches)
+        drawing = (clock() - began) / len(batches)
         for batch in batches[: steps + 1 - len(spent)]:
             batch["step"] = 0
-            began = time.perf_counter()
+            began = clock()
             task.loss(model, batch, device)["loss"].backward()
             nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
-            spent.append(time.perf_counter() - began + drawing)
+            spent.append(clock() - began + drawing)
         pool += 1
     torch.set_rng_state(state)
     return statistics.median(spent[1:])
@@ -133,24 +137,39 @@ def planned_steps(file: Path, config: Any, find: Callable[[], tuple[int, dict[st
     return steps
 
 
+# Keys that say where and how a run is computed and written down, not what is trained.
+_BESIDE = {
+    "output", "device", "threads", "workers", "prefetch", "compile", "log_every", "save_every", "backbone_from",
+    "fonts",
+}  # fmt: skip
+
+
+def what_matters(config: TrainConfig) -> dict[str, Any]:
+    """The keys of a config that make a run what it is, as JSON has them, without those that are as usual."""
+    return config.model_dump(mode="json", exclude=_BESIDE, exclude_defaults=True)
+
+
 def run_once(
     task: Task, config: TrainConfig, more: Callable[[], dict[str, Any]] | None = None, say: Say = _say
 ) -> dict[str, Any]:
     """Trains, unless `result.json` in the run's folder says it is done; goes on with a run that was stopped.
 
+    A folder with a run of other settings (see `what_matters`) is made anew.
+
     Returns:
         the content of `result.json`: "figures" of the last validation, "minutes" of training, and what `more` adds.
     """
     file = config.output / "result.json"
-    if file.is_file():
-        found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-        if found["steps"] == config.steps:
-            return found
     begun = config.output / "config.json"
-    same = begun.is_file() and json.loads(begun.read_text(encoding="utf-8"))["steps"] == config.steps
+    same = begun.is_file() and what_matters(
+        type(config).model_validate_json(begun.read_text(encoding="utf-8"))
+    ) == what_matters(config)
+    if same and file.is_file():
+        found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        return found
     resume = same and (config.output / "last.pt").is_file()
     if not resume and config.output.exists():
-        # Of another budget, or stopped before its first checkpoint: its log would be mixed with the new one's.
+        # Of other settings, or stopped before its first checkpoint: its log would be mixed with the new one's.
         shutil.rmtree(config.output)
     train(task, config, resume=resume, log=say)
     log = read_log(config.output / "log.jsonl")
@@ -171,7 +190,11 @@ def run_once(
 
 
 def cpu_milliseconds(network: nn.Module, shape: Sequence[int], *, repeats: int = 7, threads: int = 1) -> float:
-    """Median time of one forward pass over one picture of `shape` (channels, height, width), milliseconds."""
+    """Median time of one forward pass over one picture of `shape` (channels, height, width), milliseconds.
+
+    With one thread it is processor time, so other programs do not matter.
+    """
+    clock = time.process_time if threads == 1 else time.perf_counter
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     training = network.training
@@ -181,9 +204,9 @@ def cpu_milliseconds(network: nn.Module, shape: Sequence[int], *, repeats: int =
         spent = []
         with torch.inference_mode():
             for _ in range(repeats + 2):
-                began = time.perf_counter()
+                began = clock()
                 network(picture)
-                spent.append(time.perf_counter() - began)
+                spent.append(clock() - began)
         return 1000 * statistics.median(spent[2:])
     finally:
         network.train(training)

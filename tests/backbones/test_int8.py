@@ -19,12 +19,15 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from signboard.backbones import build_backbone
+from signboard.backbones.folding import folded
 from signboard.backbones.int8 import (
     Conv,
     QParams,
     QTensor,
     Ranges,
     doubling_conv,
+    in_bytes,
     joined,
     max_pool,
     pixel_conv,
@@ -365,3 +368,27 @@ def test_the_shipped_cards_have_the_range_of_every_map(kind: str) -> None:
         ByteRecognizer(Recognizer.load(language=False).network, ranges)(torch.zeros(1, 48, 32, 3, dtype=torch.uint8))
     assert set(card["ranges"]) == set(ranges.table()) and card["ranges_of"] == card["sha256"]
     assert all(low <= 0.0 < high for low, high in card["ranges"].values())
+
+
+@needs_bytes
+@pytest.mark.parametrize("text", [False, True])
+@pytest.mark.parametrize("name", ["alexnet", "zfnet", "vgg16", "googlenet", "resnet18"])
+def test_every_family_of_backbones_can_be_computed_in_bytes(name: str, text: bool) -> None:
+    torch.manual_seed(0)
+    backbone = build_backbone(name, width=0.125, text=text)
+    pictures = torch.randint(0, 256, (2, 50, 70, 3), dtype=torch.uint8)  # odd maps, whose last pools hang over the edge
+    normalised = (pictures.permute(0, 3, 1, 2) - 127.5) / 127.5
+    mean = [127.5] * 3
+    with torch.inference_mode():
+        for _ in range(20):  # the norms' means settle
+            backbone(normalised)
+        network = folded(backbone)
+        wanted = network(normalised)
+        measuring = Ranges()
+        in_bytes(network, mean, mean, measuring)(pixels(pictures, pixel_qparams(mean), measuring))
+        ranges = Ranges(measuring.table())
+        maps = in_bytes(network, mean, mean, ranges)(pixels(pictures, pixel_qparams(mean), ranges))
+    for number, (found, want) in enumerate(zip(maps, wanted, strict=True)):
+        assert found.values.dtype == torch.uint8 and found.values.shape == want.shape
+        pair = torch.stack([_floats(found).flatten(), want.flatten()])
+        assert torch.corrcoef(pair)[0, 1] > (0.99 if number == 0 else 0.85)

@@ -12,11 +12,16 @@ import pytest
 import torch
 from PIL import Image
 
-from signboard.errors import ConfigError
+from signboard.backbones.arithmetic import summarise
+from signboard.devices import multiplies_bytes
+from signboard.errors import ConfigError, DataError
 from signboard.training import comparison, experiments
 from signboard.training.classifier_task import ClassifierTask
-from signboard.training.comparison import ComparisonConfig
+from signboard.training.comparison import ComparisonConfig, Results, Run
+from signboard.training.comparison_costs import PICTURES, costs_config
+from signboard.training.comparison_page import write_page
 from signboard.training.config import ClassifierTrainConfig, load_config
+from signboard.training.detector_task import DetectorTask
 from signboard.training.experiments import ExperimentConfig
 
 ROOT = Path(__file__).parents[2]
@@ -181,15 +186,16 @@ def signs(tmp_path: Path) -> Path:
 def _comparison(signs: Path, **changes: Any) -> ComparisonConfig:
     run = {"batch_size": 2, "threads": 1, "workers": 0, "device": "cpu"}
     values = {
-        "families": {"resnet18": [0.125, 0.125], "alexnet": [0.125, 0.125]},
+        "families": {"resnet18": [0.125, 0.125], "googlenet": [0.125, 0.125]},
         "seeds": [3],
+        "rates": [1e-3, 2e-3],
         "detector": {
-            "steps": 2, "validation": {"path": signs / "scenes", "split": "val"},
+            "steps": 2, "search_steps": 1, "checks": 2, "validation": {"path": signs / "scenes", "split": "val"},
             "run": {**run, "neck": 16, "side": 96, "picture": {"size": 64, "long_side": [64, 128]},
                     "data": [{"path": signs / "scenes"}]},
         },
         "recognizer": {
-            "steps": 2, "validation": {"path": signs / "words", "split": "val"},
+            "steps": 2, "search_steps": 1, "validation": {"path": signs / "words", "split": "val"},
             "run": {**run, "mixer": 32, "mixer_layers": 1, "max_width": 64, "data": [{"path": signs / "words"}]},
         },
         **changes,
@@ -197,42 +203,120 @@ def _comparison(signs: Path, **changes: Any) -> ComparisonConfig:
     return ComparisonConfig.model_validate(values)
 
 
-def test_backbones_are_compared_in_both_roles(signs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    config = _comparison(signs)
-    lines: list[str] = []
-    done = comparison.compare(config, signs / "runs", lines.append)
-    assert list(done) == ["detector", "recognizer"]
-    assert all(list(found) == ["resnet18", "alexnet"] for found in done.values())
-    assert {*done["detector"]["alexnet"][0]["score"]} == {"h_mean", "precision", "recall", "photos"}
-    card = json.loads((signs / "runs" / "recognizer" / "alexnet-seed3" / "last.json").read_text())
-    assert card["config"]["backbone"] == "alexnet" and card["training"]["config"]["seed"] == 3
+def test_the_plan_has_every_family_once_before_the_next_seed(signs: Path) -> None:
+    config = _comparison(signs, seeds=[0, 1], pretrained_seeds=[0], rates=[1e-3])
+    names = [run.name for run in comparison.planned(config)]
+    assert names[:4] == [
+        "detector/resnet18-search-0.001", "detector/googlenet-search-0.001",
+        "detector/resnet18-random-seed0", "detector/googlenet-random-seed0",
+    ]  # fmt: skip
+    assert names[8:10] == ["detector/resnet18-random-seed1", "detector/googlenet-random-seed1"]
+    assert names[12:] == [f"{role}/{name}-pretrained-seed0" for role in comparison.ROLES for name in config.families]
 
-    def never(*_: Any, **__: Any) -> None:
-        raise AssertionError("a finished run was made again")
 
-    monkeypatch.setattr(experiments, "train", never)
-    assert comparison.compare(config, signs / "runs", _quiet) == done == comparison.finished(config, signs / "runs")
-    found = comparison.costs(config, repeats=1)
-    assert found["detector"]["resnet18"][0] > found["detector"]["alexnet"][0] > 0
-    (signs / "runs" / "detector" / "resnet18-seed3" / "result.json").unlink()
-    results = comparison.finished(config, signs / "runs")
-    page, picture = comparison.write_comparison(config, results, found, signs / "docs", "python compare.py")
+def test_a_comparison_goes_on_where_it_stopped(signs: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pretraining = {
+        "steps": 1, "batch_size": 4, "threads": 1, "workers": 0, "device": "cpu", "size": 32, "data": {"folder": folder}
+    }  # fmt: skip
+    config = _comparison(signs, pretrained_seeds=[3], pretraining=pretraining)
+    file = signs / "docs" / "backbones.jsonl"
+    train, trained = experiments.train, []
+
+    def stopped_at_the_third(task: Any, run: Any, **options: Any) -> Any:
+        if len(trained) == 3:
+            raise KeyboardInterrupt
+        trained.append(run.output.name)
+        return train(task, run, **options)
+
+    monkeypatch.setattr(experiments, "train", stopped_at_the_third)
+    with pytest.raises(KeyboardInterrupt):
+        comparison.Comparison(config, signs / "runs", Results(file), _quiet).go_on()
+    assert len(file.read_text().splitlines()) == 3
+
+    made = []
+    monkeypatch.setattr(experiments, "train", lambda task, run, **o: made.append(run) or train(task, run, **o))
+    comparison.Comparison(config, signs / "runs", Results(file), _quiet).go_on()
+    assert len(trained) + len(made) == 8 + 4 + 2 + 4  # search, random, the two backbones' pretraining, pretrained
+    assert not {run.output.name for run in made if "detector" in str(run.output)} & set(trained)
+    pretrained = [run for run in made if "pretrained" in run.output.name]
+    assert all(run.backbone_from.parent.parent == signs / "runs" / "characters" for run in pretrained)
+
+    results = Results(file)
+    for role in comparison.ROLES:
+        for family in config.families:
+            losses = {rate: results.rows[Run(role, family, "search", 3, rate).name]["loss"] for rate in config.rates}
+            run = Run(role, family, "random", 3)
+            assert comparison.rate_of(config, run, results) == min(losses, key=losses.__getitem__)
+            assert comparison.result_of(config, run, results) is not None
+    detector = results.rows["detector/resnet18-random-seed3"]
+    assert [step for step, _ in detector["curve"]] == [1, 2] and detector["minutes"] >= 0 and detector["processor"]
+
+    # Nothing is missing; other settings make all of one stage anew.
+    made.clear()
+    comparison.Comparison(config, signs / "runs", results, _quiet).go_on()
+    assert not made
+    longer = _comparison(signs, detector={**config.detector.model_dump(), "search_steps": 2})
+    assert comparison.result_of(longer, Run("detector", "resnet18", "search", 3, 1e-3), results) is None
+    assert comparison.result_of(longer, Run("detector", "resnet18", "random", 3), results) is None
+    assert comparison.result_of(longer, Run("recognizer", "resnet18", "random", 3), results) is not None
+
+
+def _row(config: ComparisonConfig, run: Run, rate: float, **values: Any) -> dict[str, Any]:
+    matters = experiments.what_matters(comparison.run_config(config, run, rate, Path()))
+    return {"name": run.name, "config": matters, **values}
+
+
+def test_the_page_says_what_is_finished(signs: Path) -> None:
+    config = _comparison(signs, seeds=[3, 4], pretrained_seeds=[3])
+    results = Results(signs / "backbones.jsonl")
+    for rate, loss in ((1e-3, 2.0), (2e-3, 1.5)):
+        results.add(_row(config, Run("detector", "resnet18", "search", 3, rate), rate, loss=loss, curve=[[1, 0.0]]))
+    for kind, end in (("random", 0.5), ("pretrained", 0.625)):
+        run = Run("detector", "resnet18", kind, 3)
+        results.add(_row(config, run, 2e-3, curve=[[1, 0.25], [2, end]]))
+    cost = {"parameters": 1e5, "multiply_adds": 2e6, "float32_ms": 3.0, "backbone_ms": 2.0, "backbone_int8_ms": None}
+    by_role = {
+        role: {"resnet18": {**cost, "seconds_per_step": 60.0}, "googlenet": {**cost, "seconds_per_step": 45.0}}
+        for role in comparison.ROLES
+    }
+    results.add({"name": "costs", "config": costs_config(config), "processor": "a Xeon", **by_role})
+    page, *pictures = write_page(config, Results(results.file), signs / "docs", "python compare.py")
     text = page.read_text()
-    assert "2 steps of 2 for every network" in text and "scored on 2 words of words, split val" in text
-    row = next(line for line in text.splitlines() if line.startswith("| resnet18 |"))
-    assert row.count("not run") == 1
-    assert Image.open(picture).width > 800
+    assert "**Finished: 4 of 20 runs** (detector, search: 2 of 4; detector, random: 1 of 4;" in text
+    # At equal time: 2 steps of 45 seconds are one and a half of 60, half way from 25 % to 50 %.
+    assert "| resnet18 | 0.125 | 100 k | 2 M | 3.0 | 2.0 | - | 0.002 | 2 | 50.0 | 37.5 |" in text
+    assert "| googlenet | 0.125 | 100 k | 2 M | 3.0 | 2.0 | - | - | 2 | not run | not run |" in text
+    assert "| detector | resnet18 | - | at the end | 50.0 | 62.5 |" in text
+    assert "| detector | resnet18 | 2.000 | 1.500 | 0.002 |" in text and "a Xeon" in text
+    assert all(Image.open(picture).width > 800 for picture in pictures)
+
+
+def test_a_page_of_nothing_can_be_written(signs: Path) -> None:
+    page, *pictures = write_page(_comparison(signs), Results(signs / "none.jsonl"), signs / "docs", "python compare.py")
+    assert "**Finished: 0 of 12 runs**" in page.read_text() and "Not measured yet." in page.read_text()
+    assert all(picture.is_file() for picture in pictures)
+
+
+def test_networks_are_measured_once(signs: Path) -> None:
+    config = _comparison(signs)
+    made = comparison.Comparison(config, signs / "runs", Results(signs / "backbones.jsonl"), _quiet)
+    made.measure()
+    row = made.results.rows["costs"]
+    assert row["detector"]["googlenet"]["multiply_adds"] != row["detector"]["resnet18"]["multiply_adds"]
+    for cost in row["recognizer"].values():
+        assert cost["float32_ms"] > cost["backbone_ms"] > 0 and cost["seconds_per_step"] > 0
+        assert (cost["backbone_int8_ms"] is not None) == multiplies_bytes()
+    made.measure()
+    assert len(made.results.file.read_text().splitlines()) == 1
 
 
 def test_a_seed_gives_its_own_network_and_order_on_the_same_data(signs: Path) -> None:
     config = _comparison(signs)
     made = []
-    first = None
+    first: Any = None
     for seed in (0, 0, 1):
-        run = comparison.run_config(
-            "detector", config.detector, "alexnet", 0.125, {"output": signs, "steps": 1, "seed": seed}
-        )
-        first = first or comparison.make_task("detector", run)
+        run = comparison.run_config(config, Run("detector", "resnet18", "random", seed), 1e-3, signs)
+        first = first or DetectorTask(run)  # type: ignore[arg-type]
         made.append(comparison.with_network(first, run))
     weights = [next(task.model.parameters()) for task in made]
     batches = [task.source.pool(0)[0]["image"] for task in made]
@@ -242,16 +326,26 @@ def test_a_seed_gives_its_own_network_and_order_on_the_same_data(signs: Path) ->
 
 
 def test_an_unknown_family_lists_those_there_are(signs: Path) -> None:
+    config = _comparison(signs, families={"lenet": [0.1, 0.1]})
     with pytest.raises(ConfigError, match=r"unknown backbone 'lenet'; there are: alexnet"):
-        comparison.compare(_comparison(signs, families={"lenet": [0.1, 0.1]}), signs / "runs", _quiet)
+        comparison.Comparison(config, signs / "runs", Results(signs / "none.jsonl"), _quiet)
 
 
-def test_the_shipped_comparison_is_valid() -> None:
+def test_a_damaged_file_of_results_is_named(tmp_path: Path) -> None:
+    (tmp_path / "backbones.jsonl").write_text('{"name": "costs"}\n<<<<<<< HEAD\n')
+    with pytest.raises(DataError, match=r"backbones.jsonl, line 2"):
+        Results(tmp_path / "backbones.jsonl")
+
+
+def test_the_shipped_comparison_is_valid_and_its_families_cost_alike() -> None:
     config = load_config(ComparisonConfig, ROOT / "configs" / "compare_backbones.yaml")
     for role in comparison.ROLES:
-        for name, widths in config.families.items():
-            width = widths[comparison.ROLES.index(role)]
-            comparison.run_config(role, getattr(config, role), name, width, {"output": ".", "steps": 1})
+        spent = []
+        for family in config.families:
+            for kind in ("search", "random", "pretrained"):
+                run: Any = comparison.run_config(config, Run(role, family, kind, 0, 1e-3), 1e-3, Path())
+            spent.append(summarise(comparison.network_of(run).eval(), (3, *PICTURES[role])).multiply_adds)
+        assert max(spent) < 1.05 * min(spent)
 
 
 @pytest.mark.parametrize(

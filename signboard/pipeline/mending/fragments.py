@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from signboard.geometry import FloatArray, ImageArray, text_quad, text_size
 from signboard.pipeline.mending.number_marks import marked
@@ -54,25 +55,30 @@ def next_on_line(
     corners = np.stack(quads).astype(np.float64)
     heights = np.array([max(text_size(quad)[1], 1.0) for quad in quads])
     middles = corners.mean(axis=1)
-    found = []
-    for i, first in enumerate(corners):
-        height = heights[i]
-        right = (first[1] - first[0]) / max(float(np.linalg.norm(first[1] - first[0])), 1e-3)
-        down = np.array([-right[1], right[0]])
-        tops, bottoms = (corners[:, 0] - first[1]) @ down, (corners[:, 3] - first[2]) @ down
-        gaps = ((corners[:, 0] - first[1]) @ right + (corners[:, 3] - first[2]) @ right) / 2
-        likely = (
-            (np.abs(np.log(heights / height)) < np.log(alike))
-            & (np.maximum(np.abs(tops), np.abs(bottoms)) < off * height)
-            & (least * height < gaps)
-            & (gaps < most * height)
-            & ((middles - middles[i]) @ right > 0)
-        )
-        likely[i] = False
-        if likely.any():
-            j = int(np.where(likely, gaps, np.inf).argmin())
-            found.append((i, j, float(gaps[j] / height)))
-    return found
+    right = corners[:, 1] - corners[:, 0]
+    right /= np.maximum(np.hypot(right[:, 0], right[:, 1]), 1e-3)[:, None]
+    down = np.stack([-right[:, 1], right[:, 0]], axis=1)
+
+    def distances(
+        points: NDArray[np.float64], origins: NDArray[np.float64], axes: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """How far each point lies from each word's origin along its axis: (words, points)."""
+        return axes @ points.T - (axes * origins).sum(axis=1)[:, None]
+
+    ends, feet = corners[:, 1], corners[:, 2]
+    tops, bottoms = distances(corners[:, 0], ends, down), distances(corners[:, 3], feet, down)
+    gaps = (distances(corners[:, 0], ends, right) + distances(corners[:, 3], feet, right)) / 2
+    height = heights[:, None]
+    likely = (
+        (np.abs(np.log(heights / height)) < np.log(alike))
+        & (np.maximum(np.abs(tops), np.abs(bottoms)) < off * height)
+        & (least * height < gaps)
+        & (gaps < most * height)
+        & (distances(middles, middles, right) > 0)
+    )
+    np.fill_diagonal(likely, False)
+    nearest = np.where(likely, gaps, np.inf).argmin(axis=1)
+    return [(i, j, float(gaps[i, j] / heights[i])) for i, j in enumerate(nearest.tolist()) if likely[i, j]]
 
 
 def around(first: FloatArray, second: FloatArray) -> FloatArray:

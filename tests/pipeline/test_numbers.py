@@ -177,6 +177,7 @@ def test_marks_are_seen_in_the_picture(text: str, size: int) -> None:
 def test_marks_of_doubtful_numbers_are_those_of_the_picture() -> None:
     assert with_marks("4.999", [","]) == "4,999" and with_marks("२.५०.०००", [",", ","]) == "२,५०,०००"
     assert with_marks("12,50", ["."]) == "12.50"
+    assert with_marks("७.८५,०००", [",", ","]) == "७,८५,०००"
     assert with_marks("1.250", ["."]) == "1.250"  # what is painted
     assert with_marks("12.50", [","]) == "12.50"  # no doubt: the picture is not asked
     assert with_marks("4.999", []) == "4.999" and with_marks("4.999", [",", ","]) == "4.999"
@@ -282,13 +283,26 @@ def test_a_number_with_what_stands_beside_it(
     assert accepts_beside(reading, confidence, text, before) is right
 
 
+def test_a_digit_that_was_cut_off_an_unsure_number() -> None:
+    assert accepts_beside("८९८५९१८६३२", 0.77, "८९८५९१८६३", False, known=0.81)
+    assert not accepts_beside("८९८५९१८६३२", 0.77, "८९८५९१८६३", False, known=0.9)
+    assert not accepts_beside("८९८५९१८६३२", 0.6, "८९८५९१८६३", False, known=0.5)
+
+
+def test_signs_on_both_sides_of_a_number() -> None:
+    words = [at(20, 50, "₹", 0.44), at(70, 160, "३२,९५०"), at(165, 190, ")", 0.3)]
+    says = [("₹ ३२,९५०", 0.8), ("₹ ३२,९५०", 0.8), ("३२,९५०/-", 0.9), ("३२,९५०/-", 0.9)]
+    assert mended(words, says)[0] == ["₹", "३२,९५०/-"]
+
+
 def test_numbers_that_may_have_signs() -> None:
     assert all(map(may_have_signs, ["४५,५००", "99", "₹500", "+91", "१२.५०", "50/"]))
     assert not any(map(may_have_signs, ["5", "km", "50%", "", "4th"]))
 
 
 def test_what_most_looks_at_a_number_say() -> None:
-    assert most_agreed_number("८१४६", 0.66, [("८१४९", 0.6), ("८१४९", 0.5)]) == ("८१४९", 0.6)
+    assert most_agreed_number("८१४६", 0.66, [("८१४९", 0.6), ("८१४९", 0.5)]) == ("८१४९", 0.55)
+    assert most_agreed_number("८१४६", 0.66, [("८१४६", 0.9), ("८१४९", 0.5)]) == ("८१४६", 0.66)  # no surer than it was
     assert most_agreed_number("८१४६", 0.66, [("८१४९", 0.6), ("८१४", 0.9)]) == ("८१४६", 0.66)  # another count of digits
     assert most_agreed_number("12.50", 0.7, [("12,50", 0.9), ("12,50", 0.9)]) == ("12.50", 0.7)  # other marks
 
@@ -444,3 +458,18 @@ def test_a_fraction_whose_stroke_begins_below_its_upper_figure() -> None:
     pen.line((10, 98, 72, 12), (20, 30, 120), 3)
     found = fraction_parts(np.asarray(picture))
     assert found is not None and found[0] <= 20
+
+
+def test_a_low_group_of_zeros_beside_a_piece_with_a_comma() -> None:
+    tall = np.array([[129, 55], [281, 55], [281, 136], [129, 136]], np.float32)
+    low = np.array([[266, 68], [412, 68], [412, 110], [266, 110]], np.float32)
+    words = [ReadWord("₹६३,", 0.93, tall, 0, 0.8), ReadWord("OOO", 0.91, low, 0, 0.8)]
+    assert mended(words, [("₹६३,०००", 0.94)])[0] == ["₹६३,०००"]
+
+
+def test_bold_commas_beside_low_zeros_are_seen() -> None:
+    boxes = [(8, 6, 39, 43), (72, 6, 34, 44), (109, 6, 36, 48), (168, 14, 31, 30), (206, 14, 31, 30), (244, 14, 31, 30)]
+    picture = np.full((64, 283, 3), 30, np.uint8)
+    for x, y, wide, tall in [*boxes, (53, 40, 13, 22), (147, 40, 13, 22)]:
+        picture[y : y + tall, x : x + wide] = (250, 220, 40)
+    assert marks_of(picture) == [",", ","]

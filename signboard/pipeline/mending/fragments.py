@@ -34,6 +34,7 @@ FRACTIONS = "½¼¾⅓⅔"
 _LEAST, _LEAST_KNOWN, _LEAST_UNKNOWN, _LESS = 0.85, 0.6, 0.65, 0.2
 # How sure a reading of two neighbours must be that makes the unsure one as sure, or takes a mark away between them.
 _LEAST_CONFIRMED, _LEAST_PARTED = 0.75, 0.7
+_FAR_IN = 0.25  # boxes that overlap by so many heights share most of a character
 # Boxes share a character when they overlap by so much of its width.
 _SHARED = 0.5
 
@@ -181,17 +182,23 @@ def confirmed(reading: CropReading, first: ReadWord, second: ReadWord, gap: floa
     if parts == texts:
         if reading.confidence < _LEAST_CONFIRMED or min(sure) <= min(first.confidence, second.confidence):
             return []
-    elif gap >= 0 or reading.confidence < _LEAST_PARTED or not _without_edge(parts, texts):
-        return []
+    else:
+        far_in = gap <= -_FAR_IN and reading.confidence >= _LEAST_FAR
+        if gap >= 0 or reading.confidence < _LEAST_PARTED or not _without_edge(parts, texts, far_in):
+            return []
     return [replace(w, text=t, confidence=c) for w, t, c in zip((first, second), parts, sure, strict=True)]
 
 
-def _without_edge(parts: list[str], texts: list[str]) -> bool:
-    """Whether `parts` are `texts` but for one character where they meet, that both have, or that is a mark."""
+def _without_edge(parts: list[str], texts: list[str], far_in: bool) -> bool:
+    """Whether `parts` are `texts` but for one character where they meet, that both have, or that is a mark.
+
+    Args:
+        far_in: their boxes share so much that it may be any: 102 and ZS, whose Z is the 2.
+    """
     if len(parts) != 2 or not all(parts):
         return False
     (one, other), (first, second) = parts, texts
-    twice = first[-1:] == second[:1]
+    twice = far_in or first[-1:] == second[:1]
     marks = [unicodedata.category(c)[0] == "P" for c in (first[-1], second[0])]
     return ((one, other) == (first[:-1], second) and (twice or marks[0])) or (
         (one, other) == (first, second[1:]) and (twice or marks[1])

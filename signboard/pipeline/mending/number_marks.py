@@ -51,7 +51,7 @@ def marks_of(crop: ImageArray) -> list[str]:
     foot = float(np.median([box[1] + box[3] for box in digits]))
     found = []
     for _, y, width, tall in sorted(boxes):
-        if tall < 0.55 * height and width < 0.45 * height and y > middle and tall > 0.06 * height:
+        if tall < 0.65 * height and width < 0.45 * height and y > middle and tall > 0.06 * height:
             descends = (y + tall - foot) / height > _DESCENDS
             found.append("," if descends or tall > _SLENDER * width else ".")
     return found

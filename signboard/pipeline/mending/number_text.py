@@ -9,8 +9,10 @@ import numpy as np
 
 # How sure readings must be: of the same digits; of others; of a comma that was read as a digit.
 _LEAST, _LEAST_OTHER, _LEAST_COMMA = 0.5, 0.8, 0.95
-# ... of the same number with a sign of currency or a stroke and a dash; with a digit that was cut off.
-_LEAST_SIGN, _LEAST_CUT = 0.55, 0.9
+# ... of the same number with a sign of currency or a stroke and a dash.
+_LEAST_SIGN = 0.55
+# ... with a digit that was cut off: always; where the number itself is sure; how much less sure than the number.
+_LEAST_CUT, _SURE_CUT, _LESS_CUT = 0.7, 0.9, 0.05
 _TOUCHING = 0.15  # so near, in heights, digits are one number without a mark between them, too
 
 _DEVANAGARI_DIGITS = "०१२३४५६७८९"
@@ -25,8 +27,8 @@ _PIECE = re.compile(rf"[0-9०-९OoQlI|।.,:;/'\-–—{CURRENCY}]+")
 _GROUPED = re.compile(r"\d{1,3}(?:,\d{3})+|\d{1,2}(?:,\d{2})*,\d{3}")
 NUMBER = re.compile(rf"[{CURRENCY}]?(?:{_GROUPED.pattern}|\d+)(?:\.\d{{1,2}})?(?:/-)?")
 _DATE = re.compile(r"\d{1,2}([-/.])\d{1,2}\1(?:\d\d)?\d\d")
-# A point where a comma would do as well, and the other way round: 1.550, 12,50.
-_DOUBTFUL = re.compile(r"\d\.\d{3}(?!\d)|\d,\d{1,2}(?![\d,])")
+# A point where a comma would do as well, and the other way round: 1.550, 7.85,000, 12,50.
+_DOUBTFUL = re.compile(r"\d\.\d{3}(?!\d)|\d\.\d+,\d|\d,\d{1,2}(?![\d,])")
 
 
 def digits_of(text: str) -> str:
@@ -204,11 +206,12 @@ def may_have_signs(text: str) -> bool:
     return re.fullmatch(rf"[{CURRENCY}+]?\d[\d,.:/-]*\d(?:/-?)?", text.translate(TO_LATIN)) is not None
 
 
-def accepts_beside(reading: str, confidence: float, text: str, before: bool) -> bool:
+def accepts_beside(reading: str, confidence: float, text: str, before: bool, known: float = 1.0) -> bool:
     """Whether `reading` is the number `text` with what stands beside it: a sign before it, /- or a digit behind it.
 
     Args:
         reading, confidence: of the number together with what stands before it, or else behind it.
+        known: the confidence of the number alone.
     """
     plain, old = "".join(reading.translate(TO_LATIN).split()), text.translate(TO_LATIN)
     if before:
@@ -220,7 +223,7 @@ def accepts_beside(reading: str, confidence: float, text: str, before: bool) -> 
             return confidence >= _LEAST_SIGN
         more = plain.removeprefix(old)
     cut = len(plain) == len(old) + 1 and len(more) == 1 and reading.strip()[0 if before else -1].isdecimal()
-    return cut and " " not in reading and confidence >= _LEAST_CUT
+    return cut and " " not in reading and confidence >= max(_LEAST_CUT, min(_SURE_CUT, known - _LESS_CUT))
 
 
 def most_agreed_number(text: str, confidence: float, others: Sequence[tuple[str, float]]) -> tuple[str, float]:
@@ -235,7 +238,7 @@ def most_agreed_number(text: str, confidence: float, others: Sequence[tuple[str,
     for said, sure in looks:
         total[said] = total.get(said, 0.0) + sure
     best = max(total, key=lambda said: total[said])
-    return best, max(sure for said, sure in looks if said == best)
+    return best, confidence if best == text else total[best] / sum(said == best for said, _ in looks)
 
 
 def _shape(text: str) -> str:

@@ -47,7 +47,7 @@ from signboard.recognition.recognizer import CropReading
 # where a digit or a dash between them was missed, or the month of a date.
 _OVERLAP, _NEAR, _FAR, _FARTHEST = -0.8, 0.75, 1.9, 3.4
 _OFF = 0.6  # in heights, how far one may stand above the other
-_ALIKE = 1.9  # how much their heights may differ: ०, and १, with a mark below the line
+_ALIKE = 2.1  # how much their heights may differ: ०, and १, with a mark below the line
 _STRAIGHT = 1.4  # the rectangle around a number is at most so many times as high as its digits
 _DASH_OVERLAP, _DASH_GAP = -0.2, 0.7  # times may stand so near; from the second gap on a dash is a word of its own
 # A sign stands so near a number, may differ so much from its height, and is sure by itself from this confidence on;
@@ -102,7 +102,8 @@ class JoinNumbers:
         words = yield from self._chains(picture, words)
         words = yield from self._pieces(picture, words)
         words = yield from self._lost_groups(picture, words)
-        words = yield from self._beside(picture, words)
+        words = yield from self._beside(picture, words, before=True)
+        words = yield from self._beside(picture, words, before=False)
         words = yield from self._fractions(picture, words)
         words = yield from self._dashes(picture, words)
         words = yield from self._looked_at_again(picture, words)
@@ -239,8 +240,10 @@ class JoinNumbers:
             read = next(readings), next(readings)
             upper, lower = (reading.text for reading in read)
             fraction = _FRACTIONS.get((digits_of(upper), digits_of(lower)))
-            if fraction is None and digits_of(lower) in ("2", "4"):
-                fraction = {"2": "½", "4": "¼"}[digits_of(lower)] if upper in ("1", "l", "I", "|", "।", "") else None
+            if fraction is None and digits_of(lower) == "2":
+                fraction = "½"  # whatever its upper figure is taken for: there are no other halves
+            elif fraction is None and digits_of(lower) == "4" and upper in ("1", "l", "I", "|", "।", ""):
+                fraction = "¼"
             if fraction is not None:
                 # Whole numbers before it keep their digits.
                 whole = digits_of(words[i].text)[:-2] if left > 0.5 * ROWS else ""
@@ -280,42 +283,37 @@ class JoinNumbers:
                 gone |= {i, j}
         return [word for k, word in enumerate(result) if k not in gone]
 
-    def _beside(self, picture: ImageArray, words: list[ReadWord]) -> Mending:
-        """What stands beside a number, and was not found, or says nothing by itself: ₹ before it, /- behind it."""
-        jobs: list[tuple[int, bool, int | None, FloatArray]] = []
-        quads = [word.polygon for word in words if len(word.polygon) == 4]
+    def _beside(self, picture: ImageArray, words: list[ReadWord], before: bool) -> Mending:
+        """What stands before a number, or behind it, and was not found, or says nothing by itself: ₹ and /-."""
         which = [i for i, word in enumerate(words) if len(word.polygon) == 4]
+        quads = [words[i].polygon for i in which]
         pairs = next_on_line(quads, least=_OVERLAP, most=_NEIGHBOUR, alike=_ALIKE_SIGN, off=_OFF)
-        behind = {which[a]: which[b] for a, b, _ in pairs}
-        before = {j: i for i, j in behind.items()}
+        neighbours = {which[b]: which[a] for a, b, _ in pairs} if before else {which[a]: which[b] for a, b, _ in pairs}
+        jobs: list[tuple[int, int | None, FloatArray]] = []
         for i in which:
-            word = words[i]
-            if not may_have_signs(word.text):
+            word, k = words[i], neighbours.get(i)
+            whole = word.text[:1] in CURRENCY + "+" if before else word.text.endswith("-")
+            if whole or not may_have_signs(word.text):
                 continue
-            height = text_size(word.polygon)[1]
-            if word.text[0] not in CURRENCY + "+":
-                k = before.get(i)
-                if k is None and (reach := ink_reach(picture, word.polygon, True)):
-                    jobs.append((i, True, None, grow_sides(word.polygon, (reach + 0.05) * height, 0, 0, 0)))
-                elif k is not None and _says_little(words[k]):
-                    jobs.append((i, True, k, _quad_around(words[k].polygon, word.polygon)))
-            if not word.text.endswith("-"):
-                k = behind.get(i)
-                if k is None and (reach := ink_reach(picture, word.polygon, False)):
-                    jobs.append((i, False, None, grow_sides(word.polygon, 0, 0, (reach + 0.05) * height, 0)))
-                elif k is not None and _says_little(words[k]):
-                    jobs.append((i, False, k, _quad_around(word.polygon, words[k].polygon)))
+            if k is not None:
+                if _says_little(words[k]):
+                    first, second = (k, i) if before else (i, k)
+                    jobs.append((i, k, _quad_around(words[first].polygon, words[second].polygon)))
+            elif reach := ink_reach(picture, word.polygon, before):
+                more = (reach + 0.05) * text_size(word.polygon)[1]
+                sides = (more, 0.0) if before else (0.0, more)
+                jobs.append((i, None, grow_sides(word.polygon, sides[0], 0, sides[1], 0)))
         if not jobs:
             return words
         gone: set[int] = set()
         found: list[ReadWord] = []
-        readings = yield [cut_out(picture, quad, self.height) for _, _, _, quad in jobs]
-        for (i, first, k, quad), reading in zip(jobs, readings, strict=True):
+        readings = yield [cut_out(picture, quad, self.height) for _, _, quad in jobs]
+        for (i, k, quad), reading in zip(jobs, readings, strict=True):
             word = words[i]
-            if i in gone or not accepts_beside(reading.text, reading.confidence, word.text, first):
+            if not accepts_beside(reading.text, reading.confidence, word.text, before, word.confidence):
                 continue
-            whole = ReadWord(reading.text, reading.confidence, quad, word.rotation, word.score)
-            found += _as_sure(split_at_spaces(whole, reading.gaps), [word])
+            whole_word = ReadWord(reading.text, reading.confidence, quad, word.rotation, word.score)
+            found += _as_sure(split_at_spaces(whole_word, reading.gaps), [word])
             gone |= {i} if k is None else {i, k}
             gone |= {k for k in _on(words, quad) if words[k].text in reading.text}
         return [word for i, word in enumerate(words) if i not in gone] + found

@@ -198,7 +198,7 @@ def run_config(config: ComparisonConfig, run: Run, rate: float, runs: Path) -> T
         **settings.run, "backbone": run.family, "width": config.width(run.role, run.family), "seed": run.seed,
         "steps": steps, "output": runs / run.name, "validation": [settings.validation],
         "validation_limit": settings.validation_limit, "validate_every": -(-steps // checks),
-        "log_every": max(1, steps // 50), "save_every": max(1, steps // 40),
+        "log_every": max(1, steps // 25), "save_every": max(1, steps // 40),
         "optimizer": {**settings.run.get("optimizer", {}), "learning_rate": rate},
     }  # fmt: skip
     if run.kind == "pretrained":

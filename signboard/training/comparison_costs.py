@@ -21,12 +21,14 @@ from signboard.training.experiments import cpu_milliseconds, seconds_per_step
 PICTURES = {"detector": (640, 640), "recognizer": (32, 128)}
 _MIDDLE = 127.5  # of a byte's values
 _ROUNDS = 5
+# Keys of a run that change nothing in what it costs.
+_FREE = {"data", "ema", "flat_start_steps", "optimizer"}
 
 
 def costs_config(config: Any) -> dict[str, Any]:
     """What the costs of a `ComparisonConfig` depend on, as JSON has it."""
-    values = {"families": config.families, **{role: config.role(role).run for role in PICTURES}}
-    found: dict[str, Any] = json.loads(json.dumps(values, default=str))
+    runs = {role: {k: v for k, v in config.role(role).run.items() if k not in _FREE} for role in PICTURES}
+    found: dict[str, Any] = json.loads(json.dumps({"families": config.families, **runs}))
     return found
 
 

@@ -164,7 +164,8 @@ def _notes(config: ComparisonConfig, costs: Row) -> list[str]:
     return [
         "## How to read this",
         "",
-        f"- Scores: one figure a seed ({', '.join(map(str, config.seeds))}), of the running average of the weights.",
+        f"- Scores: one figure a seed ({', '.join(map(str, config.seeds))}), of the running average of the weights. "
+        "Steps are fixed, ten times those of the first comparison; the curves below show whether that is enough.",
         f"- Parameters, multiply-adds and CPU milliseconds are those of one picture of {photo} and one word of {word} "
         "pixels (height first): of the whole network in float32, and of its backbone alone in float32 and int8. "
         f"Processor time of one thread, families in turn{' on ' + costs['processor'] if costs else ''}.",

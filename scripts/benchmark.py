@@ -7,7 +7,8 @@
 startup  CPU time of `signboard --help` beyond the interpreter's, and `signboard run` on one photo in a new process
 stages   seconds a photo in each stage, one photo at a time; what the stages leave unexplained is "other"; the time
          outside the networks, and how much of the photo's area the detector's network sees
-batch    photos a second with read_many against read in a loop, taken in turn, and whether both read the same
+batch    photos a second with read_many against read in a loop, taken in turn, and whether both read the same; with
+         --processes also with several processes
 memory   peak of a process that reads 12-megapixel photos
 soak     memory while thousands of photos of mixed sizes stream through
 peers    seconds a photo and accuracy beside RapidOCR and others, taken in turn (needs a labelled --set), with one
@@ -48,6 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add("--precision", default=default.precision, help="as in signboard run")
     add("--batch-size", type=of.number_or_auto, default=default.batch_size, help="a number or auto")
     add("--workers", type=of.number, help="threads that open photos")
+    add("--processes", type=of.number, default=default.processes, help="of the part batch, beside one process")
     add("--soak-photos", type=of.number, default=default.soak_photos)
     add("--systems", type=of.names, default=default.systems, help="for peers, separated by commas")
     add("--python", type=of.setting, action="append", default=[], dest="pythons", metavar="SYSTEM=PATH",

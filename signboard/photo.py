@@ -420,9 +420,9 @@ def _plain_webp(image: Image.Image, data: bytes) -> np.ndarray | None:
     import cv2
 
     with contextlib.suppress(cv2.error):
-        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION)
         if pixels is not None and pixels.shape == (image.height, image.width, 3):
-            return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB, dst=pixels)
+            return pixels
     return None
 
 

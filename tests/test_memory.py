@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 
@@ -106,3 +107,26 @@ def test_giving_back_is_left_out_where_it_is_unknown(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(sys, "platform", "darwin")
     monkeypatch.setattr(memory.ctypes, "CDLL", None)
     memory.give_back_memory()
+
+
+def test_the_collector_rests_while_things_are_loaded_and_leaves_them_alone() -> None:
+    gc.collect()
+    frozen = gc.get_freeze_count()
+    try:
+        with pytest.raises(KeyError), memory.loading():
+            assert not gc.isenabled()
+            loaded = [[number] for number in range(5000)]
+            raise KeyError
+        assert gc.isenabled() and gc.get_freeze_count() >= frozen + len(loaded)
+    finally:
+        gc.unfreeze()
+
+
+def test_a_collector_that_is_off_stays_off() -> None:
+    gc.disable()
+    try:
+        with memory.loading():
+            pass
+        assert not gc.isenabled() and gc.get_freeze_count() == 0
+    finally:
+        gc.enable()

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import subprocess
 import sys
 import textwrap
+import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +18,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from forked import ChildrenHang, answer
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -169,10 +173,10 @@ def test_sources_that_are_none_are_rows(reader: Reader, photos: list[Path]) -> N
 # Fork -----------------------------------------------------------------------------------------------------------------
 
 FORKED = """
-    import multiprocessing, sys, time
-    from queue import Empty
+    import multiprocessing, sys
     import numpy as np
     import torch
+    from forked import answer
     from signboard import Reader, SignboardError
     from signboard.detection import Detections, Detector, DetectorConfig, DetectorNetwork
     from signboard.recognition import Recognizer, RecognizerConfig, RecognizerNetwork
@@ -189,26 +193,6 @@ FORKED = """
     recognizer = Recognizer(RecognizerNetwork(RecognizerConfig(width=0.25, mixer=32, mixer_layers=1)))
     reader = Reader(device="cpu", detector=detector, recognizer=recognizer, without=["repetition"])
     texts = [reader.read(sys.argv[1]).text, [r.text for r in reader.read_many(sys.argv[1:] * 3)]]
-
-    def state(process):
-        # (whether it waits, its time on a processor) as Linux says it; elsewhere how long this process has run
-        try:
-            fields = open(f"/proc/{process.pid}/stat").read().rsplit(")", 1)[1].split()
-        except OSError:
-            return False, time.monotonic() // 60
-        return fields[0] == "S", int(fields[11]) + int(fields[12])
-
-    def answer(queue, processes):
-        # A child that waits for a lock sleeps; on a busy machine it waits for a processor instead, however long.
-        asleep, before = 0, None
-        while asleep < 30:
-            try:
-                return queue.get(timeout=1)
-            except Empty:
-                now = [state(process) for process in processes if process.is_alive()]
-                asleep = asleep + 1 if now == before and all(waits for waits, _ in now) else 0
-                before = now
-        raise SystemExit(f"children that were forked hang: {before}")
 
     def work(queue):
         try:
@@ -233,12 +217,60 @@ def test_a_forked_child_reads_or_says_at_once_why_not(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     Image.fromarray(rng.integers(0, 256, (48, 64, 3), dtype=np.uint8)).resize((640, 480)).save(path)
     command = [sys.executable, "-c", textwrap.dedent(FORKED), str(path)]
-    environment = os.environ | {"OMP_NUM_THREADS": "2"}
+    paths = os.pathsep.join([str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])])
+    environment = os.environ | {"OMP_NUM_THREADS": "2", "PYTHONPATH": paths}
     done = subprocess.run(command, capture_output=True, text=True, timeout=900, check=False, env=environment)
     assert done.returncode == 0, done.stderr[-2000:]
     first, *_, last = done.stdout.splitlines()
     assert last == "parent True"
     assert first == "same" or "fork" in first, done.stdout
+
+
+def _waits(lock: Any, queue: Any) -> None:
+    with lock:
+        queue.put("never")
+
+
+def _works_long(queue: Any, seconds: float) -> None:
+    until = time.process_time() + seconds
+    while time.process_time() < until:
+        pass
+    queue.put("done")
+
+
+def _turns(queue: Any) -> None:
+    while True:
+        pass
+
+
+def _ends(queue: Any) -> None:
+    return
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").is_file(), reason="this system does not say which process sleeps")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("hangs", ["a lock that nobody gives back", "a circle", "it ended", ""])
+def test_children_that_hang_are_told_from_those_that_work(hangs: str) -> None:
+    context = multiprocessing.get_context("fork")
+    queue, lock = context.Queue(), threading.Lock()
+    targets: dict[str, tuple[Callable[..., None], tuple[Any, ...]]] = {
+        "a lock that nobody gives back": (_waits, (lock, queue)),  # held when it is forked, as a library's may be
+        "a circle": (_turns, (queue,)),  # as a lock that is asked for without a pause
+        "it ended": (_ends, (queue,)),
+        "": (_works_long, (queue, 2.0)),
+    }
+    with lock:
+        child = context.Process(target=targets[hangs][0], args=targets[hangs][1], daemon=True)
+        child.start()
+    try:
+        if hangs:
+            with pytest.raises(ChildrenHang):
+                answer(queue, [child], limit=1.0, work=1.0)
+        else:
+            assert answer(queue, [child], limit=1.0, work=30.0) == "done"
+    finally:
+        child.kill()
+        child.join()
 
 
 # The cases that were lost, with the weights as shipped ----------------------------------------------------------------

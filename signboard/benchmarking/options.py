@@ -19,7 +19,7 @@ class SpeedOptions:
         photos: paths of those that are read.
         rounds: of which the median is taken.
         threads: of the processor.
-        device, precision, batch_size, workers: as `signboard run` takes them.
+        device, precision, batch_size, workers, processes: as `signboard run` takes them.
         weights: cards by the argument of `Reader`; the shipped ones without.
         soak_photos: how many photos stream through.
         sets, split, count: labelled sets for peers; at most so many photos of each.
@@ -34,6 +34,7 @@ class SpeedOptions:
     precision: str = "auto"
     batch_size: Any = "auto"
     workers: int | None = None
+    processes: int = 1
     weights: dict[str, str] = dataclasses.field(default_factory=dict)
     soak_photos: int = 2000
     sets: tuple[str, ...] = ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import statistics
 import sys
 import time
@@ -10,6 +11,7 @@ from typing import Any
 
 from signboard.benchmarking.options import SpeedOptions, make_reader
 from signboard.benchmarking.timing import in_turn, run_process
+from signboard.processes import ReaderProcesses
 
 
 def measure_batch(options: SpeedOptions) -> dict[str, Any]:
@@ -21,13 +23,17 @@ def measure_batch(options: SpeedOptions) -> dict[str, Any]:
         reader.read(photo)
     list(reader.read_many(photos[: min(8, len(photos))], **many))
     read: dict[str, list[Any]] = {}
-    times = in_turn(
-        {
-            "one_by_one": lambda: read.update(single=[reader.read(photo) for photo in photos]),
-            "batched": lambda: read.update(batched=list(reader.read_many(photos, **many))),
-        },
-        options.rounds,
-    )
+    ways = {
+        "one_by_one": lambda: read.update(single=[reader.read(photo) for photo in photos]),
+        "batched": lambda: read.update(batched=list(reader.read_many(photos, **many))),
+    }
+    with contextlib.ExitStack() as stack:
+        if options.processes > 1:
+            of_each = {"device": options.device, "precision": options.precision, **options.weights}
+            pool = stack.enter_context(ReaderProcesses(options.processes, of_each, **many))
+            list(pool.read_many(photos[:2] * 4 * options.processes))
+            ways["processes"] = lambda: read.update(processes=list(pool.read_many(photos)))
+        times = in_turn(ways, options.rounds)
     result: dict[str, Any] = {
         "photos": len(photos),
         "rounds": options.rounds,
@@ -38,6 +44,11 @@ def measure_batch(options: SpeedOptions) -> dict[str, Any]:
         "ratio": statistics.median(a / b for a, b in zip(times["one_by_one"], times["batched"], strict=True)),
         "different_texts": sum(a.text != b.text for a, b in zip(read["single"], read["batched"], strict=True)),
     }
+    if "processes" in times:
+        result["processes_per_second"] = len(photos) / statistics.median(times["processes"])
+        result["processes_ratio"] = statistics.median(
+            a / b for a, b in zip(times["one_by_one"], times["processes"], strict=True)
+        )
     if str(options.device).startswith("cuda") or (options.device == "auto" and _has_cuda()):
         result["gpu_idle_one_by_one"] = gpu_idle_share(lambda: [reader.read(photo) for photo in photos])
         result["gpu_idle_batched"] = gpu_idle_share(lambda: list(reader.read_many(photos, **many)))

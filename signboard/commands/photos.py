@@ -27,15 +27,16 @@ _log = logging.getLogger(__name__)
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """Where readings come from: a reader in this process, or a cluster."""
+    """Where readings come from: a reader in this process, `processes` (None: as many as fit), or a cluster."""
 
     reader_options: dict[str, Any]
     batch_size: int | str
     workers: int | None
-    cluster: dict[str, Any] | None
+    processes: int | None = 1
+    cluster: dict[str, Any] | None = None
 
-    def read(self, paths: Iterator[str | Page]) -> Iterator[Reading]:
-        """Readings in the order of `paths`.
+    def read(self, paths: Iterator[str | Page], count: int) -> Iterator[Reading]:
+        """Readings in the order of `paths`, which are `count`.
 
         Raises:
             ConfigError: the reader cannot be made as asked for.
@@ -45,11 +46,28 @@ class Source:
 
             size = 16 if self.batch_size == "auto" else int(self.batch_size)
             return read_on_cluster(paths, reader_options=self.reader_options, batch_size=size, **self.cluster)
+        from signboard.processes import choose_processes
+
+        processes = choose_processes(count) if self.processes is None else self.processes
+        if processes > 1:
+            return self._in_processes(paths, processes)
         try:
             reader = readers.make_reader(**self.reader_options)
         except SignboardError as error:
             raise ConfigError(str(error)) from None
         return iter(reader.read_many(paths, batch_size=self.batch_size, workers=self.workers))
+
+    def _in_processes(self, paths: Iterator[str | Page], processes: int) -> Iterator[Reading]:
+        from signboard.processes import ReaderProcesses
+
+        with ReaderProcesses(
+            processes,
+            self.reader_options,
+            batch_size=self.batch_size,
+            workers=self.workers,
+            on_cpu_only=self.processes is None,
+        ) as pool:
+            yield from pool.read_many(paths)
 
 
 def read_photos(items: Sequence[Item], outputs: Outputs, source: Source, *, quiet: bool, note: str) -> int:
@@ -148,10 +166,10 @@ def _readings(todo: Sequence[Item], source: Source, stop: Stop) -> Generator[Rea
                 yield item.path if item.page is None else Page(item.path, item.page)
 
     # Loading the networks takes seconds: not for a run in which nothing is left to do.
-    some = any(item.error is None for item in todo)
+    count = sum(item.error is None for item in todo)
     results: Iterator[Reading] = iter(())
-    if some:
-        results = source.read(paths())
+    if count:
+        results = source.read(paths(), count)
     try:
         for item in todo:
             if item.error is not None:

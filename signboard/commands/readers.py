@@ -11,9 +11,6 @@ def make_reader(**options: Any) -> Any:
     Raises:
         SignboardError: an option that cannot be met, or weights that cannot be loaded.
     """
-    from signboard.memory import settle_memory
+    from signboard import processes
 
-    settle_memory(options["precision"], options["device"])
-    from signboard.reader import Reader
-
-    return Reader(**options)
+    return processes.make_reader(**options)

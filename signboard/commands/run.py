@@ -95,6 +95,10 @@ def run(
     workers: Annotated[
         int | None, typer.Option(min=1, help="Threads that open photos; default: by the number of cores.")
     ] = None,
+    processes: Annotated[
+        int | None,
+        typer.Option(min=1, help="Processes that read; default: of many photos on a processor one a core, else one."),
+    ] = None,
     precision: PrecisionOption = "auto",
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with an earlier run: skip what its output already holds.")
@@ -174,6 +178,8 @@ def run(
         if has_videos(inputs, videos):
             if ray is not None or html is not None:
                 raise usage("--ray and --html are for photos, not for videos")
+            if processes is not None:
+                raise usage("--processes is for photos, not for videos")
             if retry_failed:
                 raise usage("--retry-failed is for photos; --resume goes on with videos that are not there yet")
             code = run_videos(
@@ -185,6 +191,8 @@ def run(
         raise usage(str(error)) from None
     # Pillow warns of odd EXIF and large pictures in lines of its own; what matters comes as an error of ours.
     warnings.filterwarnings("ignore", module=r"PIL\.")
+    if ray is not None and processes is not None:
+        raise usage("--ray and --processes exclude each other; on a cluster --workers says how many read")
     left_out = LeftOut(output, html)
     cluster = None if ray is None else {"address": None if ray in ("", "local") else ray, "workers": workers}
     remote = None if ray is None else _remote(inputs, left_out, pictures=annotate is not None or html is not None)
@@ -198,7 +206,7 @@ def run(
         except SignboardError as error:
             raise usage(str(error)) from None
         stack.callback(outputs.abandon)
-        source = Source(reader_options, batch, workers, cluster)
+        source = Source(reader_options, batch, workers, processes, cluster)
         code = read_photos(items, outputs, source, quiet=quiet, note=left_out.note)
     raise typer.Exit(code)
 

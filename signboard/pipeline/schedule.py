@@ -22,6 +22,7 @@ import torch
 from signboard.errors import PhotoError, ReadingError, SignboardError
 from signboard.memory import give_back_memory
 from signboard.photo import Photo, PhotoSource, load_photo, printable
+from signboard.pipeline.forking import GATE
 from signboard.reading import Reading
 
 Found = TypeVar("Found")
@@ -63,8 +64,8 @@ class Schedule(Generic[Found]):
         ahead: bool,
         one_by_one: bool = False,
     ) -> None:
-        self.find = find
-        self.read = read
+        self._find_stage = find
+        self._read_stage = read
         self.device = device
         self.decode_side = decode_side
         self.window = window
@@ -73,6 +74,16 @@ class Schedule(Generic[Found]):
         self._process = os.getpid()
         self._lock = threading.Lock()
         self._finder: ThreadPoolExecutor | None = None
+
+    def find(self, photos: Sequence[Photo]) -> list[Found]:
+        """What is found on each of some photos."""
+        with GATE.inside():
+            return self._find_stage(photos)
+
+    def read(self, photos: Sequence[Photo], found: Sequence[Found]) -> list[Reading]:
+        """The reading of each of some photos, given what was found on them."""
+        with GATE.inside():
+            return self._read_stage(photos, found)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_lock": None, "_finder": None}  # neither can travel between processes

@@ -27,6 +27,7 @@ DIGIT, NATIVE_DIGIT = "0", "०"
 BITS = 8  # of a symbol
 FNV_START, FNV_PRIME = -0x340D631B7BDDDCDB, 0x100000001B3  # of hashes of whole words, as signed 64-bit numbers
 _MASK = (1 << 64) - 1
+EMPTY_WORD = FNV_START & _MASK  # the `word_code` of no symbols
 _MIX = 0x9E3779B97F4A7C15
 _WINDOW = 48  # slots of a table that are looked at together
 
@@ -279,7 +280,11 @@ class LanguageModel:
 
     def word(self, symbols: Iterable[int]) -> float | None:
         """The log probability of a whole word; None for an unknown one."""
-        slot = self.words.find(word_code(symbols))
+        return self.listed(word_code(symbols))
+
+    def listed(self, value: int) -> float | None:
+        """`word`, of the word with this `word_code`."""
+        slot = self.words.find(value)
         return None if slot < 0 else -STEP * self.words.column(0)[slot]
 
     def is_word(self, text: str) -> bool:
@@ -317,7 +322,12 @@ NOT_A_CONTEXT = 255  # in the backoff column: the n-gram is the start of no long
 
 def word_code(symbols: Iterable[int]) -> int:
     """The number that stands for a whole word of any length (FNV-1a)."""
-    value = FNV_START & _MASK
+    value = EMPTY_WORD
     for symbol in symbols:
-        value = (value ^ symbol) * FNV_PRIME & _MASK
+        value = longer_word(value, symbol)
     return value
+
+
+def longer_word(value: int, symbol: int) -> int:
+    """The code of a word with one symbol more."""
+    return (value ^ symbol) * FNV_PRIME & _MASK

@@ -19,8 +19,8 @@ from signboard.recognition.language import LanguageModel, SearchOptions, joins
 from signboard.recognition.prefix_search import PrefixSearch
 from signboard.recognition.search_steps import Candidate, Steps, kind_of
 
-# From so many crops on, arrays are faster.
-_MANY = 12
+# From so many crops on, arrays are faster: as long as the other form meets much that it does not know yet.
+_MANY = 24
 
 
 class Rescorer:

@@ -58,8 +58,11 @@ class Steps:
         lengths = np.array([len(p) for p in probabilities], np.int64)
         rows = np.concatenate([np.asarray(p, np.float32) for p in probabilities])
         crop = np.repeat(np.arange(len(lengths)), lengths)
-        top, which = torch.from_numpy(rows[:, 1:]).topk(min(TRIED, rows.shape[1] - 1), dim=1)
-        probability, classes = top.numpy().astype(np.float64), which.numpy() + 1
+        tried = min(TRIED, rows.shape[1] - 1)
+        probability, classes = np.zeros((len(rows), tried)), np.ones((len(rows), tried), np.int64)
+        inked = np.flatnonzero(rows[:, 1:].max(axis=1) >= least)  # most frames are not
+        top, which = torch.from_numpy(rows[inked, 1:]).topk(tried, dim=1)
+        probability[inked], classes[inked] = top.numpy(), which.numpy() + 1
         probability[probability < least] = 0.0
         blank = np.maximum(rows[:, 0].astype(np.float64), _LEAST_BLANK)
         sure = probability[:, 0] >= clear

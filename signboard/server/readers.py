@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,14 +27,15 @@ def load_reader(**options: Any) -> Any:
     Raises:
         SignboardError: as `Reader`.
     """
+    from signboard.memory import loading, settle_memory
+
     first = "detector" not in options
-    if first:
-        from signboard.memory import settle_memory
+    with loading() if first else contextlib.nullcontext():
+        if first:
+            settle_memory(options.get("precision", "auto"), options.get("device", "auto"))
+        from signboard.reader import Reader
 
-        settle_memory(options.get("precision", "auto"), options.get("device", "auto"))
-    from signboard.reader import Reader
-
-    reader = Reader(**options)
+        reader = Reader(**options)
     if first:
         import numpy as np
 

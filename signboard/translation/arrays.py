@@ -5,8 +5,9 @@ A network here is its weights by name, as safetensors holds them. NumPy alone st
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -15,13 +16,16 @@ from signboard.weights import load_card, sha256
 
 Array = Any
 Weights = dict[str, Array]
+Network = TypeVar("Network")
 
 
-def load(path: Path, kind: str, device: str = "cpu") -> tuple[Weights, dict[str, Any]]:
-    """The weights that a card of this kind names, as float32, and the card: NumPy arrays for "cpu", else torch tensors.
+def load(path: Path, kind: str, build: Callable[[Weights, dict[str, Any]], Network], device: str = "cpu") -> Network:
+    """What `build` makes of the weights that a card of this kind names, and of the card.
+
+    The weights are float32, NumPy arrays for "cpu", else torch tensors.
 
     Raises:
-        WeightsError: card or weights are missing or damaged, or the card is of another kind.
+        WeightsError: card or weights are missing or damaged, or do not fit each other.
     """
     from safetensors.numpy import load_file
 
@@ -37,7 +41,10 @@ def load(path: Path, kind: str, device: str = "cpu") -> tuple[Weights, dict[str,
         import torch
 
         weights = {name: torch.from_numpy(value).to(device) for name, value in weights.items()}
-    return weights, card
+    try:
+        return build(weights, card)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise WeightsError(f"{path}: the weights do not fit the card's architecture ({error})") from None
 
 
 def library(x: Array) -> Any:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from signboard.translation.broken import broken_phrases
-from signboard.translation.likeness import similarity
+from signboard.translation.likeness import SAME, similarity
 from signboard.translation.result import Part, Translation
 from signboard.translation.translator import Translator, default_translator
 from signboard.translation.units import DEVANAGARI
 
-#: From this similarity a Latin line counts as the English of a Hindi one.
-SAME = 0.6
 _LATIN = re.compile("[A-Za-z]")
 
 
@@ -33,70 +31,35 @@ def translate_lines(lines: Sequence[str], translator: Translator | None = None) 
     """
     translator = translator or default_translator()
     hindi = [i for i, line in enumerate(lines) if DEVANAGARI.search(line)]
-    latin = [i for i, line in enumerate(lines) if _LATIN.search(line) and i not in set(hindi)]
-    groups = _groups(lines, hindi, translator)
-    texts = [lines[i] for i in hindi] + [" ".join(lines[i] for i in group) for group in groups]
-    translated = translator.translate_many(texts)
-    alone = dict(zip(hindi, translated, strict=False))
-    whole = dict(zip(groups, translated[len(hindi) :], strict=True))
-    out: list[Translation | None] = [alone.get(i) for i in range(len(lines))]
-
-    matches: dict[range, tuple[float, range]] = {}
+    latin = {i for i, line in enumerate(lines) if _LATIN.search(line)} - set(hindi)
+    groups = broken_phrases(lines, translator.glossary)
+    spans = [*(range(i, i + 1) for i in hindi), *groups]
+    found = dict(zip(spans, translator.translate_many([" ".join(lines[i] for i in s) for s in spans]), strict=True))
+    matches: dict[range, range] = {}
     if latin:
-        singles = {range(i, i + 1): found for i, found in alone.items()}
         english = {range(j, j + 1): lines[j] for j in latin}
-        pairs = {range(j, j + 2): f"{lines[j]} {lines[j + 1]}" for j in latin if j + 1 in set(latin)} if whole else {}
-        spelled = _spelled([*singles.values(), *whole.values()], translator)
-        matches = _match(singles, english, spelled)
-        joined = _match(whole, {**english, **pairs}, spelled)
-        for group in groups:
-            # The lines' own English stands unless the phrase as a whole has a better one.
-            apart = [matches[span] for i in group if (span := range(i, i + 1)) in matches]
-            if len(apart) == len(group) or (apart and joined.get(group, (0.0,))[0] <= max(score for score, _ in apart)):
-                del whole[group]
-        if whole:
-            kept = {span: found for span, found in singles.items() if not any(span.start in group for group in whole)}
-            matches = _match({**kept, **whole}, {**english, **pairs}, spelled)
-    for group, found in whole.items():
-        for i in group:
-            out[i] = replace(alone[i], english="", parts=(), confidence=found.confidence, continues=group.start)
-        out[group.start] = replace(
-            alone[group.start], english=found.english, parts=found.parts, confidence=found.confidence
-        )
-    for span, (_, where) in matches.items():
-        said = " ".join(lines[j].strip() for j in where)
+        if groups:
+            english |= {range(j, j + 2): f"{lines[j]} {lines[j + 1]}" for j in latin if j + 1 in latin}
+        spelled = _spelled(found.values(), translator)
+        # The lines' own English stands unless the phrase as a whole has a better one.
+        alone = _match({span: found[span] for span in spans[: len(hindi)]}, english, spelled)
+        groups = [group for group in groups if not all(range(i, i + 1) in alone for i in group)]
+        matches = _match({span: found[span] for span in (*groups, *spans[: len(hindi)])}, english, spelled)
+        groups = [group for group in groups if not any(range(i, i + 1) in matches for i in group)]
+    out: list[Translation | None] = [None] * len(lines)
+    for span in (*spans[: len(hindi)], *groups):
+        whole = found[span]
+        if span in matches:
+            said = " ".join(lines[j].strip() for j in matches[span])
+            part = Part(lines[span.start], said, "kept", 0.95)
+            whole = replace(whole, english=said, parts=(part,), confidence=0.95, matched_line=matches[span].start)
         for i in span:
-            best = out[i]
-            if best is None:
-                continue
-            part = Part(lines[i], said, "kept", 0.95)
-            own = best.continues is None
-            out[i] = replace(
-                best,
-                english=said if own else "",
-                parts=(part,) if own else (),
-                confidence=0.95,
-                matched_line=where.start,
-            )
+            own = replace(whole, text=lines[i], romanized=found[range(i, i + 1)].romanized)
+            out[i] = own if i == span.start else replace(own, english="", parts=(), continues=span.start)
     return out
 
 
-def _groups(lines: Sequence[str], hindi: list[int], translator: Translator) -> list[range]:
-    """Lines of the sign, by index, that make one phrase; only lines with nothing between them do."""
-    groups: list[range] = []
-    start = 0
-    while start < len(hindi):
-        stop = start + 1
-        while stop < len(hindi) and hindi[stop] == hindi[stop - 1] + 1:
-            stop += 1
-        first = hindi[start]
-        for run in broken_phrases([lines[i] for i in hindi[start:stop]], translator.glossary):
-            groups.append(range(first + run.start, first + run.stop))
-        start = stop
-    return groups
-
-
-def _spelled(translations: Sequence[Translation], translator: Translator) -> dict[str, str]:
+def _spelled(translations: Iterable[Translation], translator: Translator) -> dict[str, str]:
     """The Latin spelling of every part."""
     pieces = [part.text for translation in translations for part in translation.parts]
     return dict(zip(pieces, translator.romanize_many(pieces), strict=True))
@@ -104,8 +67,8 @@ def _spelled(translations: Sequence[Translation], translator: Translator) -> dic
 
 def _match(
     hindi: Mapping[range, Translation], latin: Mapping[range, str], spelled: Mapping[str, str]
-) -> dict[range, tuple[float, range]]:
-    """For each run of Hindi lines the Latin lines that say it, with their similarity; no line is used twice."""
+) -> dict[range, range]:
+    """For each run of Hindi lines the Latin lines that say it; no line is used twice."""
     scored = []
     for i, translation in hindi.items():
         sayings = [(p.english, spelled[p.text]) for p in translation.parts if p.english or p.source != "network"]
@@ -114,11 +77,11 @@ def _match(
             if score >= SAME:
                 # Among equals the nearer line: the lower one first, as English mostly stands below.
                 near = score - 0.01 * abs(i.start - j.start) + 0.001 * (j.start > i.start)
-                scored.append((near, i, j))
+                scored.append((near, i.start, j.start, i, j))
+    out: dict[range, range] = {}
     taken: set[int] = set()
-    out: dict[range, tuple[float, range]] = {}
-    for score, i, j in sorted(scored, key=lambda item: (item[0], item[1].start, item[2].start), reverse=True):
-        if i not in out and not taken & set(j):
-            out[i] = (score, j)
-            taken |= set(j)
+    for *_, i, j in sorted(scored, key=lambda match: match[:3], reverse=True):
+        if taken.isdisjoint((*i, *j)):
+            out[i] = j
+            taken |= {*i, *j}
     return out

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import accumulate, pairwise
 
 from signboard.translation.glossary import Glossary
-from signboard.translation.units import COPULA, FINITE, FORBIDDEN, GENITIVE, NEGATION, Unit, split
+from signboard.translation.units import COPULA, DEVANAGARI, FINITE, FORBIDDEN, GENITIVE, NEGATION, POLITE, Unit, split
 
 #: The most lines that are read as one phrase.
 MOST_LINES = 4
-#: A line with more words than this is running text, and so is what two lines make together.
+#: Lines that make more words than this together are running text.
 MOST_WORDS = 24
 # After these a noun must follow, whatever it is.
-_OPEN = GENITIVE | {"के लिए", "हेतु", "द्वारा", "बिना", "कृपया", "कृप्या", "के अंतर्गत", "की ओर से"}
+_OPEN = GENITIVE | POLITE | {"के लिए", "हेतु", "द्वारा", "बिना", "के अंतर्गत", "की ओर से"}
 # With these no line begins anew.
-_CLOSE = {"सख्त मना है", "संख्या", "नंबर"}
-_POLITE = {"कृपया", "कृप्या"}
+_CLOSE = {"सख्त मना है", "संख्या", "नंबर"} | FORBIDDEN
 
 
 def broken_phrases(lines: Sequence[str], glossary: Glossary) -> list[range]:
@@ -26,15 +26,13 @@ def broken_phrases(lines: Sequence[str], glossary: Glossary) -> list[range]:
     that ends with "for" (के लिए), "please" or "and"; a number and its unit.
 
     Args:
-        lines: Hindi lines from top to bottom, nothing between them.
+        lines: from top to bottom; those without Devanagari belong to no phrase.
     """
     out: list[range] = []
     start = 0
     while start < len(lines):
-        stop = start + 1
-        for candidate in range(start + 2, min(len(lines), start + MOST_LINES) + 1):
-            if _is_one(lines[start:candidate], glossary):
-                stop = candidate
+        ends = range(min(len(lines), start + MOST_LINES), start + 1, -1)
+        stop = next((end for end in ends if _is_one(lines[start:end], glossary)), start + 1)
         if stop > start + 1:
             out.append(range(start, stop))
         start = stop
@@ -43,84 +41,71 @@ def broken_phrases(lines: Sequence[str], glossary: Glossary) -> list[range]:
 
 def _is_one(lines: Sequence[str], glossary: Glossary) -> bool:
     """Whether every border between the lines lies inside a phrase."""
-    if sum(len(line.split()) for line in lines) > MOST_WORDS or any(len(line) > 200 for line in lines):
+    if not all(map(DEVANAGARI.search, lines)) or sum(len(line.split()) for line in lines) > MOST_WORDS:
         return False
-    counts = []
-    for line in lines:
-        pieces = split(line, glossary)
-        counts.append(sum(_words(unit) for piece in pieces if not isinstance(piece, str) for unit in piece))
-    borders, total = [], 0
-    for count in counts:
-        borders.append(total)  # where the line begins, in words
-        total += count
-    pieces = split(" ".join(lines), glossary)
-    if total != sum(_words(unit) for piece in pieces if not isinstance(piece, str) for unit in piece):
+    joined = _units(" ".join(lines), glossary)
+    borders = list(accumulate((_words(_units(line, glossary)) for line in lines), initial=0))
+    if borders[-1] != _words(joined):
         return False  # joined, the words are others: a dot that ended a line may now stand inside an abbreviation
-    return all(
-        _goes_on(pieces, border, (border - before, count))
-        for border, before, count in zip(borders[1:], borders, counts[1:], strict=False)
+    spans = pairwise(borders)
+    return all(_goes_on(joined, start, border, stop) for (start, border), (_, stop) in pairwise(spans))
+
+
+def _units(text: str, glossary: Glossary) -> list[Unit | None]:
+    """The units of a text, None for a mark between them."""
+    return [unit for piece in split(text, glossary) for unit in ([None] if isinstance(piece, str) else piece)]
+
+
+def _words(units: Iterable[Unit | None]) -> int:
+    return sum(len(unit.text.split()) for unit in units if unit is not None)
+
+
+def _goes_on(units: list[Unit | None], start: int, border: int, stop: int) -> bool:
+    """Whether the phrase goes on across a border between two lines; both lines are given by their words' numbers."""
+    line: list[Unit] = []
+    following: list[Unit] = []
+    at = 0
+    for unit in units:
+        if unit is None:
+            if at >= border:
+                break
+            line.clear()
+            continue
+        end = at + _words([unit])
+        if at < border < end:
+            return at <= start or end >= stop
+        if start < end <= border:
+            line.append(unit)
+        elif border <= at < stop:
+            following.append(unit)
+        at = end
+    return bool(line and following) and _grammar_goes_on(line, following)
+
+
+def _grammar_goes_on(line: list[Unit], following: list[Unit]) -> bool:
+    """Whether the clause that ends at a line's end needs the next line."""
+    last, first = line[-1], following[0]
+    if last.lemma in COPULA or last.kind == "phrase" or _finite(last):
+        return False
+    says = any(u.lemma in _CLOSE or _finite(u) for u in following)
+    # A predicate with nothing else: what it is said of stands in the line above.
+    bare = [u for u in following if u.lemma not in COPULA and u.kind != "adverb"]
+    predicate = len(bare) == 1 and (_finite(bare[0]) or (bare[0].kind == "adjective" and following[-1].lemma in COPULA))
+    leads = last.kind == "postposition" or all(u.kind == "adverb" for u in line)
+    return (
+        predicate
+        or last.lemma in _OPEN
+        or last.kind == "conjunction"
+        or last.form in ("after", "infinitive")
+        or first.kind in ("postposition", "conjunction")
+        or first.lemma in COPULA | NEGATION | _CLOSE
+        or (last.kind == "number" and (first.kind == "unit" or first.lemma == "बजे"))
+        or (last.lemma == "से" and following[-1].lemma == "तक")
+        or (says and any(u.lemma in POLITE for u in line))
+        or (leads and (says or any(u.kind == "verb" for u in following)))
     )
 
 
-def _words(unit: Unit) -> int:
-    return len(unit.text.split())
-
-
-def _goes_on(pieces: list[list[Unit] | str], border: int, lengths: tuple[int, int]) -> bool:
-    """Whether the phrase goes on across a border, given in words from the start, between lines of these lengths."""
-    at = 0
-    for piece in pieces:
-        if isinstance(piece, str):
-            continue
-        for i, unit in enumerate(piece):
-            end = at + _words(unit)
-            if at < border < end:
-                return border - at >= lengths[0] or end - border >= lengths[1]
-            if end == border:
-                if i + 1 == len(piece):
-                    return False  # punctuation stands there
-                return _grammar_goes_on(piece[: i + 1], piece[i + 1 :], lengths)
-            at = end
-    return False
-
-
-def _grammar_goes_on(left: list[Unit], right: list[Unit], lengths: tuple[int, int]) -> bool:
-    """Whether the clause that ends at a line's end needs the next line, by the words on both sides of the border."""
-    last, first = left[-1], right[0]
-    line = _line(left[::-1], lengths[0])[::-1]  # the units of the two lines themselves
-    following = _line(right, lengths[1])
-    if last.lemma in COPULA or last.kind == "phrase" or (last.kind == "verb" and last.form in FINITE):
-        return False
-    says = any(u.lemma in FORBIDDEN | _CLOSE or (u.kind == "verb" and u.form in FINITE) for u in following)
-    if last.lemma in _OPEN or last.kind == "conjunction":
-        return True
-    if last.kind == "verb" and (last.form == "after" or (last.form == "infinitive" and last.text.endswith("ने"))):
-        return True
-    if first.kind in ("postposition", "conjunction") or first.lemma in COPULA | FORBIDDEN | NEGATION | _CLOSE:
-        return True
-    if last.kind == "number" and (first.kind == "unit" or first.lemma == "बजे"):
-        return True
-    if last.lemma == "से" and following[-1].lemma == "तक":
-        return True
-    if says and any(u.lemma in _POLITE for u in line):
-        return True
-    if last.kind == "postposition" or all(u.kind == "adverb" for u in line):
-        return says or any(u.kind == "verb" for u in following)
-    # A predicate with nothing else: what it is said of stands in the line above.
-    bare = [u for u in following if u.lemma not in COPULA and u.kind != "adverb"]
-    if len(bare) != 1:
-        return False
-    if bare[0].kind == "adjective":
-        return following[-1].lemma in COPULA
-    return bare[0].kind == "verb" and bare[0].form in FINITE
-
-
-def _line(units: list[Unit], words: int) -> list[Unit]:
-    """The first units that make up so many words."""
-    out: list[Unit] = []
-    for unit in units:
-        if words <= 0:
-            break
-        out.append(unit)
-        words -= _words(unit)
-    return out
+def _finite(unit: Unit) -> bool:
+    """Whether it is a verb that makes a sentence."""
+    return unit.kind == "verb" and unit.form in FINITE

@@ -5,7 +5,7 @@ from __future__ import annotations
 _DOUBLED = {"stop", "put", "get", "sit", "swim", "spit", "dig", "shut", "cut", "run"}
 _PARTICIPLES = {
     "be": "been", "blow": "blown", "break": "broken", "burn": "burnt", "buy": "bought", "come": "come", "do": "done",
-    "drink": "drunk", "drive": "driven", "eat": "eaten", "get": "got", "get down": "got down", "give": "given",
+    "drink": "drunk", "drive": "driven", "eat": "eaten", "get": "got", "give": "given",
     "go": "gone", "keep": "kept", "leave": "left", "light": "lit", "make": "made", "put": "put", "read": "read",
     "sell": "sold", "sit": "sat", "speak": "spoken", "spit": "spat", "spread": "spread", "stand": "stood",
     "stick": "stuck", "swim": "swum", "take": "taken", "throw": "thrown", "wear": "worn", "write": "written",
@@ -45,47 +45,36 @@ POSSESSIVE = {
 }  # fmt: skip
 
 
-def _first(phrase: str) -> tuple[str, str]:
-    word, _, rest = phrase.partition(" ")
-    return word, f" {rest}" if rest else ""
+def _ended(word: str, ending: str) -> str:
+    """The word with -s, -ing or -ed, as English spells it: buses, stopping, carried."""
+    if ending == "s":
+        ies = word.endswith("y") and word[-2:-1] not in _VOWELS
+        return f"{word[:-1]}ies" if ies else word + ("es" if word.endswith(("s", "sh", "ch", "x", "z")) else "s")
+    if word in _DOUBLED:
+        word += word[-1]
+    elif word.endswith("e") and (ending == "ed" or (not word.endswith(("ee", "ye")) and len(word) > 2)):
+        word = f"{word[:-2]}y" if word.endswith("ie") and ending == "ing" else word[:-1]
+    elif ending == "ed" and word.endswith("y") and word[-2:-1] not in _VOWELS:
+        word = f"{word[:-1]}i"
+    return word + ending
 
 
 def gerund(phrase: str) -> str:
     """ "take photographs" -> "taking photographs"."""
-    word, rest = _first(phrase)
-    if word in _DOUBLED:
-        word += word[-1]
-    elif word.endswith("ie"):
-        word = word[:-2] + "y"
-    elif word.endswith("e") and not word.endswith(("ee", "ye")) and len(word) > 2:
-        word = word[:-1]
-    return f"{word}ing{rest}"
+    word, space, rest = phrase.partition(" ")
+    return _ended(word, "ing") + space + rest
 
 
 def participle(phrase: str) -> str:
     """ "repair punctures" -> "repaired punctures"."""
-    word, rest = _first(phrase)
-    if word in _PARTICIPLES:
-        return _PARTICIPLES[word] + rest
-    if word in _DOUBLED:
-        word += word[-1]
-    if word.endswith("e"):
-        return f"{word}d{rest}"
-    if word.endswith("y") and word[-2:-1] not in _VOWELS:
-        return f"{word[:-1]}ied{rest}"
-    return f"{word}ed{rest}"
+    word, space, rest = phrase.partition(" ")
+    return (_PARTICIPLES.get(word) or _ended(word, "ed")) + space + rest
 
 
 def third_person(phrase: str) -> str:
     """ "make" -> "makes"."""
-    word, rest = _first(phrase)
-    if word == "be":
-        return "is" + rest
-    if word.endswith(("s", "sh", "ch", "x", "o", "z")):
-        return f"{word}es{rest}"
-    if word.endswith("y") and word[-2:-1] not in _VOWELS:
-        return f"{word[:-1]}ies{rest}"
-    return f"{word}s{rest}"
+    word, space, rest = phrase.partition(" ")
+    return ({"be": "is", "do": "does", "go": "goes"}.get(word) or _ended(word, "s")) + space + rest
 
 
 def plural(phrase: str) -> str:
@@ -93,22 +82,9 @@ def plural(phrase: str) -> str:
     head, of, tail = phrase.partition(" of ")
     before, space, word = head.rpartition(" ")
     low = word.lower()
-    if low in _PLURALS:
-        word = _PLURALS[low]
-    elif low not in _UNCOUNTED and not (low.endswith("s") and not low.endswith(("ss", "bus", "us"))):
-        if low.endswith(("s", "sh", "ch", "x", "z")):
-            word += "es"
-        elif low.endswith("y") and low[-2:-1] not in _VOWELS:
-            word = word[:-1] + "ies"
-        else:
-            word += "s"
+    many = low.endswith("s") and not low.endswith(("ss", "us"))
+    word = _PLURALS.get(low) or (word if low in _UNCOUNTED or many else _ended(word, "s"))
     return f"{before}{space}{word}{of}{tail}"
-
-
-def one_of_many(phrase: str) -> bool:
-    """Whether a noun phrase names one thing of a kind that is counted, so that English wants an article."""
-    word = phrase.rpartition(" ")[2].lower()
-    return bool(word) and word not in _UNCOUNTED and plural(word) != word
 
 
 def uncounted(phrase: str) -> bool:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from signboard.translation.english import POSSESSIVE, gerund, one_of_many, participle, plural
-from signboard.translation.numerals import RUPEES
+from signboard.translation.english import POSSESSIVE, gerund, participle, plural
 from signboard.translation.units import (
     COPULA,
     FINITE,
@@ -14,14 +13,14 @@ from signboard.translation.units import (
     HALF_OF_DAY,
     MARATHI_NO,
     NEGATION,
+    POLITE,
     Unit,
 )
 
-_POLITE = {"कृपया", "कृप्या"}
-_UNSAID = COPULA | {"भी", "ही", "तो", "ने"}
+_UNSAID = POLITE | COPULA | GENITIVE | {"भी", "ही", "तो", "ने"}
 _NO = NEGATION | MARATHI_NO
 _BEWARE = {"सावधान रहना", "बचना", "सतर्क रहना", "सावधान"}
-_ALL = {"सभी", "सब", "समस्त", "प्रत्येक", "हर", "कोई", "अन्य"}
+_THIS = {"यह", "इस", "वह", "उस", "इन", "उन"}
 #: No sign says more in one clause.
 _LONGEST_CLAUSE = 60
 
@@ -32,7 +31,7 @@ def gloss(units: Sequence[Unit]) -> str:
     Args:
         units: those that the glossary lacks have their spelling as `english`.
     """
-    return ", ".join(filter(None, map(_clause, clauses(_merged(units)))))
+    return ", ".join(filter(None, map(_clause, _clauses(_merged(units)))))
 
 
 def agreeing(units: Sequence[Unit], i: int, owns: bool | None = None) -> str:
@@ -53,36 +52,29 @@ def agreeing(units: Sequence[Unit], i: int, owns: bool | None = None) -> str:
 
 
 def _merged(units: Sequence[Unit]) -> list[Unit]:
-    """Hours, prices and those who do something as one unit each: 4 to 6 pm, Rs 10, those breaking lines."""
+    """Hours as one unit each, 4 to 6 pm; who does something (तोड़ने वालों) is what he does."""
     out: list[Unit] = []
     for unit in units:
         before = out[-1] if out else None
-        if before is not None and before.kind == "number" and unit.lemma in RUPEES:
-            out[-1] = Unit(before.text, "number", english=f"Rs {before.english}")
-        elif before is not None and before.kind == "number" and unit.lemma == "बजे":
+        if before is not None and before.kind == "number" and unit.lemma == "बजे":
             said = out.pop().english
             if len(out) > 1 and out[-1].lemma == "से" and out[-2].kind == "number":
                 said = f"{out[-2].english} to {said}"
                 del out[-2:]
             half = HALF_OF_DAY[out.pop().lemma] if out and out[-1].lemma in HALF_OF_DAY else "o'clock"
             out.append(Unit(unit.text, "time", english=said if ":" in said and half == "o'clock" else f"{said} {half}"))
-        elif before is not None and before.kind == "verb" and before.form == "infinitive" and unit.lemma == "वाला":
-            doing = gerund(out.pop().english.replace(" ~", ""))
-            if out and out[-1].kind == "noun":
-                doing = f"{doing} {out.pop().english}"
-            out.append(Unit(unit.text, "noun", english=f"those {doing}"))
-        else:
+        elif before is None or before.kind != "verb" or unit.lemma != "वाला":
             out.append(unit)
     return out
 
 
-def clauses(units: Sequence[Unit]) -> Iterator[list[Unit]]:
+def _clauses(units: Sequence[Unit]) -> Iterator[list[Unit]]:
     """Cuts after a command, after है, and around a complete phrase, so that each piece holds one statement."""
     clause: list[Unit] = []
     for i, unit in enumerate(units):
         whole = unit.kind == "phrase" and unit.lemma != "सख्त मना है"
         # "please", "here" and "ahead" belong to the phrase they stand before.
-        if whole and any(u.lemma not in _POLITE and u.kind != "adverb" for u in clause):
+        if whole and any(u.lemma not in POLITE and u.kind != "adverb" for u in clause):
             yield clause
             clause = []
         clause.append(unit)
@@ -97,51 +89,39 @@ def clauses(units: Sequence[Unit]) -> Iterator[list[Unit]]:
 
 def _clause(units: list[Unit]) -> str:
     """One clause: "please", then a prohibition, a command, a statement, or a noun phrase."""
-    please = "please " if any(u.lemma in _POLITE for u in units) else ""
+    please = "please " if any(u.lemma in POLITE for u in units) else ""
     no = any(u.text in _NO for u in units)
     are = "are" if any(u.lemma == "हैं" for u in units) else "is"
-    core = [u for u in units if u.lemma not in _POLITE | _UNSAID and (u.negative or u.text not in _NO)]
+    core = [u for u in units if u.lemma not in _UNSAID and (u.negative or u.text not in _NO)]
     if not core:
         return please + ("not" if no else "")
     *rest, last = core
     no = no or last.negative
+    command = last.kind == "verb" or units[-1].text in MARATHI_NO
     if last.lemma in _BEWARE and rest and rest[-1].lemma == "से":
-        return f"{please}beware of {_phrase(rest[:-1])}"
-    if last.lemma in FORBIDDEN or last.english == "strictly prohibited":
-        text = _prohibition(rest, last.english if last.english.endswith("prohibited") else "prohibited")
-    elif last.lemma == "देना" and rest and rest[-1].kind == "verb" and rest[-1].form == "infinitive":  # X को करने दें
-        at = next((i for i, u in enumerate(rest) if u.lemma == "को"), -1)
-        let = "do not let" if no or rest[-1].negative else "let"
-        text = f"{let} {_noun_phrase(rest[: max(at, 0)])} {_action(rest[at + 1 : -1], rest[-1].english)}"
+        text = f"beware of {_phrase(rest[:-1])}"
+    elif last.lemma in FORBIDDEN or last.english == "strictly prohibited":
+        doing = bool(rest) and rest[-1].kind == "verb"
+        prohibited = last.english if last.english.endswith("prohibited") else "prohibited"
+        text = f"{_phrase(rest)} is {prohibited}" if doing else f"no {_phrase(rest)}" if rest else prohibited
+    elif last.lemma == "देना" and len(rest) > 1 and rest[-1].form == "infinitive":  # X को करने दें
+        no = no or rest[-1].negative
+        at = next((i for i, u in enumerate(rest) if u.lemma == "को"), 0)
+        text = f"{'do not ' * no}let {_words(rest[:at])} {_action(rest[at + 1 : -1], rest[-1].english)}"
     elif last.kind == "verb" and last.form in FINITE and last.form != "imperative":
         text = _statement(rest, last, are, " not" if no else "")
-    elif last.kind == "verb" or units[-1].text in MARATHI_NO:
-        doing = _action(rest, last.english) if last.kind == "verb" else _phrase(core)
-        text = f"do not {doing}" if no else doing
     elif no and rest and last.kind == "adjective":
         text = f"{_phrase(rest)} {are} not {last.english}"
     else:
-        text = f"no {_phrase(core)}" if no else _phrase(core)
+        text = _action(rest, last.english) if last.kind == "verb" else _phrase(core)
+        text = ("do not " if command else "no ") * no + text
     return please + text
-
-
-def _prohibition(units: list[Unit], prohibited: str) -> str:
-    """X मना है -> no X; doing X मना है -> doing X is prohibited; X का प्रवेश निषेध -> no entry for X."""
-    if units and units[-1].lemma in GENITIVE:  # करने की मनाही
-        units = units[:-1]
-    if not units:
-        return prohibited
-    if units[-1].kind == "verb":
-        return f"{_action(units[:-1], _doing(units[-1]))} is {prohibited}"
-    if len(units) > 2 and units[-2].lemma in GENITIVE:
-        return f"no {units[-1].english} for {_phrase(units[:-2])}"
-    return f"no {_phrase(units)}"
 
 
 def _statement(units: list[Unit], verb: Unit, are: str, no: str) -> str:
     """What is done, or will be: "punctures are repaired here"."""
     subject, adjuncts = _parted(units)
-    english, what = verb.english.replace("get ~ ", "").replace(" ~", ""), _noun_phrase(subject)
+    english, what = verb.english.replace("get ~ ", "").replace(" ~", ""), _words(subject)
     if not subject and " " in english:  # the verb brings its object along: repair punctures
         english, _, what = english.partition(" ")
         are = "are" if what.endswith("s") else are
@@ -160,63 +140,57 @@ def _statement(units: list[Unit], verb: Unit, are: str, no: str) -> str:
     return " ".join(filter(None, (what, action, *adjuncts)))
 
 
-def _doing(verb: Unit) -> str:
-    """The gerund, with its negation: "not wearing", as in हेलमेट न पहनने पर."""
-    return f"not {gerund(verb.english)}" if verb.negative else gerund(verb.english)
-
-
 def _action(units: list[Unit], english: str) -> str:
     """A verb with its object and what else belongs to it."""
     target, adjuncts = _parted(units)
-    what = _noun_phrase(target)
-    if target and target[-1].kind == "noun" and target[-1].form in ("base", "oblique") and one_of_many(what):
-        determined = any(u.kind in ("pronoun", "number", "name", "unknown") or u.lemma in _ALL for u in target)
-        what = what if determined else f"the {what}"
-    said = english.replace("~", what) if "~" in english else f"{english} {what}"
+    said = english.replace("~", _words(target)) if "~" in english else f"{english} {_words(target)}"
     return " ".join(" ".join((said, *adjuncts)).split())
 
 
 def _phrase(units: list[Unit]) -> str:
-    """A noun phrase with what Hindi sets before it and English behind it."""
+    """A noun phrase, or what is done, with what Hindi sets before it and English behind it."""
+    if units and units[-1].kind == "verb":
+        return _action(units[:-1], _doing(units[-1]))
     head, adjuncts = _parted(units)
-    return " ".join(filter(None, (_noun_phrase(head), *adjuncts)))
+    return " ".join(filter(None, (_words(head), *adjuncts)))
 
 
 def _parted(units: list[Unit]) -> tuple[list[Unit], list[str]]:
     """The last run of units without a postposition after it, and English for the rest."""
     out: list[str] = []
+    head: list[Unit] = []
     chunk: list[Unit] = []
     adverbs: list[str] = []
     for unit in units:
         if unit.kind == "adverb":
             adverbs.append(unit.english)
-        elif unit.kind == "postposition" and unit.lemma not in GENITIVE:
-            action = chunk and chunk[-1].kind == "verb"
-            noun = _action(chunk[:-1], _doing(chunk[-1])) if action else _noun_phrase(chunk)
+        elif unit.kind == "postposition":
             english = unit.english
             if unit.lemma == "को" and chunk and chunk[-1].domain == "day":
                 english = "on"
-            elif unit.lemma == "पर" and action:
+            elif unit.lemma == "पर" and chunk and chunk[-1].kind == "verb":
                 english = "for"
             elif unit.lemma == "तक":
                 since = any(said.startswith("from ") for said in out)
                 english = "to" if since else "until" if chunk and chunk[-1].kind == "time" else "up to"
             if len(chunk) > 1 and chunk[-1].kind == "time":  # counter until 2 pm
-                out.append(_noun_phrase(chunk[:-1]))
-                noun = chunk[-1].english
-            out.append(f"{english} {noun}".strip())
+                out.append(_words(chunk[:-1]))
+                del chunk[:-1]
+            out.append(f"{english} {_phrase(chunk)}".strip())
             chunk = []
         else:
+            if unit.lemma in _THIS:  # begins a phrase of its own: complain | on this number
+                head, chunk = head + chunk, []
             chunk.append(unit)
-    return chunk, out + adverbs
+    return head + chunk, out + adverbs
 
 
-def _noun_phrase(units: list[Unit]) -> str:
-    """Y of X for X का Y, X's Y for a name, else the words in their order."""
-    for i in range(len(units) - 2, 0, -1):
-        if units[i].lemma in GENITIVE:
-            owner, owned = _noun_phrase(units[:i]), _noun_phrase(units[i + 1 :])
-            person = units[i - 1].domain == "name" or (units[i - 1].kind == "unknown" and owner[:1].isupper())
-            return f"{owner}'s {owned}" if person else f"{owned} of {owner}"
-    said = (_doing(u) if u.kind == "verb" else u.english for u in units if u.lemma not in GENITIVE)
+def _doing(verb: Unit) -> str:
+    """The gerund, with its negation: "not wearing", as in हेलमेट न पहनने पर."""
+    return f"not {gerund(verb.english)}" if verb.negative else gerund(verb.english)
+
+
+def _words(units: list[Unit]) -> str:
+    """The words in their order, which is that of English: X का Y is X Y."""
+    said = (_doing(u) if u.kind == "verb" else u.english for u in units)
     return " ".join(" ".join(said).replace("~", "").split())

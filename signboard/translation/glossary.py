@@ -72,9 +72,8 @@ _GLIDE_VOWEL = {"े": "ए", "ी": "ई"}
 # (from, to), one after the other.
 _ONE_LETTER = (("ँ", "ं"), ("ॅ", "े"), ("ऑ", "ओ"), ("-", " "), *((mark, "") for mark in "\u093cःऽ.॰"))
 _AND = {"एवं", "व", "तथा"}
-_SHORT = tuple(zip("ीूईऊ", "िुइउ", strict=True))
 # Letters that sign writers take for each other.
-_CONFUSED = (*zip("वशषणैौऐऔ", "बससनेोएओ", strict=True), ("्", ""))
+_CONFUSED = (*zip("ीूईऊवशषणैौऐऔ", "िुइउबससनेोएओ", strict=True), ("्", ""))
 
 
 @lru_cache(1 << 16)
@@ -99,13 +98,8 @@ def _glide(match: re.Match[str]) -> str:
 
 
 def _loose(folded: str) -> str:
-    """Long and short i and u are one: कलीनिक meets क्लिनिक's vowels, मिल and मील become the same."""
-    return _replaced(folded, _SHORT)
-
-
-def _looser(folded: str) -> str:
-    """`_loose`, and letters that are taken for each other are one, none doubled: बिक्रेता meets विक्रेता."""
-    return re.sub(r"(.)\1+", r"\1", _replaced(_loose(folded), _CONFUSED))
+    """Long and short i and u are one, letters that are taken for each other too, none doubled: बिक्रेता meets विक्रेता."""
+    return re.sub(r"(.)\1+", r"\1", _replaced(folded, _CONFUSED))
 
 
 def _replaced(text: str, pairs: Iterable[tuple[str, str]]) -> str:
@@ -116,34 +110,25 @@ def _replaced(text: str, pairs: Iterable[tuple[str, str]]) -> str:
 
 # Inflection ---------------------------------------------------------------------------------------------------------
 
-_CONSONANT_END = re.compile("[क-ह]\u093c?$")
+_CONSONANTS = (*map(chr, range(ord("क"), ord("ह") + 1)), "\u093c")
+# (ends of a noun, how many letters go, ends of the oblique, ends of the plural): the first that fits holds.
+_NOUN_ENDS: tuple[tuple[tuple[str, ...], int, tuple[str, ...], tuple[str, ...]], ...] = (
+    (("आं",), 2, ("एं",), ("ओं",)),
+    (("ा",), 1, ("े",), ("ों", "ाएं", "ाओं")),
+    (("ी", "ि"), 1, (), ("ियां", "ियों")),
+    (("ू", "ु"), 1, (), ("ुएं", "ुओं")),
+    (("ई",), 1, (), ("इयां", "इयों")),
+    (_CONSONANTS, 0, (), ("ें", "ों")),
+    (("",), 0, (), ("एं", "ओं")),
+)
 
 
 def noun_forms(hindi: str) -> Iterable[tuple[str, str]]:
     """(form's spelling, "plural" or "oblique") of a noun by its ending; forms that the language lacks do no harm."""
-    if hindi.endswith("आं"):
-        yield hindi[:-2] + "एं", "oblique"
-        yield hindi[:-2] + "ओं", "plural"
-    elif hindi.endswith("ा"):
-        stem = hindi[:-1]
-        yield stem + "े", "oblique"
-        for end in ("ों", "ाएं", "ाओं"):
-            yield stem + end, "plural"
-    elif hindi.endswith(("ी", "ि")):
-        for end in ("ियां", "ियों"):
-            yield hindi[:-1] + end, "plural"
-    elif hindi.endswith(("ू", "ु")):
-        for end in ("ुएं", "ुओं"):
-            yield hindi[:-1] + end, "plural"
-    elif hindi.endswith("ई"):
-        for end in ("इयां", "इयों"):
-            yield hindi[:-1] + end, "plural"
-    elif _CONSONANT_END.search(hindi):
-        for end in ("ें", "ों"):
-            yield hindi + end, "plural"
-    else:
-        for end in ("एं", "ओं"):
-            yield hindi + end, "plural"
+    _, cut, oblique, plurals = next(row for row in _NOUN_ENDS if hindi.endswith(row[0]))
+    stem = hindi[: len(hindi) - cut]
+    yield from ((stem + end, "oblique") for end in oblique)
+    yield from ((stem + end, "plural") for end in plurals)
 
 
 def adjective_forms(hindi: str) -> Iterable[str]:
@@ -167,31 +152,28 @@ _IRREGULAR = {
 }  # fmt: skip
 
 
+_VERB_ENDS = {
+    "infinitive": ("ना", "ने", "नी"), "habitual": ("ता", "ते", "ती", "तीं"), "after": ("कर", "के", " कर"),
+    "progressive": (" रहा", " रहे", " रही"),
+}  # fmt: skip
+#: Behind a participle of each gender: will be.
+_WILL_BE = ("जाएगा जावेगा", "जाएंगे जाएगा", "जाएगी जाएंगी जावेगी")
+
+
 def verb_forms(hindi: str) -> Iterable[tuple[str, str]]:
     """(form's spelling, form) of a verb given as infinitive in -naa; words before it may agree in gender."""
     *before, verb = hindi.split(" ")
     root = verb.removesuffix("ना")
-    imperatives: tuple[str, ...]
-    participles: tuple[str, ...]
-    if root in _IRREGULAR:
-        imperatives, participles = _IRREGULAR[root]
-    elif _CONSONANT_END.search(root):
-        imperatives = tuple(root + end for end in ("ें", "िए", "िएगा", "ो"))
-        participles = tuple(root + end for end in ("ा", "े", "ी"))
-    else:
-        imperatives = tuple(root + end for end in ("एं", "इए", "इएगा", "ओ"))
-        participles = (root + "या", root + "ए", root + "ई")
-    forms = [(root + end, "infinitive") for end in ("ना", "ने", "नी")]
+    consonant = root.endswith(_CONSONANTS)
+    regular = (("ें", "िए", "िएगा", "ो"), ("ा", "े", "ी")) if consonant else (("एं", "इए", "इएगा", "ओ"), ("या", "ए", "ई"))
+    imperatives, participles = _IRREGULAR.get(root) or [tuple(root + end for end in ends) for ends in regular]
+    forms = [(root + end, form) for form, ends in _VERB_ENDS.items() for end in ends]
     forms += [(form, "imperative") for form in imperatives]
-    forms += [(root + end, "habitual") for end in ("ता", "ते", "ती", "तीं")]
-    forms += [(root + end, "after") for end in ("कर", "के", " कर")]
-    forms += [(f"{root} {auxiliary}", "progressive") for auxiliary in ("रहा", "रहे", "रही")]
-    stem = {"हो": "हो", "दे": "दे", "ले": "ले"}.get(root, root + ("े" if _CONSONANT_END.search(root) else "ए"))
+    stem = root if root in ("हो", "दे", "ले") else root + ("े" if consonant else "ए")
     forms += [(stem + end, "will") for end in ("गा", "गी", "ंगे", "ंगी")]
-    for gender, participle in zip("ाेी", participles, strict=True):
+    for gender, participle, wills in zip("ाेी", participles, _WILL_BE, strict=True):
         forms.append((f"{participle} जात{gender}", "passive"))
-        for end in ("जाएगा", "जाएगी", "जाएंगे", "जाएंगी", "जावेगा", "जावेगी"):
-            forms.append((f"{participle} {end}", "future"))
+        forms += [(f"{participle} {will}", "future") for will in wills.split()]
     heads = [before]
     for i, word in enumerate(before):
         if word.endswith("ा"):
@@ -235,6 +217,8 @@ def read_glossary(path: Path = GLOSSARY) -> tuple[Entry, ...]:
     return tuple(entries)
 
 
+#: Forms that are met in loose spellings, too.
+_LOOSELY_SPELLED = ("base", "plural", "oblique", "imperative")
 #: An entry, its form, and how sure.
 _Found = tuple[Entry, str, float]
 
@@ -244,15 +228,12 @@ class Glossary:
 
     def __init__(self, entries: Iterable[Entry]) -> None:
         self.entries = tuple(entries)
-        written = [entry.hindi for entry in self.entries]
         self._exact = {entry.hindi: (entry, "base", 0.95) for entry in self.entries}
         # Entries first, so that no inflected form of one word hides another word; verbs next: करें is a command, not
         # several taxes.
         self._folded: dict[str, _Found] = {}
-        folded = fold_all(written)
-        for key, entry in zip(folded, self.entries, strict=True):
+        for key, entry in zip(fold_all(entry.hindi for entry in self.entries), self.entries, strict=True):
             self._folded.setdefault(key, (entry, "base", 0.9))
-        own = [(key, self._folded[key]) for key in folded]
         order = sorted(self.entries, key=lambda entry: entry.part_of_speech != "verb")
         forms = [(spelling, (entry, form, 0.85)) for entry in order for spelling, form in self._forms(entry)]
         self._verbs: dict[str, _Found] = {}
@@ -260,20 +241,16 @@ class Glossary:
             self._folded.setdefault(key, found)
             if found[0].part_of_speech == "verb":
                 self._verbs.setdefault(key, found)
-        # Short and grammatical words are too easily met by another word: बीना is a name, not बिना.
-        self._loose: dict[str, _Found] = {}
-        for key, found in zip(_loose("\n".join(self._folded)).split("\n"), self._folded.values(), strict=True):
-            if len(key) >= 4 and found[0].domain != "grammar":
-                self._loose.setdefault(key, found)
         # A command without its nasal is the commonest mistake of signs, ताला लगाये, but many a noun looks like one.
-        bare = [(s[:-1], found) for s, found in self._verbs.items() if found[1] == "imperative" and s.endswith("ं")]
-        for key, found in bare:
-            self._folded.setdefault(key, found)
-        self._looser: dict[str, _Found] = {}
-        loosest = [*own, *bare]
-        for key, (_, found) in zip(_looser("\n".join(key for key, _ in loosest)).split("\n"), loosest, strict=True):
-            if len(key) >= 5 and found[0].domain != "grammar" and found[0].part_of_speech != "name":
-                self._looser.setdefault(key, found)
+        for key, found in self._verbs.items():
+            if found[1] == "imperative" and key.endswith("ं"):
+                self._folded.setdefault(key[:-1], found)
+        # Short words, grammatical ones and names are too easily met by another word: बीना is a name, not बिना.
+        self._loose: dict[str, _Found] = {}
+        likely = {key: found for key, found in self._folded.items() if found[1] in _LOOSELY_SPELLED}
+        for key, found in zip(_loose("\n".join(likely)).split("\n"), likely.values(), strict=True):
+            if len(key) >= 4 and found[0].domain != "grammar" and found[0].part_of_speech != "name":
+                self._loose.setdefault(key, found)
 
     @staticmethod
     def _forms(entry: Entry) -> Iterable[tuple[str, str]]:
@@ -293,8 +270,7 @@ class Glossary:
         found = self._exact.get(text) or self._folded.get(key := fold(text))
         if found is None:
             loose = self._loose.get(_loose(key))
-            looser = None if loose else self._looser.get(_looser(key))
-            found = (*loose[:2], 0.7) if loose else (*looser[:2], 0.6) if looser else None
+            found = (*loose[:2], 0.65) if loose else None
         return _match(*found) if found else None
 
     def verb(self, text: str) -> Match | None:

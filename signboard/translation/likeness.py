@@ -6,6 +6,8 @@ import re
 from collections.abc import Sequence
 from difflib import SequenceMatcher
 
+#: From this similarity a Latin line counts as the English of a Hindi one.
+SAME = 0.6
 _WORD = re.compile(r"[a-z]+|[0-9]+")
 # Words too common in English to prove anything.
 _WEAK = {"of", "the", "and", "for", "in", "on", "to", "a", "an", "is", "are", "at", "by", "s"}
@@ -13,27 +15,19 @@ _WEAK = {"of", "the", "and", "for", "in", "on", "to", "a", "an", "is", "are", "a
 
 def _skeleton(word: str) -> str:
     """Consonants as they sound, for spellings that differ in vowels: kashmere, kashmiri."""
-    word = (
-        word.replace("w", "v")
-        .replace("ck", "k")
-        .replace("c", "k")
-        .replace("q", "k")
-        .replace("z", "j")
-        .replace("f", "ph")
-    )
+    for old, new in (("w", "v"), ("ck", "k"), ("c", "k"), ("q", "k"), ("z", "j"), ("f", "ph")):
+        word = word.replace(old, new)
     return re.sub(r"(.)\1+", r"\1", re.sub("[aeiouyh]", "", word))
 
 
 def alike(a: str, b: str) -> bool:
     """Whether two lower-case words are spellings of one."""
-    if a == b:
-        return True
-    if a.isdigit() or b.isdigit() or (a[0] != b[0] and _skeleton(a)[:1] != _skeleton(b)[:1]):
-        return False
-    bones = _skeleton(a)
-    if len(bones) >= 2 and bones == _skeleton(b):
-        return True
-    return min(len(a), len(b)) >= 3 and SequenceMatcher(None, a, b).ratio() >= 0.75
+    bones, others = _skeleton(a), _skeleton(b)
+    if a == b or a.isdigit() or b.isdigit() or (a[0] != b[0] and bones[:1] != others[:1]):
+        return a == b
+    return (len(bones) >= 2 and bones == others) or (
+        min(len(a), len(b)) >= 3 and SequenceMatcher(None, a, b).ratio() >= 0.75
+    )
 
 
 def similarity(sayings: Sequence[tuple[str, str]], said: str) -> float:
@@ -46,22 +40,26 @@ def similarity(sayings: Sequence[tuple[str, str]], said: str) -> float:
     Returns:
         Harmonic mean of the share of the Hindi pieces found in the Latin line and the share of its words explained.
     """
-    words = [w for w in _WORD.findall(said.lower()) if w not in _WEAK]
+    words = _strong(said)
     explained: set[int] = set()
     found = total = 0.0
     for pair in sayings:
-        best: set[int] = set()
-        share = 0.0
+        scored = []
         for saying in pair:
-            mine = [w for w in _WORD.findall(saying.lower()) if w not in _WEAK]
+            mine = _strong(saying)
             hits = {i: w for w in mine for i, other in enumerate(words) if alike(w, other)}
-            if mine and len(set(hits.values())) / len(set(mine)) > share:
-                share, best = len(set(hits.values())) / len(set(mine)), set(hits)
-        weight = max((len(_WORD.findall(saying.lower())) for saying in pair), default=0)
+            scored.append((len(set(hits.values())) / max(len(set(mine)), 1), set(hits)))
+        share, best = max(scored, key=lambda score: score[0])
+        weight = max(len(_WORD.findall(saying.lower())) for saying in pair)
         total += weight
         found += weight * share
         explained |= best
-    if not total or not words:
+    if not found or not words:
         return 0.0
     recall, precision = found / total, len(explained) / len(words)
-    return 2 * recall * precision / (recall + precision) if recall + precision else 0.0
+    return 2 * recall * precision / (recall + precision)
+
+
+def _strong(text: str) -> list[str]:
+    """The words that prove something."""
+    return [word for word in _WORD.findall(text.lower()) if word not in _WEAK]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+import re
+from collections import defaultdict
 from functools import cache
 from pathlib import Path
 
@@ -17,12 +18,17 @@ from signboard.translation.transliteration import clean
 LOANWORDS = Path(__file__).resolve().parent / "loanwords.tsv"
 #: One sign for each sound as Hindi writes it; "@" is the vowel that a consonant has when none is written.
 HINDI_SOUNDS = "kKgGcCjzJTQDXtxdqnpfbBmyrRlvsSh@aiIuUeEoOA&M"
-_CONSONANTS = dict(zip("कखगघचछजझटठडढतथदधनपफबभमयरलवसशह", "kKgGcCjJTQDXtxdqnpfbBmyrlvsSh", strict=True))
-_CONSONANTS |= dict(zip("ङञणषळ", "nnnSl", strict=True))
+_SOUNDS = dict(
+    zip(
+        "कखगघचछजझटठडढतथदधनपफबभमयरलवशषसहङञणळअआइईउऊएऐओऔऑऍऋािीुूेैोौॉॅृंँ़्@",
+        [*"kKgGcCjJTQDXtxdqnpfbBmyrlvSSshnnnl@aiIuUeEoOA&raiIuUeEoOA&rMM", "", "", "@"],
+        strict=True,
+    )
+)
 # With a dot below, for which NFC has no letter of its own.
-_CONSONANTS |= {a + "\u093c": b for a, b in zip("कखगजफडढ", "kKgzfRR", strict=True)}
-_VOWELS = dict(zip("अआइईउऊएऐओऔऑऍ", "@aiIuUeEoOA&", strict=True)) | {"ऋ": "r"}
-_SIGNS = dict(zip("ािीुूेैोौॉॅ", "aiIuUeEoOA&", strict=True)) | {"ृ": "r"}
+_SOUNDS |= {a + "\u093c": b for a, b in zip("कखगजफडढ", "kKgzfRR", strict=True)}
+# A consonant that has its own vowel, as no sign, virama or end follows.
+_OPEN = re.compile("([क-हळ]़?)(?=[अ-औक-हळँं])")
 # Letters that English words in Hindi spelling do not have, and those that only they have.
 _NATIVE, FOREIGN = set("घझढधभणङळऋृः"), set("ॉऑॅऍ")
 # Sounds that are mistaken for each other at the beginning of a word, by the first of each group; all vowels are "a".
@@ -32,42 +38,8 @@ _FAMILY = {sound: group[0] for group in _FAMILIES for sound in group}
 
 def sounds(word: str) -> str:
     """The word as `HINDI_SOUNDS`; "" when it holds letters that have no sound there."""
-    out: list[str] = []
-    open_ = False  # a consonant whose vowel is not known yet
-    letters = clean(word)
-    for i, c in enumerate(letters):
-        if letters[i + 1 : i + 2] == "\u093c":
-            c += "\u093c"
-        if c == "\u093c":
-            continue
-        if c in _CONSONANTS:
-            if open_:
-                out.append("@")
-            out.append(_CONSONANTS[c])
-            open_ = True
-        elif c in _SIGNS or c in _VOWELS:
-            if open_ and c in _VOWELS:
-                out.append("@")
-            out.append(_SIGNS.get(c) or _VOWELS[c])
-            open_ = False
-        elif c == "्":
-            open_ = False
-        elif c in "ंँ":
-            if open_:
-                out.append("@")
-            out.append("M")
-            open_ = False
-        else:
-            return ""
-    return "".join(out)  # the vowel of a last consonant is not spoken
-
-
-@dataclass(frozen=True, slots=True)
-class Loanword:
-    """The English of a Hindi spelling. `score`: log-likelihood of spelling and word; higher is surer."""
-
-    english: str
-    score: float
+    letters = re.findall("[^\u093c]\u093c?|\u093c", _OPEN.sub(r"\1@", clean(word)))
+    return "".join(_SOUNDS[c] for c in letters) if _SOUNDS.keys() >= set(letters) else ""
 
 
 class Loanwords:
@@ -80,51 +52,47 @@ class Loanwords:
             DataError: it is missing or not such a file.
         """
         try:
-            lines = path.read_text(encoding="utf-8").splitlines()
-            costs = {line.split("\t")[1]: line.split("\t")[2] for line in lines if line.startswith("#cost\t")}
-            rows = [line.split("\t") for line in lines if not line.startswith("#")]
+            lines = [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines()]
+            costs = {row[1]: row[2] for row in lines if row[0] == "#cost"}
             self.english_sounds = alphabet = costs.pop("sounds")
             # Rows: sounds of English, the last for "nothing"; columns: sounds of Hindi, the last for "nothing".
-            table = np.array([[float(x) for x in costs[sound].split()] for sound in (*alphabet, "+")], dtype=np.float32)
-            groups: dict[tuple[str, int], list[list[str]]] = {}
-            likeliest = table[:-1, :-1].argmin(1)
+            self.costs = np.array([costs[sound].split() for sound in (*alphabet, "+")], dtype=np.float32)
+            likeliest = self.costs[:-1, :-1].argmin(1)
             families = {s: _FAMILY.get(HINDI_SOUNDS[k], "a") for s, k in zip(alphabet, likeliest, strict=True)}
-            for row in rows:
-                groups.setdefault((families[row[1][0]], len(row[1])), []).append(row)
+            groups: dict[tuple[str, int], list[list[str]]] = defaultdict(list)
+            for row in lines:
+                if row[0][0] != "#":
+                    groups[families[row[1][0]], len(row[1])].append(row)
             number = np.zeros(128, np.int16)
             number[[ord(sound) for sound in alphabet]] = range(len(alphabet))
             self._groups = {}
-            for (family, length), group in groups.items():
-                codes = np.frombuffer("".join(row[1] for row in group).encode("ascii"), np.uint8)
-                common = np.array([row[2] for row in group], dtype=np.float32)
-                self._groups[family, length] = (
-                    number[codes].reshape(-1, length).T.copy(),
-                    common,
-                    [row[0] for row in group],
-                )
+            for key, group in groups.items():
+                words, said, common = zip(*group, strict=True)
+                codes = np.frombuffer("".join(said).encode("ascii"), np.uint8).reshape(len(group), -1)
+                self._groups[key] = number[codes].T.copy(), np.array(common, np.float32), words
         except (OSError, KeyError, ValueError, IndexError) as error:
             raise DataError(f"{path}: not a list of loanwords: {error}; install the package again") from error
-        self.costs = table
 
-    def nearest(self, word: str, count: int = 1) -> list[Loanword]:
-        """The likeliest English words for a Hindi spelling, best first; none for what cannot be a loanword."""
+    def nearest(self, word: str, count: int = 1) -> list[tuple[str, float]]:
+        """The likeliest English words for a Hindi spelling, best first, each with its score: higher is surer.
+
+        The score is the log-likelihood of spelling and word. None for what cannot be a loanword.
+        """
         said = sounds(word)
         if len(said) < 2 or set(word) & _NATIVE:
             return []
         hindi = np.array([HINDI_SOUNDS.index(s) for s in said])
         found: list[tuple[float, str]] = []
         plain = len(said.replace("@", ""))
-        for length in range(max(1, plain - 3), len(said) + 3):
+        for length in range(max(1, plain - 1), len(said) + 2):
             key = (_FAMILY.get(said[0], "a"), length)
             if key in self._groups:
                 codes, common, words = self._groups[key]
                 score = 0.35 * (common - 4) - _distance(codes, hindi, self.costs) / len(said) ** 0.5
                 top = np.argpartition(score, -min(count, len(score)))[-min(count, len(score)) :]
                 found += [(float(score[k]), words[k]) for k in top]
-        seen: dict[str, float] = {}
-        for likely, english in sorted(found, reverse=True):
-            seen.setdefault(english, likely)
-        return [Loanword(english, s) for english, s in list(seen.items())[:count]]
+        best = {english: likely for likely, english in sorted(found)}
+        return sorted(best.items(), key=lambda item: item[1], reverse=True)[:count]
 
 
 def _distance(words: NDArray[np.int16], hindi: NDArray[np.int64], costs: NDArray[np.float32]) -> NDArray[np.float32]:

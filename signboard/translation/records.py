@@ -36,6 +36,3 @@ def records(texts: Iterable[str], scheme: str, n_best: int) -> Iterator[dict[str
                     for word in words
                 }
             yield record
-
-
-__all__ = ["records"]

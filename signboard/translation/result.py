@@ -33,9 +33,8 @@ class Translation:
         english: the translation; equals the text where there is no Devanagari in it.
         romanized: the text in Latin letters as people write them.
         parts: in the order of the text, spaces and punctuation left out.
-        confidence: 0 to 1. What the network says: the share of such phrases that are right word for word, measured on
-            phrases it was not trained on. Parts that are only spelled lower it. 0 for empty text, 1 for text that needs
-            no translation.
+        confidence: 0 to 1: the share of texts of signs of such confidence that are right word for word, measured on
+            texts the network was not trained on. 0 for empty text, 1 for text that needs no translation.
         matched_line: set by `translate_lines` only: index of the line of the same sign that already says this in
             English; `english` is then that line's text.
         continues: set by `translate_lines` only: index of the line that begins the phrase which this line goes on with;

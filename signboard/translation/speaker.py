@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from signboard.errors import WeightsError
 from signboard.translation.arrays import (
     Array,
     Weights,
@@ -29,7 +29,9 @@ from signboard.translation.phrases import CLOSE, COPY, MOST_WORDS, OPEN, PAD, Fe
 from signboard.translation.units import KEPT, Unit
 
 CARD = Path(__file__).resolve().parent.parent / "weights" / "translator.json"
-BATCH = 256
+BATCH = 64
+#: Log-probability of what has no end.
+CUT_OFF = -99.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +42,12 @@ class Speech:
         tokens: (word, unit, near): a word of its own with the unit it is most about; or "" and the unit that it copies.
             Words that begin with "+" inflect the word before them; "~" is what the glossary has behind a verb's object.
         confidence: 0 to 1, the share of phrases with such probabilities that are right word for word.
-        ended: False where it was cut off.
-        log_probability: of all of it, before calibration.
+        log_probability: of all of it, before calibration; CUT_OFF where it was cut off.
     """
 
     tokens: tuple[tuple[str, int | None, int], ...]
     confidence: float
-    ended: bool
-    log_probability: float = 0.0
+    log_probability: float
 
 
 class Speaker:
@@ -74,14 +74,14 @@ class Speaker:
         Raises:
             WeightsError: a file is missing, damaged, or does not belong to this network.
         """
-        weights, card = load(Path(path), "translator", device)
-        try:
+
+        def build(weights: Weights, card: dict[str, Any]) -> Speaker:
             config = PhraseConfig(**card["architecture"])
             if not len(card["vocabulary"]) == config.vocabulary == len(weights["word.weight"]):
                 raise ValueError("another vocabulary")
-        except (KeyError, TypeError, ValueError) as error:
-            raise WeightsError(f"{path}: the weights do not fit the card's architecture ({error})") from None
-        return cls(weights, config, card["vocabulary"], card.get("calibration", (1.0, 0.0)))
+            return cls(weights, config, card["vocabulary"], card.get("calibration", (1.0, 0.0)))
+
+        return load(Path(path), "translator", build, device)
 
     def say(self, phrases: Sequence[Sequence[Unit]]) -> list[Speech]:
         """English for the units of each phrase, in order, batched by length; numbers and Latin words pass just once."""
@@ -188,12 +188,12 @@ class Speaker:
             (self.vocabulary[word], None, near) if word < size else ("", word - size, near)
             for word, near in zip(words[:end], about, strict=False)
         )
-        whole = sum(math.log(max(c, 1e-6)) for c in chances[: end + 1])
+        whole = sum(math.log(max(c, 1e-6)) for c in chances[: end + 1]) if end < len(words) else CUT_OFF
         scale, shift = self._calibration
-        return Speech(tokens, 1 / (1 + math.exp(-(scale * whole + shift))), end < len(words), whole)
+        return Speech(tokens, 1 / (1 + math.exp(-(scale * whole + shift))), whole)
 
 
 @cache
-def default_speaker() -> Speaker | None:
-    """The packaged weights, loaded once on first use; None where this package has none."""
-    return Speaker.load() if CARD.is_file() else None
+def default_speaker() -> Speaker:
+    """The packaged weights, loaded once on first use."""
+    return Speaker.load()

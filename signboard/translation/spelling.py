@@ -8,9 +8,8 @@ from difflib import SequenceMatcher
 from functools import cache, lru_cache
 from pathlib import Path
 
-from signboard.translation.english import plural, upper_first
+from signboard.translation.english import upper_first
 from signboard.translation.glossary import fold
-from signboard.translation.likeness import alike
 from signboard.translation.loanwords import FOREIGN, default_loanwords, sounds
 from signboard.translation.result import Part
 from signboard.translation.transliteration import WORD, Spelling
@@ -30,16 +29,10 @@ _SURELY = 0.8
 _NEEDED = (9.0, 9.0, 2.9, 2.0, 0.9, -0.5, -1.3, -1.9, -2.5, -3.0)
 
 
-def latin(word: str, spelling: Spelling, meaning: str = "") -> Spelling:
-    """A word in Latin letters, lower case: grammar and English words as people write them, else as spelled.
-
-    Args:
-        meaning: its English, if the glossary knows it; a Hindi word that sounds otherwise is no English word.
-    """
+def latin(word: str, spelling: Spelling) -> Spelling:
+    """A word in Latin letters, lower case: grammar and English words as people write them, else as spelled."""
     if word in _GRAMMAR:
         return Spelling(_GRAMMAR[word], 1.0)
-    if meaning and spelling.text and not alike(spelling.text, meaning.lower()):
-        return spelling
     english, chance = loanword(word, spelling.text)
     return Spelling(english, chance) if chance > _SURELY and not word.endswith("ों") else spelling
 
@@ -51,10 +44,9 @@ def name(text: str, spelled: Mapping[str, Spelling], foreign: bool = True) -> Pa
         return Part(text, place, "place", 0.9)
     words = WORD.findall(text)
     if len(words) == 1 and foreign:
-        stem = text.removesuffix("ों")  # the Hindi plural of an English word: काउंटरों
-        english, chance = loanword(stem, spelled[words[0]].text.removesuffix("on" if stem != text else ""))
+        english, chance = loanword(text, spelled[words[0]].text)
         if chance > LOANWORD:
-            return Part(text, english if stem == text else plural(english), "loanword", round(chance, 3))
+            return Part(text, english, "loanword", round(chance, 3))
     english = WORD.sub(lambda m: upper_first(spelled[m.group()].text), text)
     sure = 0.9 * min((spelled[word].confidence for word in words), default=0.0)
     # A lone virama or nukta has no sound.
@@ -71,7 +63,7 @@ def loanword(word: str, spelling: str) -> tuple[str, float]:
     found = default_loanwords().nearest(word, 6)
     if not found:
         return "", 0.0
-    scored = [(f.score + 3 * SequenceMatcher(None, spelling, f.english).ratio() ** 2, f.english) for f in found]
+    scored = [(score + 3 * SequenceMatcher(None, spelling, english).ratio() ** 2, english) for english, score in found]
     score, english = max(scored)
     length = len(sounds(word).replace("@", ""))
     needed = _NEEDED[min(length, len(_NEEDED) - 1)]

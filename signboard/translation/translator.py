@@ -8,11 +8,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from signboard.translation.english import FUNCTION, SMALL, inflect, uncounted, upper_first
+from signboard.translation.english import SMALL, inflect, uncounted, upper_first
 from signboard.translation.faithful import faithful
 from signboard.translation.gloss import agreeing, gloss
 from signboard.translation.glossary import Glossary, default_glossary
-from signboard.translation.likeness import similarity
+from signboard.translation.likeness import SAME, similarity
 from signboard.translation.names import mark_names
 from signboard.translation.result import Part, Translation
 from signboard.translation.speaker import Speaker, Speech, default_speaker
@@ -27,10 +27,8 @@ from signboard.translation.transliteration import (
 )
 from signboard.translation.units import KEPT, MARATHI_NO, Unit, split
 
-#: How sure an entry of the glossary is in words that are set side by side.
-_WORD_BY_WORD = 0.6
-#: Segments longer than this are no phrase of a sign; they are cut.
-_LONGEST = 24
+#: Share of phrases of words set side by side that are right, of those whose every word is sure.
+_WORD_BY_WORD = 0.35
 
 
 class Translator:
@@ -39,7 +37,7 @@ class Translator:
     Args:
         glossary: the sign glossary; None for the packaged one.
         transliterator: spells what the glossary lacks; None for the packaged weights.
-        speaker: the network; None for the packaged weights. Where there are none, `gloss` speaks.
+        speaker: the network; None for the packaged weights.
     """
 
     def __init__(
@@ -50,7 +48,7 @@ class Translator:
     ) -> None:
         self.glossary = glossary or default_glossary()
         self.transliterator = transliterator or default_transliterator()
-        self.speaker = speaker if speaker is not None else default_speaker()
+        self.speaker = speaker or default_speaker()
 
     def translate(self, text: str) -> Translation:
         """One text, of one line or several; see `translate_many`."""
@@ -61,7 +59,7 @@ class Translator:
 
         Text without Devanagari comes back as it is. Nothing raises: other scripts, emoji, overlong text pass through.
         """
-        split_ = [_shorten(split(text, self.glossary)) for text in texts]
+        split_ = [split(text, self.glossary) for text in texts]
         ready = [romanizable(text) for text in texts]
         segments = [piece for pieces in split_ for piece in pieces if not isinstance(piece, str)]
         spelled = self._spell([*ready, *(unit.text for units in segments for unit in units)])
@@ -69,10 +67,8 @@ class Translator:
             mark_names(units)
         alone = [_by_glossary(units) or _own_english(units, spelled) for units in segments]
         asked = [units for units, known in zip(segments, alone, strict=True) if known is None]
-        said = iter(self.speaker.say(asked) if self.speaker is not None else [None] * len(asked))
-        phrases = []
-        for units, known in zip(segments, alone, strict=True):
-            phrases.append(known or _phrase(units, next(said), spelled))
+        said = iter(self.speaker.say(asked))
+        phrases = [known or _phrase(units, next(said), spelled) for units, known in zip(segments, alone, strict=True)]
         remaining = iter(phrases)
         return [
             _assemble(text, pieces, remaining, line)
@@ -93,10 +89,7 @@ class Translator:
         return dict(zip(words, self.transliterator.spell_words(words), strict=True))
 
     def _romanized(self, ready: Sequence[str], spelled: Mapping[str, Spelling]) -> list[str]:
-        written = {}
-        for word in {word for text in ready for word in WORD.findall(text)}:
-            known = self.glossary.lookup(word)
-            written[word] = latin(word, spelled[word], known.entry.english if known else "")
+        written = {word: latin(word, spelled[word]) for text in ready for word in WORD.findall(text)}
         return [fill(text, written) for text in ready]
 
 
@@ -110,26 +103,11 @@ class _Phrase:
     begins: bool = True
 
 
-def _phrase(units: list[Unit], said: Speech | None, spelled: Mapping[str, Spelling]) -> _Phrase:
-    """The network's English; the glossary's words where there is no network, or it was not faithful."""
+def _phrase(units: list[Unit], said: Speech, spelled: Mapping[str, Spelling]) -> _Phrase:
+    """The network's English; the glossary's words where it was not faithful."""
     names = {i: name(unit.text, spelled, not unit.named) for i, unit in enumerate(units) if unit.kind == "unknown"}
-    if said is not None:
-        phrase = _spoken(units, said, names)
-        if faithful(units, said, phrase.english):
-            return phrase
-    return _glossed(units, names)
-
-
-def _shorten(pieces: list[list[Unit] | str]) -> list[list[Unit] | str]:
-    """The pieces with overlong segments cut."""
-    out: list[list[Unit] | str] = []
-    for piece in pieces:
-        if isinstance(piece, str) or len(piece) <= _LONGEST:
-            out.append(piece)
-            continue
-        for start in range(0, len(piece), _LONGEST):
-            out += [piece[start : start + _LONGEST], " "] if start + _LONGEST < len(piece) else [piece[start:]]
-    return out
+    phrase = _spoken(units, said, names)
+    return phrase if faithful(units, said, phrase.english) else _glossed(units, names)
 
 
 def _by_glossary(units: list[Unit]) -> _Phrase | None:
@@ -137,20 +115,12 @@ def _by_glossary(units: list[Unit]) -> _Phrase | None:
     if all(unit.kind in KEPT for unit in units):
         parts = [Part(u.text, u.english, "transliterated" if u.kind == "letters" else "kept", 0.95) for u in units]
         return _Phrase(" ".join(u.english for u in units), parts, 0.95, False)
-    if len(units) != 1 or units[0].match is None or units[0].form in ("habitual", "passive", "future"):
+    unit, match = units[0], units[0].match
+    if len(units) != 1 or match is None or match.form in ("habitual", "passive", "future"):
         return None
-    unit = units[0]
-    english = _plain(unit)
-    sure = unit.match.confidence if unit.match else 0.0
-    return _Phrase(english, [Part(unit.text, english, "glossary", sure)], sure)
-
-
-def _plain(unit: Unit) -> str:
-    """The unit's own English standing alone, with "do not" before a verb that has a negation."""
-    english = " ".join(unit.english.replace("~", "").split())
-    if unit.kind == "verb" and unit.negative:
-        return f"do not {english}"
-    return english
+    english = "do not " * (unit.kind == "verb" and unit.negative) + unit.english.replace("~", "")
+    english = " ".join(english.split())
+    return _Phrase(english, [Part(unit.text, english, "glossary", match.confidence)], match.confidence)
 
 
 def _spoken(units: list[Unit], said: Speech, names: Mapping[int, Part]) -> _Phrase:
@@ -187,9 +157,7 @@ def _spoken(units: list[Unit], said: Speech, names: Mapping[int, Part]) -> _Phra
             if source[near] == "network":
                 english[near] = f"{english[near]} {token}".strip()
     text = re.sub(r" (,|'s\b)", r"\1", " ".join([*words, *behind]))
-    own = {word for word, copied, _ in said.tokens if copied is None and word[:1] != "+"} - FUNCTION
-    if len(own) <= 1 and _is_name(units, names):
-        text = _title(text)
+    text = _titled(text, units, names)
     parts, spelled = [], 1.0
     for i, unit in enumerate(units):
         heard = i in names and source[i] != "network"
@@ -200,15 +168,12 @@ def _spoken(units: list[Unit], said: Speech, names: Mapping[int, Part]) -> _Phra
     return _Phrase(text, parts, said.confidence * spelled ** (1 / len(units)))
 
 
-def _is_name(units: Sequence[Unit], names: Mapping[int, Part]) -> bool:
-    """Whether it is a name and what it is of, Gupta General Store, and no sentence about it: Welcome to Agra."""
+def _titled(english: str, units: Sequence[Unit], names: Mapping[int, Part]) -> str:
+    """With capitals where it is a name and what it is of, Gupta General Store, and no sentence: Welcome to Agra."""
     named = bool(names) or any(u.kind in ("name", "title") and u.domain != "day" for u in units)
     sentence = ("verb", "adverb", "phrase", "verb form", "postposition", "particle")
-    return named and not any(u.kind in sentence or u.text in MARATHI_NO for u in units)
-
-
-def _title(english: str) -> str:
-    """With capitals: Gupta General Store."""
+    if not named or any(u.kind in sentence or u.text in MARATHI_NO for u in units):
+        return english
     words = english.split(" ")
     return " ".join(upper_first(w) if w not in SMALL or not i else w for i, w in enumerate(words))
 
@@ -218,14 +183,14 @@ def _glossed(units: list[Unit], names: Mapping[int, Part]) -> _Phrase:
     parts = []
     for i, unit in enumerate(units):
         unit.english = names[i].english if i in names else agreeing(units, i)
-        sure = _WORD_BY_WORD * unit.match.confidence if unit.match else 1.0
+        sure = unit.match.confidence if unit.match else 1.0
         english = unit.english.replace("~", "").strip()
         part = Part(unit.text, english, "glossary" if unit.match else "kept", round(sure, 3))
         parts.append(names.get(i, part))
     english = gloss(units)
     total = sum(len(part.text) for part in parts)
-    sure = sum(part.confidence * len(part.text) for part in parts) / max(total, 1)
-    return _Phrase(_title(english) if _is_name(units, names) else english, parts, sure)
+    sure = _WORD_BY_WORD * sum(part.confidence * len(part.text) for part in parts) / max(total, 1)
+    return _Phrase(_titled(english, units, names), parts, sure)
 
 
 def _own_english(units: list[Unit], spelled: Mapping[str, Spelling]) -> _Phrase | None:
@@ -235,11 +200,9 @@ def _own_english(units: list[Unit], spelled: Mapping[str, Spelling]) -> _Phrase 
     if not latin or not hindi or not (latin[0] > hindi[-1] or latin[-1] < hindi[0]):
         return None
     said = " ".join(u.text for u in units if u.kind == "latin")
-    sayings = []
-    for i in hindi:
-        words = [spelled[w].text for w in WORD.findall(units[i].text)]
-        sayings.append((units[i].english, " ".join(words)))
-    if similarity(sayings, said) < 0.6:
+    words = [WORD.findall(units[i].text) for i in hindi]
+    sayings = [(units[i].english, " ".join(spelled[w].text for w in ws)) for i, ws in zip(hindi, words, strict=True)]
+    if similarity(sayings, said) < SAME:
         return None
     parts = [Part(u.text, u.text if u.kind == "latin" else "", "kept", 0.9) for u in units]
     return _Phrase(said, parts, 0.9, False)
@@ -250,7 +213,7 @@ def _assemble(text: str, pieces: list[list[Unit] | str], phrases: Iterator[_Phra
     if not pieces:
         kept = (Part(text, text, "kept", 1.0),) if text.strip() else ()
         return Translation(text, text, romanized, kept, 1.0 if kept else 0.0)
-    out, parts, weights = "", [], []
+    out, parts, sure, total = "", [], 0.0, 0
     for piece in pieces:
         if isinstance(piece, str):
             mark = re.sub("[:]-+", ":", piece).replace("।", ".").replace("॥", ".").replace("\t", " ")
@@ -265,14 +228,10 @@ def _assemble(text: str, pieces: list[list[Unit] | str], phrases: Iterator[_Phra
         starts = not out.rstrip(" ") or out.rstrip(" ")[-1] in ".!?|\n([)]-"
         out += upper_first(phrase.english) if starts and phrase.begins else phrase.english
         parts += phrase.parts
-        weights.append((phrase.confidence, sum(len(u.text) for u in piece)))
-    total = sum(w for _, w in weights)
-    confidence = sum(c * w for c, w in weights) / max(total, 1)
+        letters = sum(len(u.text) for u in piece)
+        sure, total = sure + phrase.confidence * letters, total + letters
     english = re.sub(r" +([.,:;!?)])", r"\1", re.sub(" {2,}", " ", out)).strip(" ,")
-    return Translation(text, english, romanized, tuple(parts), round(confidence, 3))
-
-
-# Module-level use ---------------------------------------------------------------------------------------------------
+    return Translation(text, english, romanized, tuple(parts), round(sure / max(total, 1), 3))
 
 
 @cache

@@ -6,6 +6,7 @@ import heapq
 import math
 import re
 import unicodedata
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -14,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from signboard.errors import ConfigError, WeightsError
+from signboard.errors import ConfigError
 from signboard.translation.arrays import Array, Weights, gelu, linear, sigmoid
 from signboard.translation.arrays import load as load_weights
 
@@ -28,7 +29,7 @@ FIRST = 3  # index of DEVANAGARI[0]
 _INDEX = {character: FIRST + i for i, character in enumerate(DEVANAGARI)}
 #: A word longer than this is not one word of a sign; it is cut into pieces of this many characters.
 LONGEST = 40
-BATCH = 512
+BATCH = 64
 
 # Letters that the network was not trained on, as the letters they sound like.
 _FOLD = str.maketrans(
@@ -51,8 +52,10 @@ _FIXED = {"ॐ": "om", "डॉ": "dr", "डा": "da"}
 #: A run of Devanagari letters and signs (no digits, no danda), joiners inside it included.
 WORD = re.compile(r"[ऀ-ॣॱ-ॿ\u200c\u200d]+")
 _NAMES = "|".join(sorted(LETTER_NAMES, key=len, reverse=True))
+#: One name of a letter; with other things between them, a text is `letters`.
+LETTER_NAME = re.compile(_NAMES)
 # Two letters or more; the last may lack its dot when no more word follows: एम.डी
-_INITIALS = re.compile(rf"(?<![ऀ-ॿ])(?:{_NAMES})[.॰](?:\s?(?:{_NAMES})[.॰])*(?:(?:{_NAMES})(?![ऀ-ॣ]))?")
+_INITIALS = re.compile(rf"(?<![ऀ-ॿ])(?:{_NAMES})[.॰](?:\s?(?:{_NAMES})[.॰])*(?:\s?(?:{_NAMES})[.॰]|(?:{_NAMES})(?![ऀ-ॣ]))")
 
 
 def clean(text: str) -> str:
@@ -60,13 +63,9 @@ def clean(text: str) -> str:
     return re.sub("[\u200b-\u200d\u2060\ufe00-\ufe0f\ufeff]", "", unicodedata.normalize("NFC", text))
 
 
-def initials(text: str) -> str | None:
-    """Latin initials for English letters spelled in Devanagari with dots, बी.ए. -> B.A.; None when it is not that."""
-    parts = [p.strip() for p in re.split("[.॰]", text)]
-    letters = [p for p in parts if p]
-    if len(letters) < 2 or not all(p in LETTER_NAMES for p in letters):
-        return None
-    return ".".join(LETTER_NAMES[p] for p in letters) + ("." if not parts[-1] else "")
+def letters(text: str) -> str:
+    """Names of English letters as these letters, their dots kept: बी.ए. -> B.A., एच डी एफ सी -> HDFC."""
+    return LETTER_NAME.sub(lambda name: LETTER_NAMES[name[0]], text).replace("॰", ".").replace(" ", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,22 +147,17 @@ class Transliterator:
         Raises:
             WeightsError: a file is missing, damaged, or does not belong to this network.
         """
-        path = Path(path).with_suffix(".json")
-        weights, card = load_weights(path, "transliterator")
-        if (card.get("characters_in"), card.get("characters_out")) != (DEVANAGARI, LATIN):
-            raise WeightsError(f"{path}: these weights were trained with other characters; train them again")
-        sizes = {"embedding": ("embedding", 1), "hidden": ("first.weight_hh_l0", 1), "channels": ("smooth", 0)}
-        try:
-            stated = card["architecture"]
-            for key, (name, axis) in sizes.items():
-                value = weights[name] if name in weights else weights[f"{name}.weight"]
-                if stated[key] != value.shape[axis]:
-                    raise ValueError(f"{key} is {value.shape[axis]}")
-            return cls(SpellingNet(weights, stated["slots"]), card)
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise WeightsError(f"{path}: the weights do not fit the card's architecture ({error})") from None
 
-    # Words ---------------------------------------------------------------------------------------------------------
+        def build(weights: Weights, card: dict[str, Any]) -> Transliterator:
+            if (card["characters_in"], card["characters_out"]) != (DEVANAGARI, LATIN):
+                raise ValueError("trained with other characters")
+            (_, embedding), (_, hidden) = weights["embedding.weight"].shape, weights["first.weight_hh_l0"].shape
+            found = {"embedding": embedding, "hidden": hidden, "channels": len(weights["smooth.weight"])}
+            if card["architecture"] | found != card["architecture"]:
+                raise ValueError(f"found {found}")
+            return cls(SpellingNet(weights, card["architecture"]["slots"]), card)
+
+        return load_weights(Path(path).with_suffix(".json"), "transliterator", build)
 
     def transliterate_words(self, words: Sequence[str]) -> list[str]:
         """Lower-case Latin spellings of Devanagari words, batched; see `spell_words`."""
@@ -175,9 +169,8 @@ class Transliterator:
         The confidence is the geometric mean of the probabilities of the emitted letters.
         """
         prepared = [_prepare(word) for word in words]
-        done: dict[str, Spelling] = {}
-        todo = sorted({piece for pieces in prepared for piece in pieces if piece not in _FIXED}, key=len)
-        done.update((piece, Spelling(latin, 1.0)) for piece, latin in _FIXED.items())
+        done = {piece: Spelling(latin, 1.0) for piece, latin in _FIXED.items()}
+        todo = sorted({piece for pieces in prepared for piece in pieces} - done.keys(), key=len)
         for start in range(0, len(todo), BATCH):
             chunk = todo[start : start + BATCH]
             done.update(zip(chunk, self._greedy(chunk), strict=True))
@@ -213,40 +206,20 @@ class Transliterator:
             return [self.spell_words([word])[0]] if pieces else []
         if pieces[0] in _FIXED:
             return [Spelling(_FIXED[pieces[0]], 1.0)]
-        frames = np.exp(self._net(*encode_words(pieces))[0]).tolist()
-        beams: dict[str, tuple[float, float]] = {"": (1.0, 0.0)}  # prefix -> probability ending in blank, in a letter
-        for frame in frames:
-            grown: dict[str, list[float]] = {}
-            for prefix, (blank, letter) in beams.items():
-                same = grown.setdefault(prefix, [0.0, 0.0])
-                same[0] += (blank + letter) * frame[0]
-                for index, p in enumerate(frame[1:]):
-                    if p < 1e-4:
-                        continue
-                    symbol = LATIN[index]
-                    longer = grown.setdefault(prefix + symbol, [0.0, 0.0])
-                    if prefix.endswith(symbol):
-                        same[1] += letter * p
-                        longer[1] += blank * p
-                    else:
-                        longer[1] += (blank + letter) * p
-            kept = heapq.nlargest(max(beam, 2 * n), grown.items(), key=lambda item: sum(item[1]))
-            beams = {prefix: (pair[0], pair[1]) for prefix, pair in kept}
+        beams: dict[str, Sequence[float]] = {"": (1.0, 0.0)}  # prefix -> probability ending in blank, in a letter
+        for nothing, *frame in np.exp(self._net(*encode_words(pieces))[0]).tolist():
+            grown: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
+            likely = [(letter, p) for letter, p in zip(LATIN, frame, strict=True) if p >= 1e-4]
+            for prefix, (blank, open_) in beams.items():
+                grown[prefix][0] += (blank + open_) * nothing
+                for letter, p in likely:
+                    again = prefix.endswith(letter)
+                    grown[prefix + letter][1] += (blank if again else blank + open_) * p
+                    if again:
+                        grown[prefix][1] += open_ * p
+            beams = dict(heapq.nlargest(max(beam, 2 * n), grown.items(), key=lambda item: sum(item[1])))
         ranked = heapq.nlargest(n, ((sum(pair), prefix) for prefix, pair in beams.items() if prefix))
         return [Spelling(prefix, p) for p, prefix in ranked]
-
-    # Running text --------------------------------------------------------------------------------------------------
-
-    def romanize_many(self, texts: Sequence[str]) -> list[str]:
-        """Every Devanagari word in Latin letters, all in one batch; all else stays, Devanagari digits become 0-9."""
-        cleaned = [romanizable(text) for text in texts]
-        words = sorted({word for text in cleaned for word in WORD.findall(text)})
-        spelled = dict(zip(words, self.spell_words(words), strict=True))
-        return [fill(text, spelled) for text in cleaned]
-
-    def romanize(self, text: str) -> str:
-        """One text; see `romanize_many`."""
-        return self.romanize_many([text])[0]
 
 
 def tidy(text: str) -> str:
@@ -258,7 +231,7 @@ def tidy(text: str) -> str:
 
 def romanizable(text: str) -> str:
     """The text ready for `fill`: tidy, digits 0-9, dandas as full stops, spelled-out English initials as letters."""
-    text = _INITIALS.sub(lambda m: initials(m.group()) or m.group(), tidy(text))
+    text = _INITIALS.sub(lambda m: letters(m.group()), tidy(text))
     return text.translate(_DIGITS).replace("।", ".").replace("॥", ".")
 
 

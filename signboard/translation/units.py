@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from signboard.translation.glossary import LONGEST, Glossary, Match
 from signboard.translation.numerals import said_number
-from signboard.translation.transliteration import LETTER_NAMES, tidy
+from signboard.translation.transliteration import LETTER_NAME, LETTER_NAMES, letters, tidy
 
 #: A Devanagari letter or sign, as the inside of a character class.
 LETTER = "ऀ-ॣॱ-ॿ"
@@ -19,6 +21,7 @@ MARATHI_NO = {"नये", "नयेत", "नका", "नको"}
 FORBIDDEN = {"मना", "वर्जित", "निषेध", "निषिद्ध", "निषेधित", "प्रतिबंधित", "मनाही", "मनाई"}
 #: Kinds of units that pass as they are.
 KEPT = {"number", "latin", "letters"}
+POLITE = {"कृपया", "कृप्या"}
 COPULA = {"है", "हैं", "आहे", "आहेत"}
 GENITIVE = {"का", "के", "की"}
 #: Which half of the day an hour is of.
@@ -29,18 +32,17 @@ HALF_OF_DAY = {
 #: Forms of a verb that make a sentence.
 FINITE = {"imperative", "habitual", "progressive", "will", "passive", "future"}
 _TOKEN = re.compile(
-    rf"(?P<deva>[{LETTER}]+(?:[.॰][{LETTER}]+)*[.॰]?)"
+    rf"(?P<unknown>[{LETTER}]+(?:[.॰][{LETTER}]+)*[.॰]?)"
     r"|(?P<number>[+₹]?[0-9०-९]+(?:[.,:/-][0-9०-९]+)*%?)"
     r"|(?P<break>[।॥!?;:,|()\[\]{}\"“”\n\r\t]+(?:[-–—]+(?=\s|$))?|\s[-–—]+\s|\.(?=\s|$))"
     r"|(?P<space>\s+)"
-    rf"|(?P<other>[^\s{LETTER}।॥!?;:,|()\[\]{{}}\"“”]+)"
+    rf"|(?P<latin>[^\s{LETTER}।॥!?;:,|()\[\]{{}}\"“”]+)"
 )
-_NAMES = "|".join(sorted(LETTER_NAMES, key=len, reverse=True))
-_LETTER_NAME = re.compile(_NAMES)
-_LETTERS_ONLY = re.compile(f"(?:{_NAMES})+")
+_LETTERS_ONLY = re.compile(rf"(?:(?:{LETTER_NAME.pattern})[.॰]?)+")
 _ALSO_WORDS = {"के", "ए", "ओ", "जी", "ई", "वी"}
-_TRAVELLERS = {"अपना", "अपने", "अपनी", "यात्री"}
-_ABBREVIATIONS = ("abbreviation", "title", "unit")
+_DOT = re.compile("[.॰]")
+#: Longer segments are no phrase of a sign; they are cut.
+_LONGEST = 24
 
 
 @dataclass(slots=True)
@@ -79,27 +81,29 @@ class Unit:
 def split(text: str, glossary: Glossary) -> list[list[Unit] | str]:
     """Segments of units and the punctuation between them, in order; nothing for a text without Devanagari."""
     pieces: list[list[Unit] | str] = []
-    tokens: list[tuple[str, str]] = []  # (kind, text) of the open segment
+    tokens: list[Unit] = []  # of the open segment
     if not DEVANAGARI.search(text):
         return pieces
-    # A hyphen between two words is a space: जूते-चप्पल.
-    joined = re.sub(rf"(?<=[{LETTER}])[-–](?=[{LETTER}])", " ", tidy(text))
 
     def close() -> None:
-        if tokens:
-            pieces.append(_units(_numerals(_letters(tokens, glossary), glossary), glossary))
-            tokens.clear()
+        units = _covered(_numerals(_letters(tokens, glossary), glossary), glossary)
+        for start in range(0, len(units), _LONGEST):
+            if start:
+                pieces.append(" ")
+            pieces.append(units[start : start + _LONGEST])
+        tokens.clear()
 
-    for found in _TOKEN.finditer(joined):
+    # A hyphen between two words is a space: जूते-चप्पल.
+    for found in _TOKEN.finditer(re.sub(rf"(?<=[{LETTER}])[-–](?=[{LETTER}])", " ", tidy(text))):
         kind, token = str(found.lastgroup), found.group()
-        if kind == "deva" and token[-1] in ".॰" and not _abbreviation(token, glossary):
-            tokens.append((kind, token[:-1]))
+        if kind == "unknown" and token[-1] in ".॰" and not _abbreviation(token, glossary):
+            tokens.append(Unit(token[:-1], kind))
             kind, token = "break", "."
         if kind == "break":
             close()
             pieces.append(token)
         elif kind != "space":
-            tokens.append((kind, token))
+            tokens.append(Unit(token, kind, None, "" if kind == "unknown" else token.translate(DIGITS)))
     close()
     return pieces
 
@@ -107,65 +111,54 @@ def split(text: str, glossary: Glossary) -> list[list[Unit] | str]:
 def _abbreviation(token: str, glossary: Glossary) -> bool:
     """Whether the last dot belongs to the word (डॉ., कि.मी., आर.) and does not end a sentence."""
     match = glossary.lookup(token)
-    if match and match.entry.part_of_speech in _ABBREVIATIONS and "." in match.entry.hindi:
+    if match and match.entry.part_of_speech in ("abbreviation", "title", "unit") and "." in match.entry.hindi:
         return True
     return "." in token[:-1] or token[:-1] in LETTER_NAMES
 
 
-def _letters(tokens: list[tuple[str, str]], glossary: Glossary) -> list[tuple[str, str]]:
-    """English letters that are spelled out, with dots or without, as one token: एच डी एफ सी and एचडीएफसी are HDFC."""
-    out: list[tuple[str, str]] = []
-    i = 0
-    while i < len(tokens):
-        j, names = i, []
-        while j < len(tokens) and tokens[j][0] == "deva":
-            parts = letter_names(tokens[j][1])
-            joined = len(parts) > 1 and "." not in tokens[j][1] and "॰" not in tokens[j][1]
-            if not parts or (joined and glossary.lookup(tokens[j][1]) is not None):
-                break
-            names += parts
-            j += 1
-        dotted = any("." in token or "॰" in token for _, token in tokens[i:j])
+def _letters(tokens: Sequence[Unit], glossary: Glossary) -> list[Unit]:
+    """English letters that are spelled out, with dots or without, as one unit: एच डी एफ सी and एचडीएफसी are HDFC."""
+
+    def spelled(unit: Unit) -> bool:
+        if not _LETTERS_ONLY.fullmatch(unit.text):
+            return False
+        one = len(LETTER_NAME.findall(unit.text)) == 1
+        return one or _DOT.search(unit.text) is not None or glossary.lookup(unit.text) is None
+
+    out: list[Unit] = []
+    for are_letters, run in itertools.groupby(tokens, spelled):
+        together = list(run)
+        text = " ".join(unit.text for unit in together)
+        found = LETTER_NAME.findall(text)
         # ए, के and the like are also words: without dots, two letters of which one is such a word are none.
-        if (len(names) > 1 and (dotted or len(names) > 2 or not _ALSO_WORDS & set(names))) or (names and dotted):
-            out.append(("letters", " ".join(token for _, token in tokens[i:j])))
-            i = j
-        else:
-            out.append(tokens[i])
-            i += 1
+        several = len(found) > 2 or (len(found) == 2 and _ALSO_WORDS.isdisjoint(found))
+        is_one = are_letters and (several or _DOT.search(text))
+        out += [Unit(text, "letters", None, letters(text))] if is_one else together
     return out
 
 
-def _numerals(tokens: list[tuple[str, str]], glossary: Glossary) -> list[tuple[str, str, str]]:
-    """Kind, text and, for a number in words, the English that it has with its unit: पाँच सौ, चालीस रुपये, साढ़े नौ बजे."""
-    words = [text if kind == "deva" else "" for kind, text in tokens]
-    out: list[tuple[str, str, str]] = []
+def _numerals(tokens: Sequence[Unit], glossary: Glossary) -> list[Unit]:
+    """A number in words, with what it counts, as one unit in digits: पाँच सौ, चालीस रुपये, साढ़े नौ बजे."""
+    words = [unit.text if unit.kind == "unknown" else "" for unit in tokens]
+    out: list[Unit] = []
     i = 0
     while i < len(tokens):
-        end, said = said_number(words, i, glossary) or (i + 1, "")
-        out.append(("number" if said else tokens[i][0], " ".join(text for _, text in tokens[i:end]), said))
-        i = end
+        count, said = said_number(words[i:], glossary) or (1, "")
+        out.append(Unit(" ".join(words[i : i + count]), "number", None, said) if said else tokens[i])
+        i += count
     return out
 
 
-def letter_names(text: str) -> list[str]:
-    """The names of English letters that a word is made of, एस.बी.आई or एसबीआई; nothing when it is not that."""
-    parts = [p for p in re.split("[.॰ ]", text) if p]
-    if not all(_LETTERS_ONLY.fullmatch(part) for part in parts):
-        return []
-    return [name for part in parts for name in _LETTER_NAME.findall(part)]
-
-
-def _units(tokens: list[tuple[str, str, str]], glossary: Glossary) -> list[Unit]:
+def _covered(tokens: Sequence[Unit], glossary: Glossary) -> list[Unit]:
     """The cheapest cover of the tokens by glossary phrases: few pieces, so long phrases win; unknown words last."""
     n = len(tokens)
     best: list[tuple[float, int, Match | None]] = [(0.0, 0, None)] * (n + 1)  # cost from here on, next, match
     for i in range(n - 1, -1, -1):
         options: list[tuple[float, int, Match | None]] = [(best[i + 1][0] + 2.6, i + 1, None)]
         for j in range(i + 1, min(n, i + LONGEST) + 1):
-            if tokens[j - 1][0] not in ("deva", "letters"):
+            if tokens[j - 1].kind not in ("unknown", "letters"):
                 break
-            match = _find([token for _, token, _ in tokens[i:j]], j - i == n, glossary)
+            match = _find([unit.text for unit in tokens[i:j]], j - i == n, glossary)
             if match:
                 options.append((best[j][0] + _cost(match, j - i, n), j, match))
         # Among equals the longer phrase wins.
@@ -174,12 +167,13 @@ def _units(tokens: list[tuple[str, str, str]], glossary: Glossary) -> list[Unit]
     i = 0
     while i < n:
         _, j, match = best[i]
-        words = [token for _, token, _ in tokens[i:j]]
-        unit = _unit(tokens[i][0], " ".join(words), match, tokens[i][2])
-        denied = len(words) > 1 and words[-2] in NEGATION and words[-2] not in unit.lemma.split()  # मत देना is to vote
-        unit.negative = unit.kind == "verb" and denied
-        if unit.lemma == "सामान" and units and units[-1].lemma in _TRAVELLERS:
-            unit.english = "luggage"  # what a traveller has with him; elsewhere goods
+        words = [unit.text for unit in tokens[i:j]]
+        unit = tokens[i]
+        if match is not None:
+            entry = match.entry
+            inside = words[-2:-1] if entry.part_of_speech == "verb" else []
+            negative = not NEGATION.isdisjoint(inside) and inside[0] not in entry.hindi.split()  # मत देना is to vote
+            unit = Unit(" ".join(words), entry.part_of_speech, match, match.english, negative)
         units.append(unit)
         i = j
     return units
@@ -190,23 +184,17 @@ def _find(words: list[str], whole: bool, glossary: Glossary) -> Match | None:
 
     A complete sentence of the glossary that is but part of the text is the verb that it consists of, if it is one.
     """
+    negated = len(words) > 1 and words[-2] in NEGATION
+    bare = " ".join([*words[:-2], words[-1]] if negated else words)
     match = glossary.lookup(" ".join(words))
-    if match is None and len(words) == 2:
-        match = glossary.lookup("".join(words))  # one word that the sign writes as two: पास पोर्ट
-        if match is not None and (match.confidence < 0.9 or match.entry.part_of_speech != "noun" or len(words[1]) < 3):
-            match = None
-    if match is not None and match.entry.part_of_speech == "phrase" and not whole:
-        bare = [*words[:-2], words[-1]] if len(words) > 1 and words[-2] in NEGATION else words
-        match = glossary.verb(" ".join(bare)) or match
-    if match is None and len(words) > 1 and words[-2] in NEGATION:
-        match = glossary.lookup(" ".join([*words[:-2], words[-1]]))
-        if match is not None and match.entry.part_of_speech != "verb":
-            match = None
-    # Dots are left out of the key, but आर. के. is two initials and not "of".
-    dotted = match is not None and any("." in word for word in words)
-    if dotted and match is not None and match.entry.part_of_speech not in _ABBREVIATIONS:
-        return None
-    return match
+    if match is None and len(words) == 2 and len(words[1]) > 2:
+        joined = glossary.lookup("".join(words))  # one word that the sign writes as two: पास पोर्ट
+        match = joined if joined and joined.confidence >= 0.9 and joined.entry.part_of_speech == "noun" else None
+    if (match is None and negated) or (match is not None and match.entry.part_of_speech == "phrase" and not whole):
+        match = glossary.verb(bare) or match
+    # Dots are left out of the key, but के. is an initial and not "of".
+    initial = match is not None and match.entry.part_of_speech == "postposition" and "." in words[-1]
+    return None if initial else match
 
 
 def _cost(match: Match, words: int, total: int) -> float:
@@ -217,20 +205,3 @@ def _cost(match: Match, words: int, total: int) -> float:
     elif match.entry.part_of_speech == "verb" and words > 1:
         cost -= 0.1 * (words - 1)  # मोबाइल | रिपेयर किए जाते, not मोबाइल रिपेयर | किए जाते
     return cost
-
-
-def _unit(kind: str, text: str, match: Match | None, said: str) -> Unit:
-    if match:
-        pos = match.entry.part_of_speech
-        return Unit(text, pos, match, match.english)
-    if kind == "letters":
-        parts = letter_names(text)
-        mark = "." if "." in text or "॰" in text else ""
-        letters = mark.join(LETTER_NAMES[p] for p in parts)
-        letters += mark if text[-1] in ".॰" else ""
-        return Unit(text, "letters", None, letters)
-    if kind == "deva":
-        return Unit(text, "unknown")
-    if kind == "number":
-        return Unit(text, "number", None, said or text.translate(DIGITS))
-    return Unit(text, "latin", None, text)

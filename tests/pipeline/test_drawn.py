@@ -36,7 +36,7 @@ def card(lines: list[str], size: int = 48, margin: int = 60) -> np.ndarray:
 @pytest.mark.parametrize(
     "text",
     ["₹ 1,550", "४,९९९", "१२,०००", "₹ २,५०,०००", "12.50", "98110 12345", "7:30 AM - 9:30 PM",
-     "15.08.2025", "½ km", "12 km"],
+     "15.08.2025", "½ km", "12 km", "₹ ९९१", "४,९००/-", "₹ ९,४०,०००", "Mon - Sat 9:30 AM"],
 )  # fmt: skip
 def test_numbers(reader: Reader, text: str) -> None:
     assert "".join(reader.read(card([text])).text.split()) == "".join(text.split())

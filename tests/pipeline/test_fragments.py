@@ -6,16 +6,20 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
+from drawn_boards import FONT
+from PIL import Image, ImageDraw, ImageFont
 
 from signboard import Reader
 from signboard.detection import Detections, Detector
 from signboard.pipeline.mending.fragments import (
+    MergeFragments,
     accepts_merge,
     confirmed,
     merge_candidates,
     next_on_line,
     without_twice,
 )
+from signboard.pipeline.mending.step import mend_words
 from signboard.pipeline.words import ReadWord
 from signboard.recognition import LanguageModel, Recognizer
 from signboard.recognition.recognizer import CropReading
@@ -113,6 +117,9 @@ def test_a_fraction_is_never_lost() -> None:
         (("LF", 0.7), ("F65", 0.99), ("LF 65", 0.8), -0.2, [("LF", 0.8), ("65", 0.99)]),
         (("Dr.", 0.9), ("Bose", 0.99), ("Dr Bose", 0.99), 0.2, []),  # apart: the mark is its own
         (("RJ2", 0.77), ("59", 0.99), ("RJ 59", 0.9), -0.2, []),  # another digit
+        (("102", 0.91), ("ZS", 0.99), ("10 ZS", 0.99), -0.37, [("10", 0.99), ("ZS", 0.99)]),  # the 2 is the Z
+        (("102", 0.91), ("ZS", 0.99), ("10 ZS", 0.99), -0.2, []),
+        (("102", 0.91), ("ZS", 0.99), ("10 ZS", 0.9), -0.37, []),
         (("RJ", 0.77), ("59", 0.99), ("RJ59", 0.9), -0.2, []),
         (("2", 0.77), ("59", 0.99), (" 59", 0.9), -0.2, []),
     ],
@@ -180,3 +187,21 @@ def test_the_reader_puts_a_word_of_three_pieces_together(confidence: float, expe
     if len(found) == 1:
         assert found[0].polygon == ((20.0, 40.0), (166.0, 40.0), (166.0, 70.0), (20.0, 70.0))
         assert found[0].confidence == confidence and found[0].detection_score == pytest.approx(0.7)
+
+
+def test_a_number_that_is_merged_has_the_marks_of_its_picture() -> None:
+    font = ImageFont.truetype(FONT, 60)
+    picture = Image.new("RGB", (400, 160), (240, 240, 230))
+    ImageDraw.Draw(picture).text((40, 100), "1,500", (20, 20, 30), font, anchor="ls")
+    left, top, right, bottom = font.getbbox("1,500", anchor="ls")
+    middle = font.getlength("1,")
+    words = [
+        ReadWord("9,", 0.7, _box(40 + left, 100 + top, middle, bottom - top)),
+        ReadWord("500", 0.9, _box(40 + middle, 100 + top, right - middle, bottom - top)),
+    ]
+
+    def read(crops: Sequence[np.ndarray]) -> list[CropReading]:
+        return [CropReading("1.500", 0.9) for _ in crops]
+
+    ((whole,),) = mend_words([MergeFragments(lambda text: False, 32)], [np.asarray(picture)], [words], read)
+    assert whole.text == "1,500"

@@ -120,3 +120,14 @@ def test_a_date_outweighs_the_letters_that_it_looks_like_upside_down() -> None:
     # 1, 6, 8, 9 and 0 are digits both ways up: such a number says nothing more.
     up, down = support([("16-08-1990", 0.7)], [("0661-80-91", 0.8)], lambda text: False)
     assert down > up
+
+
+def test_numbers_alone_are_turned_only_by_far_better_readings() -> None:
+    result, _ = decide([word("११-११-१९९९", 0.43)], [("3336-66-66", 0.84)])
+    assert result == [("११-११-१९९९", 0)]
+    result, _ = decide([word("६००००", 0.64), word("२०,", 0.57, 1)], [("00003", 0.9), ("'oc", 0.9)])
+    assert result == [("६००००", 0), ("२०,", 0)]
+    result, _ = decide([word("11-20-86", 0.2)], [("98-02-11", 0.99)])
+    assert result == [("98-02-11", 180)]
+    result, _ = decide([word("SHEZLO", 0.5)], [("012345", 0.9)])  # no number as it hangs
+    assert result == [("012345", 180)]

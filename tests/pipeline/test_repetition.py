@@ -142,3 +142,16 @@ def test_one_letter_at_many_places_is_a_fence() -> None:
     fence = [at("A", 0.9, row, column) for row in range(3) for column in range(3)]
     assert wall_words(fence) == set(range(9))
     assert wall_words([*fence, at("PARKING", 0.95, 4)]) <= set(range(9))  # what is sure stays
+
+
+def test_two_or_three_letters_all_over_a_photo_are_a_pattern() -> None:
+    def left(text: str, count: int, *others: str) -> int:
+        words = [at(text, 0.95, i // 4, i % 4) for i in range(count)]
+        words += [at(other, 0.95, 8, i) for i, other in enumerate(others)]
+        return len(words) - len(wall_words(words, lambda some: some in ("NEW", "EXIT", "HOTEL")))
+
+    assert left("EO", 21) == 0 and left("EO", 12, "HOTEL") == 13  # what else is sure speaks for a sign
+    assert left("EOE", 12) == 0
+    assert left("EO", 9) == 9  # few
+    assert left("EO", 12, "HOTEL", "POLICE", "STATION", "DELHI") == 16  # others as well
+    assert left("99", 12) == 12 and left("NEW", 12) == 12 and left("EXIT", 12) == 12

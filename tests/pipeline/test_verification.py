@@ -54,6 +54,20 @@ def test_letters_digits_and_their_signs_are_counted(text: str, terms: tuple[int,
     assert length_terms(text) == terms
 
 
+def test_a_sign_before_a_number_is_a_word_if_the_number_is() -> None:
+    def left(*words: tuple[str, float, float, float]) -> list[str]:
+        quads = [np.array([[x, 0], [x + 30, 0], [x + 30, 40], [x, 40]], np.float32) for *_, x in words]
+        some = [ReadWord(text, c, quad, 0, score) for (text, c, score, _), quad in zip(words, quads, strict=True)]
+        (kept,) = mend_words([RejectNonWords(0.2, MODEL)], [np.zeros((8, 8, 3), np.uint8)], [some], lambda crops: [])
+        return [word.text for word in kept]
+
+    assert left(("₹", 0.6, 0.8, 0), ("450", 0.9, 0.8, 40)) == ["₹", "450"]
+    assert left(("₹", 0.6, 0.8, 0), ("450", 0.9, 0.8, 200)) == ["450"]  # too far away
+    assert left(("₹", 0.4, 0.8, 0), ("450", 0.9, 0.8, 40)) == ["450"]  # a guess
+    assert left(("r", 0.6, 0.8, 0), ("450", 0.9, 0.8, 40)) == ["450"]
+    assert left(("₹", 0.6, 0.8, 0), ("450", 0.3, 0.5, 40)) == []
+
+
 def test_among_guesses_short_words_must_be_surer() -> None:
     def left(*words: tuple[str, float, float]) -> list[str]:
         quad = np.zeros((4, 2), np.float32)

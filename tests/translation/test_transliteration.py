@@ -24,7 +24,6 @@ from signboard.translation.transliteration import (
     SpellingNet,
     default_transliterator,
     encode_words,
-    initials,
 )
 
 WORDS = ["प्रवेश", "निषेध", "शर्मा", "मिष्ठान", "भंडार", "रेलवे", "स्टेशन", "अ", "छठ", "पोलायकलां", "विश्वविद्यालय"]
@@ -120,6 +119,9 @@ def test_prefix_beam_sums_paths(model: Transliterator) -> None:
         ("डॉ० शर्मा", "dr. sharma"),
         ("एल.आई.सी. रोड", "L.I.C. road"),
         ("बी.ए.", "B.A."),
+        ("एम.डी", "M.D"),
+        ("कि.मी.", "ki.mi."),
+        ("बी", "bi"),
         ("शर्मा।", "sharma."),
         ("ज़िला", "zila"),
         ("OPEN स्टेशन", "OPEN station"),
@@ -135,13 +137,6 @@ def test_spelling_variants_of_one_letter_agree(model: Transliterator) -> None:
     assert model.transliterate_words(["क्\u200dषमा"]) == model.transliterate_words(["क्षमा"])
     assert model.transliterate_words(["क" * 10_000])[0].isalpha()
     assert model.transliterate_words(["्", "", "abc", "़"]) == ["", "", "", ""]
-
-
-def test_initials() -> None:
-    assert initials("बी.ए.") == "B.A."
-    assert initials("एम.डी") == "M.D"
-    assert initials("कि.मी.") is None
-    assert initials("बी") is None
 
 
 def test_every_letter_of_the_block_is_harmless(model: Transliterator) -> None:

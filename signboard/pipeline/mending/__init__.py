@@ -23,7 +23,7 @@ from signboard.recognition import Recognizer
 # Names, in the order in which the steps are taken, with what each puts right.
 STEPS = {
     DecideOrientation.name: "the words of a photo decide together whether it is upside down",
-    JoinNumbers.name: "pieces of numbers are put together, in one script, with their commas and dashes",
+    JoinNumbers.name: "pieces of numbers are put together, in one script, with their commas, dashes and signs",
     MergeFragments.name: "words that were found in pieces are put together",
     RestoreLostLetters.name: "first and last letters that were cut off are looked for",
     JoinVerticalText.name: "letters below one another are joined to words",

@@ -8,8 +8,10 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from signboard.geometry import FloatArray, ImageArray, text_quad, text_size
+from signboard.pipeline.mending.number_marks import marked
 from signboard.pipeline.mending.orientation import main_rotation
 from signboard.pipeline.mending.step import Mending
 from signboard.pipeline.words import ReadWord, cut_out
@@ -32,6 +34,7 @@ FRACTIONS = "½¼¾⅓⅔"
 _LEAST, _LEAST_KNOWN, _LEAST_UNKNOWN, _LESS = 0.85, 0.6, 0.65, 0.2
 # How sure a reading of two neighbours must be that makes the unsure one as sure, or takes a mark away between them.
 _LEAST_CONFIRMED, _LEAST_PARTED = 0.75, 0.7
+_FAR_IN = 0.25  # boxes that overlap by so many heights share most of a character
 # Boxes share a character when they overlap by so much of its width.
 _SHARED = 0.5
 
@@ -52,25 +55,30 @@ def next_on_line(
     corners = np.stack(quads).astype(np.float64)
     heights = np.array([max(text_size(quad)[1], 1.0) for quad in quads])
     middles = corners.mean(axis=1)
-    found = []
-    for i, first in enumerate(corners):
-        height = heights[i]
-        right = (first[1] - first[0]) / max(float(np.linalg.norm(first[1] - first[0])), 1e-3)
-        down = np.array([-right[1], right[0]])
-        tops, bottoms = (corners[:, 0] - first[1]) @ down, (corners[:, 3] - first[2]) @ down
-        gaps = ((corners[:, 0] - first[1]) @ right + (corners[:, 3] - first[2]) @ right) / 2
-        likely = (
-            (np.abs(np.log(heights / height)) < np.log(alike))
-            & (np.maximum(np.abs(tops), np.abs(bottoms)) < off * height)
-            & (least * height < gaps)
-            & (gaps < most * height)
-            & ((middles - middles[i]) @ right > 0)
-        )
-        likely[i] = False
-        if likely.any():
-            j = int(np.where(likely, gaps, np.inf).argmin())
-            found.append((i, j, float(gaps[j] / height)))
-    return found
+    right = corners[:, 1] - corners[:, 0]
+    right /= np.maximum(np.hypot(right[:, 0], right[:, 1]), 1e-3)[:, None]
+    down = np.stack([-right[:, 1], right[:, 0]], axis=1)
+
+    def distances(
+        points: NDArray[np.float64], origins: NDArray[np.float64], axes: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """How far each point lies from each word's origin along its axis: (words, points)."""
+        return axes @ points.T - (axes * origins).sum(axis=1)[:, None]
+
+    ends, feet = corners[:, 1], corners[:, 2]
+    tops, bottoms = distances(corners[:, 0], ends, down), distances(corners[:, 3], feet, down)
+    gaps = (distances(corners[:, 0], ends, right) + distances(corners[:, 3], feet, right)) / 2
+    height = heights[:, None]
+    likely = (
+        (np.abs(np.log(heights / height)) < np.log(alike))
+        & (np.maximum(np.abs(tops), np.abs(bottoms)) < off * height)
+        & (least * height < gaps)
+        & (gaps < most * height)
+        & (distances(middles, middles, right) > 0)
+    )
+    np.fill_diagonal(likely, False)
+    nearest = np.where(likely, gaps, np.inf).argmin(axis=1)
+    return [(i, j, float(gaps[i, j] / heights[i])) for i, j in enumerate(nearest.tolist()) if likely[i, j]]
 
 
 def around(first: FloatArray, second: FloatArray) -> FloatArray:
@@ -174,17 +182,23 @@ def confirmed(reading: CropReading, first: ReadWord, second: ReadWord, gap: floa
     if parts == texts:
         if reading.confidence < _LEAST_CONFIRMED or min(sure) <= min(first.confidence, second.confidence):
             return []
-    elif gap >= 0 or reading.confidence < _LEAST_PARTED or not _without_edge(parts, texts):
-        return []
+    else:
+        far_in = gap <= -_FAR_IN and reading.confidence >= _LEAST_FAR
+        if gap >= 0 or reading.confidence < _LEAST_PARTED or not _without_edge(parts, texts, far_in):
+            return []
     return [replace(w, text=t, confidence=c) for w, t, c in zip((first, second), parts, sure, strict=True)]
 
 
-def _without_edge(parts: list[str], texts: list[str]) -> bool:
-    """Whether `parts` are `texts` but for one character where they meet, that both have, or that is a mark."""
+def _without_edge(parts: list[str], texts: list[str], far_in: bool) -> bool:
+    """Whether `parts` are `texts` but for one character where they meet, that both have, or that is a mark.
+
+    Args:
+        far_in: their boxes share so much that it may be any: 102 and ZS, whose Z is the 2.
+    """
     if len(parts) != 2 or not all(parts):
         return False
     (one, other), (first, second) = parts, texts
-    twice = first[-1:] == second[:1]
+    twice = far_in or first[-1:] == second[:1]
     marks = [unicodedata.category(c)[0] == "P" for c in (first[-1], second[0])]
     return ((one, other) == (first[:-1], second) and (twice or marks[0])) or (
         (one, other) == (first, second[1:]) and (twice or marks[1])
@@ -250,7 +264,7 @@ class MergeFragments:
                 if accepts_merge(reading.text, reading.confidence, before, behind, self.is_word, far=far):
                     gone |= {id(first), id(second)}
                     score = min(first.score, second.score)
-                    merged.append(ReadWord(reading.text, reading.confidence, quad, way, score))
+                    merged.append(marked(picture, ReadWord(reading.text, reading.confidence, quad, way, score)))
                 elif both := confirmed(reading, first, second, gap) or without_twice(first, second):
                     gone |= {id(first), id(second)}
                     merged += both

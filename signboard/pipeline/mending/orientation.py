@@ -13,6 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from signboard.geometry import ImageArray, rotate_polygon_start, text_size
+from signboard.pipeline.mending.number_text import is_piece
 from signboard.pipeline.mending.step import Mending
 from signboard.pipeline.words import ReadWord, cut_out
 from signboard.recognition.recognizer import CropReading
@@ -26,6 +27,7 @@ _VOTERS = 4
 # So much surer must the words be one way up than the other, all together; and to be upside down this sure, with so many
 # letters in words that are sure.
 _MARGIN, _LEAST, _LETTERS, _SURE = 0.05, 0.5, 4, 0.7
+_MARGIN_NUMBERS = 0.5  # ... to be upside down, where all are numbers as they hang
 # On photos that lie on their side: the share of words that run one way; boxes no longer than this times their width;
 # how much less sure what stands in those may be read along the others.
 _MOST, _SQUARE, _LESS = 0.6, 1.7, 0.6
@@ -141,6 +143,8 @@ class DecideOrientation:
             return None
         if up > down:
             return first
+        if first == 0 and down - up < _MARGIN_NUMBERS and all(is_piece(text) for (text, _), _ in pairs):
+            return first  # digits read as other digits upside down, but what stands on its head seldom as numbers alone
         # Few photos are upside down; more must speak for it than a letter or two.
         sure = sum(weight_of(text) for text, confidence in (b for _, b in pairs) if confidence >= _SURE)
         return second if down >= _LEAST and sure >= _LETTERS else None

@@ -26,6 +26,7 @@ _IN_TURN = 8  # characters of two that alternate
 _UNSURE, _SURE = 0.6, 0.8  # less sure, letters of one shape are no word; this sure, 10111 is a number
 _CERTAIN, _ALONE = 0.995, 0.9  # of one letter or digit, where all else is guessed, and where nothing else is
 _EVERYWHERE = 8  # places, most of which say one shape
+_MANY = 12  # ... or the same few letters
 _ALL_OVER = 4  # words of a photo from which on they are looked at together ...
 _FEW = 0.85  # ... and the share that two shapes have of what all of them say
 _GUESSED_FEW, _GUESSED = 0.5, 0.6  # a photo without a surer word says nothing; the second, if it has that many words
@@ -124,6 +125,7 @@ def wall_words(
         alike = one in _ALIKE or all(len(said[i]) == 1 for i in same)  # A A A: the wires of a fence
         if alike and len(words) >= _EVERYWHERE and len(same) >= _MOSTLY * len(words) and not sure:
             found |= set(range(len(words)))  # V all over, some of them read as Van
+    found |= _one_text_all_over(words, is_word)
     if 2 * len(found) > len(words) and len(found) >= 3:
         # A wall: what else was read on it must be sure, and say more than its shapes.
         found |= {i for i in rest if words[i][1] < _SURE or len(set(shapes_of(words[i][0]))) < 2}
@@ -133,6 +135,22 @@ def wall_words(
     if surest < (_GUESSED if len(words) >= _ALL_OVER else _GUESSED_FEW):
         found = set(range(len(words)))
     return found
+
+
+def _one_text_all_over(words: Sequence[tuple[str, float, FloatArray]], is_word: Callable[[str], bool]) -> set[int]:
+    """All words of a photo, if nearly all are the same two or three letters: EO EO EO, the fans of a house; else none.
+
+    Prices and short words, of which a shelf may be full, are kept: 99, NEW.
+    """
+    said = [_kept(text).casefold() for text, _, _ in words]
+    ((one, count),) = Counter(said).most_common(1) or [("", 0)]
+    if count < max(_MANY, _MOSTLY * len(words)) or any(c.isdecimal() for c in one):
+        return set()
+    others = [confidence for text, (_, confidence, _) in zip(said, words, strict=True) if text != one]
+    if max(others, default=0.0) >= _SURE or not 2 <= len(one) <= 3:
+        return set()
+    known = len(one) == 3 and any(is_word(text) for (text, _, _), kept in zip(words, said, strict=True) if kept == one)
+    return set() if known else set(range(len(words)))
 
 
 class RejectRepetition:

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import math
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from signboard.errors import WeightsError
 from signboard.geometry import ImageArray
+from signboard.pipeline.mending.fragments import next_on_line
+from signboard.pipeline.mending.number_text import CURRENCY, is_sure_piece
 from signboard.pipeline.mending.step import Mending
 from signboard.pipeline.words import ReadWord
 
@@ -83,6 +86,23 @@ def length_terms(text: str) -> tuple[float, float]:
 _GUESS, _GUESSES, _LEAST_PLACES, _SHORT, _DOUBTED = 0.5, 0.6, 4, 3, 0.87
 
 
+# A sign of currency this sure is as much a word as the number that it stands so near before, in heights.
+_SURE_SIGN, _NEAR = 0.5, 0.9
+
+
+def numbers_behind(words: Sequence[ReadWord]) -> list[ReadWord | None]:
+    """For each word that is a sign of currency, the number right behind it on its line; None for all others."""
+    if not any(word.text in CURRENCY and word.text for word in words):
+        return [None] * len(words)
+    which = [i for i, word in enumerate(words) if len(word.polygon) == 4]
+    found: list[ReadWord | None] = [None] * len(words)
+    for a, b, _ in next_on_line([words[i].polygon for i in which], least=-0.5, most=_NEAR, alike=2.5, off=0.6):
+        sign, number = words[which[a]], words[which[b]]
+        if sign.text in CURRENCY and sign.confidence >= _SURE_SIGN and is_sure_piece(number.text):
+            found[which[a]] = number
+    return found
+
+
 class RejectNonWords:
     """Leaves out the places that are no words. Comes behind all steps that put pieces together.
 
@@ -102,7 +122,10 @@ class RejectNonWords:
         yield from ()  # nothing is read again
         guesses = sum(word.confidence < _GUESS for word in words)
         doubted = len(words) >= _LEAST_PLACES and guesses >= _GUESSES * len(words)
-        return [word for word in words if self._is_word(word, doubted)]
+        kept = {id(word) for word in words if self._is_word(word, doubted)}
+        return [
+            word for word, number in zip(words, numbers_behind(words), strict=True) if {id(word), id(number)} & kept
+        ]
 
     def _is_word(self, word: ReadWord, doubted: bool) -> bool:
         if word.confidence < self.min_confidence:

@@ -29,11 +29,11 @@ def keep_freed_memory() -> bool:
         mallopt = ctypes.CDLL(None).mallopt
     except (OSError, AttributeError):  # another C library
         return False
-    # Arrays up to 32 MB come from the heap, and 128 MB of it is kept though it is free. More is faster still, but with
-    # two photos in hand the heap then grows past a gigabyte.
+    # Arrays up to 16 MB come from the heap, and 32 MB of it is kept though it is free: twice and four times that made
+    # nothing faster that could be measured (0.99 and 1.00), and a stream of large photos took 40 to 70 MB more.
     # One heap for all threads: with one each, what one has freed is lost to the others (1.8 GB became 1.3 to 1.5).
     mallopt(_M_ARENA_MAX, 1)
-    return bool(mallopt(_M_MMAP_THRESHOLD, 1 << 25)) and bool(mallopt(_M_TRIM_THRESHOLD, 1 << 27))
+    return bool(mallopt(_M_MMAP_THRESHOLD, 1 << 24)) and bool(mallopt(_M_TRIM_THRESHOLD, 1 << 25))
 
 
 def forget_kernels(*, int8: bool = False) -> None:

@@ -33,7 +33,7 @@ _SIDE_BY_SIDE = 4
 _GIVE_BACK = 16
 # On a processor, a thread reads so many photos of a stream together, fewer when they have more pixels than this.
 _GROUP = 8
-_GROUP_PIXELS = 8_000_000
+_GROUP_PIXELS = 4_000_000
 # Photos that are opened ahead wait with no more pixels than this in all, three bytes each; one may always wait.
 _AHEAD_PIXELS = 200_000_000
 # What a photo that is not opened yet is counted as.

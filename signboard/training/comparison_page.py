@@ -19,10 +19,19 @@ _LINES = {"random": "-", "pretrained": ":"}
 
 Row = Mapping[str, Any]
 
+_PICTURES = [
+    "![scores against the cost of a network](backbones.png)",
+    "",
+    "![validation against the time of training](backbones-curves.png)",
+    "",
+    "Dotted: with a pretrained backbone.",
+    "",
+]
+
 
 def write_page(config: ComparisonConfig, results: Results, folder: Path, command: str) -> list[Path]:
-    """Writes `backbones.md`, `backbones.png` (score against what a network costs) and `backbones-curves.png` (curves
-    of validation against the time of training) in `folder`.
+    """Writes `backbones.md` in `folder` and, once a network is trained, `backbones.png` (score against what a network
+    costs) and `backbones-curves.png` (curves of validation against the time of training).
     """
     costs = results.found("costs", costs_config(config)) or {}
     plan = planned(config)
@@ -43,9 +52,13 @@ def write_page(config: ComparisonConfig, results: Results, folder: Path, command
         page += _role(config, role, results, costs.get(role, {}))
     page += ["## With and without pretraining", "", *_pretraining(config, results)]
     page += ["## The search for a learning rate", "", *_search(config, results), *_notes(config, costs)]
+    trained = any(rows_of(config, role, family, "random", results) for role in ROLES for family in config.families)
+    page += _PICTURES if trained else []
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "backbones.md"
     file.write_text("\n".join(page), encoding="utf-8")
+    if not trained:
+        return [file]
     return [
         file,
         _draw_costs(config, results, costs, folder / "backbones.png"),
@@ -165,7 +178,7 @@ def _notes(config: ComparisonConfig, costs: Row) -> list[str]:
         "## How to read this",
         "",
         f"- Scores: one figure a seed ({', '.join(map(str, config.seeds))}), of the running average of the weights. "
-        "Steps are fixed, ten times those of the first comparison; the curves below show whether that is enough.",
+        "Steps are fixed, ten times those of the first comparison; the curves show whether that is enough.",
         f"- Parameters, multiply-adds and CPU milliseconds are those of one picture of {photo} and one word of {word} "
         "pixels (height first): of the whole network in float32, and of its backbone alone in float32 and int8. "
         f"Processor time of one thread, families in turn{' on ' + costs['processor'] if costs else ''}.",
@@ -173,12 +186,6 @@ def _notes(config: ComparisonConfig, costs: Row) -> list[str]:
         "runs that were made on other or busier machines can be compared. The last column is the score at the time "
         "that the fastest family needs: equal time instead of equal steps. The slower families' learning rate "
         "is not lowered there yet.",
-        "",
-        "![scores against the cost of a network](backbones.png)",
-        "",
-        "![validation against the time of training](backbones-curves.png)",
-        "",
-        "Dotted: with a pretrained backbone.",
         "",
     ]
 

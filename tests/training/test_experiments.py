@@ -288,13 +288,15 @@ def test_the_page_says_what_is_finished(signs: Path) -> None:
     assert "| googlenet | 0.125 | 100 k | 2 M | 3.0 | 2.0 | - | - | 2 | not run | not run |" in text
     assert "| detector | resnet18 | - | at the end | 50.0 | 62.5 |" in text
     assert "| detector | resnet18 | 2.000 | 1.500 | 0.002 |" in text and "a Xeon" in text
-    assert all(Image.open(picture).width > 800 for picture in pictures)
+    assert [Image.open(picture).width > 800 for picture in pictures] == [True, True]
+    assert all(f"({picture.name})" in text for picture in pictures)
 
 
 def test_a_page_of_nothing_can_be_written(signs: Path) -> None:
     page, *pictures = write_page(_comparison(signs), Results(signs / "none.jsonl"), signs / "docs", "python compare.py")
-    assert "**Finished: 0 of 12 runs**" in page.read_text() and "Not measured yet." in page.read_text()
-    assert all(picture.is_file() for picture in pictures)
+    text = page.read_text()
+    assert "**Finished: 0 of 12 runs**" in text and "Not measured yet." in text
+    assert not pictures and ".png" not in text
 
 
 def test_networks_are_measured_once(signs: Path) -> None:

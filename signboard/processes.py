@@ -30,7 +30,8 @@ from signboard.reading import Reading
 
 READER = "signboard.processes:make_reader"
 
-# Photos that a process takes at once: few at first, so that a folder of few photos keeps all of them busy.
+# Photos that a process takes at once, more if more go through the networks together: few at first, so that a folder of
+# few photos keeps all of them busy.
 _FIRST_GROUPS = (1, 2, 4)
 _GROUP = 8
 # Photos that are being read and readings that wait for one before them, at most.
@@ -56,7 +57,7 @@ class _Child:
     link: Connection
     ready: bool = False
     given: deque[int] = field(default_factory=deque)
-    sizes: Iterator[int] = field(default_factory=lambda: itertools.chain(_FIRST_GROUPS, itertools.repeat(_GROUP)))
+    sizes: Iterator[int] = field(default_factory=lambda: iter(_FIRST_GROUPS))
 
 
 def choose_processes(photos: int) -> int:
@@ -98,6 +99,7 @@ class ReaderProcesses:
         self._taken: dict[int, Source] = {}  # not answered yet
         self._again: deque[int] = deque()  # of these, the ones to be read on their own
         self._readings: dict[int, Reading] = {}
+        self._group = max(_GROUP, batch_size) if isinstance(batch_size, int) else _GROUP
         self._waiting = processes - 1 if on_cpu_only else 0  # processes to start when the first one is ready
         for _ in range(processes - self._waiting):
             self._start()
@@ -164,7 +166,7 @@ class ReaderProcesses:
             numbers = [self._again.popleft()]
         else:
             waiting = len(self._taken) + len(self._readings)
-            some = dict(itertools.islice(fresh, min(next(child.sizes), _AHEAD - waiting)))
+            some = dict(itertools.islice(fresh, min(next(child.sizes, self._group), _AHEAD - waiting)))
             self._taken.update(some)
             numbers = list(some)
         if numbers:

@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,12 +18,16 @@ from signboard.reading import Reading
 
 
 class ProcessReader(FakeReader):
-    """Says in `warnings` which process read a photo. "deadly" kills it, "once" only the first time; "slow" waits."""
+    """Says in `warnings` which process read a photo, in `metadata` with how many others it came.
+
+    "deadly" kills it, "once" only the first time; "slow" waits.
+    """
 
     device = SimpleNamespace(type=os.environ.get("SIGNBOARD_FAKE_DEVICE", "cpu"))
 
     def read_many(self, photos: Iterable[Any], **options: Any) -> Iterator[Reading]:
-        for photo in list(photos):
+        photos = list(photos)
+        for photo in photos:
             name = os.fspath(photo)
             mark = Path(name).with_suffix(".mark")
             if "deadly" in name or ("once" in name and not mark.exists()):
@@ -31,9 +36,7 @@ class ProcessReader(FakeReader):
             if "slow" in name:
                 time.sleep(0.5)
             for reading in super().read_many([photo], **options):
-                yield Reading(
-                    reading.source, reading.width, reading.height, reading.signs, reading.error, (str(os.getpid()),)
-                )
+                yield replace(reading, warnings=(str(os.getpid()),), metadata={"group": len(photos)})
 
 
 def unable(**options: Any) -> ProcessReader:

@@ -142,6 +142,16 @@ def test_more_than_one_only_on_a_processor(
     assert len({reading.warnings for reading in readings}) == count
 
 
+@pytest.mark.parametrize(("batch_size", "largest"), [("auto", 8), (3, 8), (20, 20)])
+def test_a_process_takes_as_many_photos_as_go_through_the_networks_together(
+    tmp_path: Path, batch_size: int | str, largest: int
+) -> None:
+    photos = street(tmp_path, count=60)
+    with ReaderProcesses(1, OPTIONS, batch_size=batch_size, reader="processes_fake:ProcessReader") as pool:
+        groups = [reading.metadata["group"] for reading in pool.read_many(photos)]
+    assert groups[:7] == [1, 2, 2, 4, 4, 4, 4] and groups[7] == largest
+
+
 def test_how_many_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(processes, "_cores", lambda: 8)
     free: list[int | None] = [64_000_000_000, 7_000_000_000, 500_000_000, None]

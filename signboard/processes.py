@@ -3,7 +3,7 @@
 Python works on one thing at a time in a process, so that with many cores, or a GPU, one process is busy with cutting
 out words while the rest waits. The process that starts the others hands out the photos and gives back the readings in
 the photos' order. When a process dies, a library has crashed or the memory was not enough, the photos it had are read
-again, each on its own, by one that takes its place, and the photo that kills it twice is an error like others.
+again, each on its own, by one that takes its place; a photo that ends the process that reads it alone is an error.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def choose_processes(photos: int) -> int:
         return 1
     free = free_memory()
     room = 2 if free is None else free // _BYTES_EACH
-    return max(1, min(_cores(), room, _AT_MOST))
+    return max(1, min(usable_cores(), room, _AT_MOST))
 
 
 class ReaderProcesses:
@@ -93,7 +93,7 @@ class ReaderProcesses:
         on_cpu_only: bool = False,
         reader: str = READER,
     ) -> None:
-        threads = max(1, _cores() // processes)
+        threads = max(1, usable_cores() // processes)
         self._arguments = (reader, reader_options, batch_size, workers or threads, threads)
         self._children: list[_Child] = []
         self._taken: dict[int, Source] = {}  # not answered yet
@@ -263,7 +263,7 @@ def _serve(
 
 
 def make_reader(**options: Any) -> Any:
-    """A `Reader` in a process that does nothing else."""
+    """A `Reader(**options)` in a process that is there to read: its memory and collector are set up for that."""
     with loading():
         settle_memory(str(options.get("precision", "auto")), str(options.get("device", "auto")))
         from signboard.reader import Reader
@@ -271,9 +271,9 @@ def make_reader(**options: Any) -> Any:
         return Reader(**options)
 
 
-def _cores() -> int:
+def usable_cores() -> int:
     """The processor's cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-__all__ = ["ProcessError", "ReaderProcesses"]
+__all__ = ["ProcessError", "ReaderProcesses", "choose_processes", "make_reader", "usable_cores"]

@@ -153,7 +153,7 @@ def test_a_process_takes_as_many_photos_as_go_through_the_networks_together(
 
 
 def test_how_many_processes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(processes, "_cores", lambda: 8)
+    monkeypatch.setattr(processes, "usable_cores", lambda: 8)
     free: list[int | None] = [64_000_000_000, 7_000_000_000, 500_000_000, None]
     monkeypatch.setattr(processes, "free_memory", lambda: free[0])
     assert [processes.choose_processes(photos) for photos in (1, 63, 64, 10**6)] == [1, 1, 8, 8]

@@ -50,12 +50,9 @@ def make_reader(options: SpeedOptions) -> Any:
     import torch
 
     torch.set_num_threads(options.threads)
-    from signboard.memory import settle_memory
-    from signboard.reader import Reader
+    from signboard import processes
 
-    settle_memory(options.precision, options.device)
-    weights: dict[str, Any] = dict(options.weights)
-    return Reader(device=options.device, precision=options.precision, **weights)
+    return processes.make_reader(device=options.device, precision=options.precision, **options.weights)
 
 
 def find_photos(places: Sequence[Path], count: int) -> tuple[str, ...]:

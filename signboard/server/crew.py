@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from typing import Any
+
+from signboard.processes import usable_cores
 
 # Free memory is given back after so many photos on a processor, as `Reader.read_many` does.
 _GIVE_BACK = 16
@@ -37,7 +38,7 @@ class ProcessorCrew(Crew):
     def __init__(self, workers: int | None = None) -> None:
         import torch
 
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        cores = usable_cores()
         super().__init__(workers or min(max(cores, 2), 4))
         self._set, self._threads = torch.set_num_threads, torch.get_num_threads()
         self._lock = threading.Lock()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,12 +26,12 @@ def load_reader(**options: Any) -> Any:
     Raises:
         SignboardError: as `Reader`.
     """
-    from signboard.memory import loading, settle_memory
-
     first = "detector" not in options
-    with loading() if first else contextlib.nullcontext():
-        if first:
-            settle_memory(options.get("precision", "auto"), options.get("device", "auto"))
+    if first:
+        from signboard.processes import make_reader
+
+        reader = make_reader(**options)
+    else:
         from signboard.reader import Reader
 
         reader = Reader(**options)

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from signboard.translation.phrases import (
+from signboard.translation.speaker import (
     COPY,
     DOMAIN_NAMES,
     GRAMMAR,

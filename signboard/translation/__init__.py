@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from signboard.translation.bilingual import translate_lines
+from signboard.translation.lines import translate_lines
 from signboard.translation.result import Part, Translation
 from signboard.translation.translator import Translator, romanize, translate
 from signboard.translation.transliteration import Spelling, Transliterator, to_iso15919

@@ -5,46 +5,12 @@ A network here is its weights by name, as safetensors holds them. NumPy alone st
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
-from signboard.errors import WeightsError
-from signboard.weights import load_card, sha256
-
 Array = Any
 Weights = dict[str, Array]
-Network = TypeVar("Network")
-
-
-def load(path: Path, kind: str, build: Callable[[Weights, dict[str, Any]], Network], device: str = "cpu") -> Network:
-    """What `build` makes of the weights that a card of this kind names, and of the card.
-
-    The weights are float32, NumPy arrays for "cpu", else torch tensors.
-
-    Raises:
-        WeightsError: card or weights are missing or damaged, or do not fit each other.
-    """
-    from safetensors.numpy import load_file
-
-    card = load_card(path, kind)
-    file = path.with_name(str(card.get("file", "")))
-    if not file.is_file() or sha256(file) != card.get("sha256"):
-        raise WeightsError(f"{file}: missing or damaged, its checksum is not the one on its card {path}")
-    try:
-        weights: Weights = {name: value.astype(np.float32) for name, value in load_file(file).items()}
-    except Exception as error:  # safetensors has its own error types, all of them mean a bad file
-        raise WeightsError(f"{file}: not a readable safetensors file ({error})") from None
-    if device != "cpu":
-        import torch
-
-        weights = {name: torch.from_numpy(value).to(device) for name, value in weights.items()}
-    try:
-        return build(weights, card)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise WeightsError(f"{path}: the weights do not fit the card's architecture ({error})") from None
 
 
 def library(x: Array) -> Any:
@@ -57,12 +23,9 @@ def library(x: Array) -> Any:
 
 
 def like(x: Array, values: Any) -> Array:
-    """Integers or truth values as an array of the kind of `x`, on its device."""
-    if isinstance(x, np.ndarray):
-        return np.asarray(values)
-    import torch
-
-    return torch.as_tensor(np.asarray(values), device=x.device)
+    """Numbers or truth values as an array of the kind of `x`, on its device."""
+    values = np.asarray(values)
+    return values if isinstance(x, np.ndarray) else library(x).as_tensor(values, device=x.device)
 
 
 def to_numpy(x: Array) -> np.ndarray:
@@ -90,10 +53,6 @@ def softmax(x: Array) -> Array:
     return x / x.sum(axis=-1, keepdims=True)
 
 
-def sigmoid(x: Array) -> Array:
-    return 1 / (1 + library(x).exp(-x))
-
-
 def gelu(x: Array) -> Array:
     """With the error function to 1.5e-7 (Abramowitz and Stegun, 7.1.26)."""
     xp = library(x)
@@ -103,18 +62,37 @@ def gelu(x: Array) -> Array:
     return 0.5 * x * (1 + xp.sign(x) * (1 - poly * xp.exp(-z * z)))
 
 
-def attention(x: Array, keys: Array, w: Weights, name: str, heads: int, mask: Array | None = None) -> Array:
-    """Multi-head attention of (N, L, C) to `keys` (2, N, H, M, C / H); `mask` (N, 1, 1, M) is 0 or a large negative."""
-    n, length, channels = x.shape
-    query = linear(x, w, f"{name}.query").reshape(n, length, heads, channels // heads).swapaxes(1, 2)
-    scores = query @ keys[0].swapaxes(2, 3) * (channels // heads) ** -0.5
-    said = softmax(scores if mask is None else scores + mask) @ keys[1]
-    return linear(said.swapaxes(1, 2).reshape(n, length, channels), w, f"{name}.out")
-
-
 def keys_values(x: Array, w: Weights, name: str, heads: int) -> Array:
     """(N, L, C) -> (2, N, H, L, C / H), keys and values."""
     n, length, channels = x.shape
     both = linear(x, w, f"{name}.key_value").reshape(n, length, 2, heads, channels // heads)
-    order = (2, 0, 3, 1, 4)
-    return both.transpose(order) if isinstance(both, np.ndarray) else both.permute(order)
+    return library(x).moveaxis(both.swapaxes(1, 3), 2, 0)
+
+
+def _attention(x: Array, keys: Array, w: Weights, name: str, mask: Array | None) -> Array:
+    """Multi-head attention of (N, L, C) to `keys` (2, N, H, M, C / H)."""
+    _, n, heads, _, size = keys.shape
+    query = linear(x, w, f"{name}.query").reshape(n, -1, heads, size).swapaxes(1, 2)
+    scores = query @ keys[0].swapaxes(2, 3) * size**-0.5
+    said = softmax(scores if mask is None else scores + mask) @ keys[1]
+    return linear(said.swapaxes(1, 2).reshape(x.shape), w, f"{name}.out")
+
+
+def layer(
+    x: Array, w: Weights, name: str, heads: int, mask: Array, past: Array = None, memory: Array = None
+) -> tuple[Array, Array]:
+    """One transformer layer, norms first, (N, L, C) -> the same, and the keys and values of all steps so far.
+
+    Args:
+        mask: (N, 1, 1, M), 0 or a large negative; of the units, which are `x` itself or `memory`.
+        past: keys and values of the steps before.
+        memory: keys and values of the units that a decoder looks at.
+    """
+    y = norm(x, w, f"{name}.norms.0")
+    keys = keys_values(y, w, f"{name}.attention", heads)
+    keys = keys if past is None else library(x).concatenate([past, keys], axis=3)
+    x = x + _attention(y, keys, w, f"{name}.attention", mask if memory is None else None)
+    if memory is not None:
+        x = x + _attention(norm(x, w, f"{name}.norms.2"), memory, w, f"{name}.cross", mask)
+    y = gelu(linear(norm(x, w, f"{name}.norms.1"), w, f"{name}.feed.0"))
+    return x + linear(y, w, f"{name}.feed.3"), keys

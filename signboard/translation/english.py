@@ -2,79 +2,52 @@
 
 from __future__ import annotations
 
-_DOUBLED = {"stop", "put", "get", "sit", "swim", "spit", "dig", "shut", "cut", "run"}
-_PARTICIPLES = {
-    "be": "been", "blow": "blown", "break": "broken", "burn": "burnt", "buy": "bought", "come": "come", "do": "done",
-    "drink": "drunk", "drive": "driven", "eat": "eaten", "get": "got", "give": "given",
-    "go": "gone", "keep": "kept", "leave": "left", "light": "lit", "make": "made", "put": "put", "read": "read",
-    "sell": "sold", "sit": "sat", "speak": "spoken", "spit": "spat", "spread": "spread", "stand": "stood",
-    "stick": "stuck", "swim": "swum", "take": "taken", "throw": "thrown", "wear": "worn", "write": "written",
-}  # fmt: skip
-_PLURALS = {
-    "man": "men", "cloth": "clothes", "men": "men", "woman": "women", "child": "children", "foot": "feet",
-    "tooth": "teeth", "thief": "thieves", "life": "lives", "fish": "fish", "potato": "potatoes",
-    "tomato": "tomatoes", "mango": "mangoes", "washerman": "washermen", "craftsman": "craftsmen",
-    "salesman": "salesmen",
-}  # fmt: skip
-#: Words that English counts by the piece or not at all: they stay as they are.
-_UNCOUNTED = {
-    "advice", "attention", "bread", "butter", "cash", "caution", "cement", "cleanliness", "clothing", "construction",
-    "cotton", "credit", "curd", "danger", "drinking", "education", "electricity", "equipment", "fertiliser", "fodder",
-    "food", "footwear", "fruit", "furniture", "garbage", "gold", "grocery", "help", "honey", "housing",
-    "ice", "information", "iron", "jewellery", "juice", "khadi", "leather", "light", "liquor", "luggage", "machinery",
-    "meat", "milk", "money", "music", "mutton", "news", "noise", "oil", "parking", "people", "permission", "police",
-    "property", "public", "rain", "repair", "rice", "salt", "sand", "sanitary", "sewing", "shirting", "silence",
-    "silver", "smoking", "stationery", "steel", "sugar", "surveillance", "tailoring", "tea", "theft", "tobacco",
-    "traffic", "transport", "treatment", "urine", "ware", "waste", "water", "wheat", "wood", "wool", "work", "ghee",
-    "lassi", "paneer", "dal", "roti",
-}  # fmt: skip
-_VOWELS = "aeiou"
-#: Words that stay small inside a title.
-SMALL = frozenset("of the and for in on to from at by with a an or km m cm kg".split())  # noqa: SIM905
+import re
+from collections.abc import Mapping
 
+from signboard.translation.tables import TABLES, word_set
+
+_DOUBLED, _UNCOUNTED = word_set("doubled", "english"), word_set("uncounted", "english")
+#: Words that stay small inside a title.
+SMALL = word_set("small", "english")
 #: Words that only grammar needs.
-FUNCTION = SMALL | {
-    "is", "are", "be", "do", "does", "no", "not", "'s", ",", "please", "or", "this", "that", "your", "our", "you",
-    "we", "it", "as", "will", "has", "have", "been", "was", "were", "rs", "~", "prohibited", "strictly",
-    "available",
-    "",
-}  # fmt: skip
+FUNCTION = SMALL | word_set("function", "english") | {""}
 #: What these people have or are for takes the possessive.
-POSSESSIVE = {
-    "woman": "women's", "girl": "girls'", "boy": "boys'", "child": "children's", "men": "men's", "infant": "infants'",
-}  # fmt: skip
+POSSESSIVE: dict[str, str] = TABLES["possessive"]
+
+
+def _first(phrase: str, ending: str, irregular: Mapping[str, str]) -> str:
+    """The phrase, its first word with -s, -ing or -ed as English spells it: goes, stopping, carried."""
+    word, space, rest = phrase.partition(" ")
+    return (irregular.get(word) or _ended(word, ending)) + space + rest
 
 
 def _ended(word: str, ending: str) -> str:
-    """The word with -s, -ing or -ed, as English spells it: buses, stopping, carried."""
+    ies = word.endswith("y") and word[-2:-1] not in "aeiou"
     if ending == "s":
-        ies = word.endswith("y") and word[-2:-1] not in _VOWELS
         return f"{word[:-1]}ies" if ies else word + ("es" if word.endswith(("s", "sh", "ch", "x", "z")) else "s")
     if word in _DOUBLED:
         word += word[-1]
     elif word.endswith("e") and (ending == "ed" or (not word.endswith(("ee", "ye")) and len(word) > 2)):
         word = f"{word[:-2]}y" if word.endswith("ie") and ending == "ing" else word[:-1]
-    elif ending == "ed" and word.endswith("y") and word[-2:-1] not in _VOWELS:
+    elif ending == "ed" and ies:
         word = f"{word[:-1]}i"
     return word + ending
 
 
 def gerund(phrase: str) -> str:
     """ "take photographs" -> "taking photographs"."""
-    word, space, rest = phrase.partition(" ")
-    return _ended(word, "ing") + space + rest
+    return _first(phrase, "ing", {})
 
 
 def participle(phrase: str) -> str:
     """ "repair punctures" -> "repaired punctures"."""
-    word, space, rest = phrase.partition(" ")
-    return (_PARTICIPLES.get(word) or _ended(word, "ed")) + space + rest
+    return _first(phrase, "ed", TABLES["participles"])
 
 
 def third_person(phrase: str) -> str:
     """ "make" -> "makes"."""
-    word, space, rest = phrase.partition(" ")
-    return ({"be": "is", "do": "does", "go": "goes"}.get(word) or _ended(word, "s")) + space + rest
+    return _first(phrase, "s", {"be": "is", "do": "does", "go": "goes"})
 
 
 def plural(phrase: str) -> str:
@@ -83,7 +56,7 @@ def plural(phrase: str) -> str:
     before, space, word = head.rpartition(" ")
     low = word.lower()
     many = low.endswith("s") and not low.endswith(("ss", "us"))
-    word = _PLURALS.get(low) or (word if low in _UNCOUNTED or many else _ended(word, "s"))
+    word = TABLES["plurals"].get(low) or (word if low in _UNCOUNTED or many else _ended(word, "s"))
     return f"{before}{space}{word}{of}{tail}"
 
 
@@ -93,18 +66,11 @@ def uncounted(phrase: str) -> bool:
 
 
 def upper_first(text: str) -> str:
-    """Capital at the first letter, even behind digits' or quotes' marks; the rest untouched."""
-    for i, c in enumerate(text):
-        if c.isalpha():
-            return text[:i] + c.upper() + text[i + 1 :]
-        if c.isdigit():
-            return text
-    return text
-
-
-_FORMS = {"+s": plural, "+ing": gerund, "+ed": participle, "+3": third_person}
+    """A capital where the first letter is, behind quotes' marks too, but not behind a digit; the rest untouched."""
+    return re.sub(r"[^\W_]", lambda first: first[0].upper(), text, count=1)
 
 
 def inflect(english: str, form: str) -> str:
     """English in a form that the network asks for: "shop", "+s" -> "shops"; another form changes nothing."""
-    return _FORMS[form](english) if form in _FORMS else english
+    made = {"+s": plural, "+ing": gerund, "+ed": participle, "+3": third_person}.get(form)
+    return made(english) if made else english

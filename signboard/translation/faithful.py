@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from signboard.translation.english import FUNCTION
 from signboard.translation.numerals import RUPEES
 from signboard.translation.speaker import Speech
+from signboard.translation.tables import TABLES, word_set
 from signboard.translation.units import FORBIDDEN, HALF_OF_DAY, MARATHI_NO, NEGATION, Unit
 
 #: A lost "not" turns a warning round: these words say one, in English and in Hindi.
@@ -16,22 +17,16 @@ _PLAIN_NO = re.compile(r"\b(no|not|never|prohibited|forbidden|cannot|without)\b|
 _ENGLISH_NO = re.compile(
     _PLAIN_NO.pattern + r"|\b(non|nor|none|nobody|nothing|banned|ban|avoid|prohibition|restricted|free|\w+less)\b"
 )
-_HINDI_NO = NEGATION | MARATHI_NO | FORBIDDEN | {"नही", "नहि", "नाही", "बिना", "बगैर", "बिन", "नो"}
+_HINDI_NO = NEGATION | MARATHI_NO | FORBIDDEN | word_set("spoken_negation")
 #: Units that name things and doings: each is said somehow.
 _NAMING = {"noun", "either", "adjective", "name", "unknown", "title", "verb", "phrase", "adverb"}
 #: What English leaves out, or says in another way.
-_LIGHT = FORBIDDEN | RUPEES | HALF_OF_DAY.keys() | {
-    "दिनांक", "गई", "गया", "गए", "किया", "किए", "की", "कर", "करना", "करें", "जा", "जाना", "जाता", "आना", "रहा",
-    "रहे", "रही", "रहना", "हुआ", "हुए", "हुई", "होना", "मिलना", "सका", "हे", "कि", "चाहिए", "लिए", "लेना", "देना",
-    "वाला", "वाली", "वाले", "अनुरोध", "निवेदन", "आपसे",
-}  # fmt: skip
+_LIGHT = FORBIDDEN | RUPEES | HALF_OF_DAY.keys() | word_set("light")
 #: What "up to" and "and" may be in English.
-_OTHERWISE = {
-    "up to": {"until", "till", "within"}, "and": {",", "&", "with"}, "in front of": {"opposite"}, "towards": {"to"},
-}  # fmt: skip
-_PLAIN_POSTPOSITIONS = {"of", "to", "in", "on", "from", "for", "by", "with"}
+_OTHERWISE = {english: others.split() for english, others in TABLES["otherwise"].items()}
+_PLAIN_POSTPOSITIONS = word_set("plain_postpositions", "english")
 #: Marathi says with several words that nobody knows what is one unit of Hindi.
-_MARATHI = MARATHI_NO | {"मनाई", "मिळेल", "मिळतील", "येथे", "इथे"}
+_MARATHI = MARATHI_NO | word_set("marathi")
 #: Below this log-probability the network guesses.
 _LEAST = -1.0
 

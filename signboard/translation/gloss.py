@@ -5,22 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from signboard.translation.english import POSSESSIVE, gerund, participle, plural
-from signboard.translation.units import (
-    COPULA,
-    FINITE,
-    FORBIDDEN,
-    GENITIVE,
-    HALF_OF_DAY,
-    MARATHI_NO,
-    NEGATION,
-    POLITE,
-    Unit,
-)
+from signboard.translation.tables import word_set
+from signboard.translation.units import COPULA, FINITE, FORBIDDEN, GENITIVE, HALF_OF_DAY, MARATHI_NO, NEGATION, Unit
 
-_UNSAID = POLITE | COPULA | GENITIVE | {"भी", "ही", "तो", "ने"}
+_POLITE = word_set("polite")
+_UNSAID = _POLITE | COPULA | GENITIVE | word_set("emphasis")
 _NO = NEGATION | MARATHI_NO
-_BEWARE = {"सावधान रहना", "बचना", "सतर्क रहना", "सावधान"}
-_THIS = {"यह", "इस", "वह", "उस", "इन", "उन"}
 #: No sign says more in one clause.
 _LONGEST_CLAUSE = 60
 
@@ -41,14 +31,12 @@ def agreeing(units: Sequence[Unit], i: int, owns: bool | None = None) -> str:
         owns: whether a thing is said behind it; None: whether one stands behind it.
     """
     unit, following = units[i], units[i + 1] if i + 1 < len(units) else None
-    if owns is None:
-        owns = following is not None and following.kind == "noun"
+    owns = owns or (owns is None and following is not None and following.kind == "noun")
     if owns and unit.kind == "noun" and unit.match is not None and unit.match.entry.english in POSSESSIVE:
         return POSSESSIVE[unit.match.entry.english]
     one = i > 0 and units[i - 1].english in ("1", "one")
-    if unit.form == "oblique" and not one and (following is None or following.kind != "postposition"):
-        return plural(unit.english)
-    return unit.english
+    several = unit.form == "oblique" and not one and (following is None or following.kind != "postposition")
+    return plural(unit.english) if several else unit.english
 
 
 def _merged(units: Sequence[Unit]) -> list[Unit]:
@@ -74,22 +62,20 @@ def _clauses(units: Sequence[Unit]) -> Iterator[list[Unit]]:
     for i, unit in enumerate(units):
         whole = unit.kind == "phrase" and unit.lemma != "सख्त मना है"
         # "please", "here" and "ahead" belong to the phrase they stand before.
-        if whole and any(u.lemma not in POLITE and u.kind != "adverb" for u in clause):
+        if whole and any(u.lemma not in _POLITE and u.kind != "adverb" for u in clause):
             yield clause
             clause = []
         clause.append(unit)
         ends = unit.lemma in COPULA or (unit.kind == "verb" and unit.form == "imperative")
         goes_on = i + 1 < len(units) and units[i + 1].lemma in COPULA
-        if whole or (ends and not goes_on) or len(clause) >= _LONGEST_CLAUSE:
+        if whole or (ends and not goes_on) or len(clause) >= _LONGEST_CLAUSE or i + 1 == len(units):
             yield clause
             clause = []
-    if clause:
-        yield clause
 
 
 def _clause(units: list[Unit]) -> str:
     """One clause: "please", then a prohibition, a command, a statement, or a noun phrase."""
-    please = "please " if any(u.lemma in POLITE for u in units) else ""
+    please = "please " if any(u.lemma in _POLITE for u in units) else ""
     no = any(u.text in _NO for u in units)
     are = "are" if any(u.lemma == "हैं" for u in units) else "is"
     core = [u for u in units if u.lemma not in _UNSAID and (u.negative or u.text not in _NO)]
@@ -97,24 +83,23 @@ def _clause(units: list[Unit]) -> str:
         return please + ("not" if no else "")
     *rest, last = core
     no = no or last.negative
-    command = last.kind == "verb" or units[-1].text in MARATHI_NO
-    if last.lemma in _BEWARE and rest and rest[-1].lemma == "से":
+    if last.lemma in word_set("beware") and rest and rest[-1].lemma == "से":
         text = f"beware of {_phrase(rest[:-1])}"
     elif last.lemma in FORBIDDEN or last.english == "strictly prohibited":
         doing = bool(rest) and rest[-1].kind == "verb"
         prohibited = last.english if last.english.endswith("prohibited") else "prohibited"
         text = f"{_phrase(rest)} is {prohibited}" if doing else f"no {_phrase(rest)}" if rest else prohibited
     elif last.lemma == "देना" and len(rest) > 1 and rest[-1].form == "infinitive":  # X को करने दें
-        no = no or rest[-1].negative
         at = next((i for i, u in enumerate(rest) if u.lemma == "को"), 0)
-        text = f"{'do not ' * no}let {_words(rest[:at])} {_action(rest[at + 1 : -1], rest[-1].english)}"
+        do_not = "do not " * (no or rest[-1].negative)
+        text = f"{do_not}let {_words(rest[:at])} {_action(rest[at + 1 : -1], rest[-1].english)}"
     elif last.kind == "verb" and last.form in FINITE and last.form != "imperative":
-        text = _statement(rest, last, are, " not" if no else "")
+        text = _statement(rest, last, are, " not" * no)
     elif no and rest and last.kind == "adjective":
         text = f"{_phrase(rest)} {are} not {last.english}"
     else:
         text = _action(rest, last.english) if last.kind == "verb" else _phrase(core)
-        text = ("do not " if command else "no ") * no + text
+        text = ("do not " if last.kind == "verb" or units[-1].text in MARATHI_NO else "no ") * no + text
     return please + text
 
 
@@ -129,14 +114,12 @@ def _statement(units: list[Unit], verb: Unit, are: str, no: str) -> str:
         action = f"{no} available".strip()
     elif verb.form == "habitual" and (verb.lemma == "होना" or english.startswith("be ")):
         action = f"{are}{no} {english[3:] or 'done'}"
-    elif verb.form == "passive":
-        action = f"{are}{no} {participle(english)}"
-    elif verb.form in ("future", "will"):
-        action = f"will{no} be {participle(english)}" if verb.form == "future" else f"will{no} {english}"
-    elif verb.form == "progressive":
-        action = f"{are}{no} {gerund(english)}"
-    else:
+    elif verb.form == "habitual":
         action = f"{'do' if are == 'are' else 'does'}{no} {english}" if no else english
+    else:
+        passive = f"{are}{no} {participle(english)}"
+        forms = {"future": f"will{no} be {participle(english)}", "will": f"will{no} {english}"}
+        action = (forms | {"passive": passive, "progressive": f"{are}{no} {gerund(english)}"})[verb.form]
     return " ".join(filter(None, (what, action, *adjuncts)))
 
 
@@ -160,11 +143,8 @@ def _parted(units: list[Unit]) -> tuple[list[Unit], list[str]]:
     out: list[str] = []
     head: list[Unit] = []
     chunk: list[Unit] = []
-    adverbs: list[str] = []
     for unit in units:
-        if unit.kind == "adverb":
-            adverbs.append(unit.english)
-        elif unit.kind == "postposition":
+        if unit.kind == "postposition":
             english = unit.english
             if unit.lemma == "को" and chunk and chunk[-1].domain == "day":
                 english = "on"
@@ -178,11 +158,11 @@ def _parted(units: list[Unit]) -> tuple[list[Unit], list[str]]:
                 del chunk[:-1]
             out.append(f"{english} {_phrase(chunk)}".strip())
             chunk = []
-        else:
-            if unit.lemma in _THIS:  # begins a phrase of its own: complain | on this number
+        elif unit.kind != "adverb":
+            if unit.lemma in word_set("this"):  # begins a phrase of its own: complain | on this number
                 head, chunk = head + chunk, []
             chunk.append(unit)
-    return head + chunk, out + adverbs
+    return head + chunk, out + [unit.english for unit in units if unit.kind == "adverb"]
 
 
 def _doing(verb: Unit) -> str:

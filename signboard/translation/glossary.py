@@ -10,23 +10,12 @@ from pathlib import Path
 
 from signboard.errors import DataError
 from signboard.translation.english import plural
+from signboard.translation.tables import TABLES, word_set
 from signboard.translation.transliteration import clean
 
 GLOSSARY = Path(__file__).resolve().parent / "glossary.tsv"
 HEADER = ("hindi", "english", "part of speech", "domain")
-PARTS_OF_SPEECH = frozenset(
-    {
-        "noun", "verb", "adjective", "adverb", "postposition", "preposition", "conjunction", "pronoun", "particle",
-        "number", "unit", "abbreviation", "title", "name", "phrase", "verb form",
-        "either",  # a common noun that is a name as often: विकास is development, and a man
-    }
-)  # fmt: skip
-DOMAINS = frozenset(
-    {
-        "warning", "road", "railway", "facility", "school", "hospital", "office", "bank", "shop", "trade", "food",
-        "religion", "place", "name", "direction", "grammar", "general", "colour", "day", "abbreviation", "unit",
-    }
-)  # fmt: skip
+PARTS_OF_SPEECH, DOMAINS = word_set("parts_of_speech", "glossary"), word_set("domains", "glossary")
 #: The most words an entry may have.
 LONGEST = 8
 
@@ -68,10 +57,9 @@ _NASAL = re.compile("ङ्(?=[क-घ])|ञ्(?=[च-झ])|ण्(?=[ट-ढ])
 _GLIDE = re.compile("([ािीेोक-ह])य([ेी])(?=ं?(?:ग[ाेी]ं?)?(?: |$))", re.MULTILINE)
 # यहॉ is how यहाँ comes out where the two signs are one piece of type.
 _JOINED = re.compile("ॉ(?= |$)", re.MULTILINE)
-_GLIDE_VOWEL = {"े": "ए", "ी": "ई"}
 # (from, to), one after the other.
 _ONE_LETTER = (("ँ", "ं"), ("ॅ", "े"), ("ऑ", "ओ"), ("-", " "), *((mark, "") for mark in "\u093cःऽ.॰"))
-_AND = {"एवं", "व", "तथा"}
+_AND = word_set("and")
 # Letters that sign writers take for each other.
 _CONFUSED = (*zip("ीूईऊवशषणैौऐऔ", "िुइउबससनेोएओ", strict=True), ("्", ""))
 
@@ -86,15 +74,14 @@ def fold_all(texts: Iterable[str]) -> list[str]:
     """`fold` for many texts without line breaks, all in one pass."""
     text = _replaced(clean("\n".join(texts)), _ONE_LETTER)
     text = _JOINED.sub("ां", text).replace("ॉ", "ो")
-    lines = (line.split() for line in _GLIDE.sub(_glide, _NASAL.sub("ं", text)).split("\n"))
+    lines = (
+        line.split()
+        for line in _GLIDE.sub(lambda m: m[1] + {"े": "ए", "ी": "ई"}[m[2]], _NASAL.sub("ं", text)).split("\n")
+    )
     return [
         " ".join(words if _AND.isdisjoint(words) or len(words) == 1 else ["और" if w in _AND else w for w in words])
         for words in lines
     ]
-
-
-def _glide(match: re.Match[str]) -> str:
-    return match[1] + _GLIDE_VOWEL[match[2]]
 
 
 def _loose(folded: str) -> str:
@@ -110,77 +97,45 @@ def _replaced(text: str, pairs: Iterable[tuple[str, str]]) -> str:
 
 # Inflection ---------------------------------------------------------------------------------------------------------
 
-_CONSONANTS = (*map(chr, range(ord("क"), ord("ह") + 1)), "\u093c")
-# (ends of a noun, how many letters go, ends of the oblique, ends of the plural): the first that fits holds.
-_NOUN_ENDS: tuple[tuple[tuple[str, ...], int, tuple[str, ...], tuple[str, ...]], ...] = (
-    (("आं",), 2, ("एं",), ("ओं",)),
-    (("ा",), 1, ("े",), ("ों", "ाएं", "ाओं")),
-    (("ी", "ि"), 1, (), ("ियां", "ियों")),
-    (("ू", "ु"), 1, (), ("ुएं", "ुओं")),
-    (("ई",), 1, (), ("इयां", "इयों")),
-    (_CONSONANTS, 0, (), ("ें", "ों")),
-    (("",), 0, (), ("एं", "ओं")),
-)
+_NOUN_ENDS = [
+    (re.compile(f"(?:{end})$"), [*((e, "oblique") for e in oblique.split()), *((e, "plural") for e in plurals.split())])
+    for end, oblique, plurals in TABLES["noun_ends"]
+]
 
 
 def noun_forms(hindi: str) -> Iterable[tuple[str, str]]:
     """(form's spelling, "plural" or "oblique") of a noun by its ending; forms that the language lacks do no harm."""
-    _, cut, oblique, plurals = next(row for row in _NOUN_ENDS if hindi.endswith(row[0]))
-    stem = hindi[: len(hindi) - cut]
-    yield from ((stem + end, "oblique") for end in oblique)
-    yield from ((stem + end, "plural") for end in plurals)
+    end, forms = next(row for row in _NOUN_ENDS if row[0].search(hindi))
+    stem = end.sub("", hindi)
+    return ((stem + ending, form) for ending, form in forms)
 
 
 def adjective_forms(hindi: str) -> Iterable[str]:
     """Oblique and feminine of an adjective in -aa."""
-    if hindi.endswith(("ा", "ां")):
-        stem = hindi.removesuffix("ं").removesuffix("ा")
-        nasal = "ं" if hindi.endswith("ं") else ""
-        yield stem + "े" + nasal
-        yield stem + "ी" + nasal
-
-
-_IRREGULAR = {
-    # root: (imperatives, past participles)
-    "कर": (("करें", "कीजिए", "करिए", "करो", "कीजिएगा"), ("किया", "किए", "की")),
-    "दे": (("दें", "दीजिए", "दीजिएगा"), ("दिया", "दिए", "दी")),
-    "ले": (("लें", "लीजिए", "लीजिएगा"), ("लिया", "लिए", "ली")),
-    "पी": (("पिएं", "पियें", "पीएं", "पीजिए", "पियो"), ("पिया", "पिए", "पी")),
-    "हो": (("हों", "होइए", "हो"), ("हुआ", "हुए", "हुई")),
-    "जा": (("जाएं", "जाइए", "जाओ", "जाइएगा"), ("गया", "गए", "गई")),
-    "छू": (("छुएं", "छूएं", "छुइए", "छुओ"), ("छुआ", "छुए", "छुई")),
-}  # fmt: skip
-
-
-_VERB_ENDS = {
-    "infinitive": ("ना", "ने", "नी"), "habitual": ("ता", "ते", "ती", "तीं"), "after": ("कर", "के", " कर"),
-    "progressive": (" रहा", " रहे", " रही"),
-}  # fmt: skip
-#: Behind a participle of each gender: will be.
-_WILL_BE = ("जाएगा जावेगा", "जाएंगे जाएगा", "जाएगी जाएंगी जावेगी")
+    found = re.fullmatch("(.*)ा(ं?)", hindi)
+    return (found[1] + vowel + found[2] for vowel in "ेी") if found else ()
 
 
 def verb_forms(hindi: str) -> Iterable[tuple[str, str]]:
     """(form's spelling, form) of a verb given as infinitive in -naa; words before it may agree in gender."""
     *before, verb = hindi.split(" ")
     root = verb.removesuffix("ना")
-    consonant = root.endswith(_CONSONANTS)
+    consonant = "क" <= root[-1:] <= "ह" or root[-1:] == "\u093c"
     regular = (("ें", "िए", "िएगा", "ो"), ("ा", "े", "ी")) if consonant else (("एं", "इए", "इएगा", "ओ"), ("या", "ए", "ई"))
-    imperatives, participles = _IRREGULAR.get(root) or [tuple(root + end for end in ends) for ends in regular]
-    forms = [(root + end, form) for form, ends in _VERB_ENDS.items() for end in ends]
+    irregular = [text.split() for text in TABLES["irregular"].get(root, ())]
+    imperatives, participles = irregular or [[root + end for end in ends] for ends in regular]
+    forms = [(root + end, form) for form, ends in TABLES["verb_ends"].items() for end in ends]
     forms += [(form, "imperative") for form in imperatives]
     stem = root if root in ("हो", "दे", "ले") else root + ("े" if consonant else "ए")
     forms += [(stem + end, "will") for end in ("गा", "गी", "ंगे", "ंगी")]
-    for gender, participle, wills in zip("ाेी", participles, _WILL_BE, strict=True):
+    for gender, participle, wills in zip("ाेी", participles, TABLES["will_be"], strict=True):
         forms.append((f"{participle} जात{gender}", "passive"))
         forms += [(f"{participle} {will}", "future") for will in wills.split()]
     heads = [before]
     for i, word in enumerate(before):
         if word.endswith("ा"):
-            heads += [[*before[:i], word[:-1] + end, *before[i + 1 :]] for end in ("ी", "े")]
-    for head in heads:
-        for spelling, form in forms:
-            yield " ".join([*head, spelling]), form
+            heads += [[*before[:i], word[:-1] + end, *before[i + 1 :]] for end in "ीे"]
+    return ((" ".join([*head, spelling]), form) for head in heads for spelling, form in forms)
 
 
 # The file -----------------------------------------------------------------------------------------------------------
@@ -198,23 +153,22 @@ def read_glossary(path: Path = GLOSSARY) -> tuple[Entry, ...]:
         raise DataError(f"{path}: cannot read the glossary: {error.strerror}; install the package again") from error
     if not lines or tuple(lines[0].split("\t")) != HEADER:
         raise DataError(f"{path}:1: the first line must be {' <tab> '.join(HEADER)}")
-    entries, seen = [], set()
+    entries: dict[str, Entry] = {}
     for number, line in enumerate(lines[1:], 2):
         fields = line.split("\t")
         if len(fields) != 4 or not all(fields):
             raise DataError(f"{path}:{number}: expected four fields separated by tabs")
         entry = Entry(*fields)
-        if entry.part_of_speech not in PARTS_OF_SPEECH:
-            raise DataError(f"{path}:{number}: unknown part of speech {entry.part_of_speech!r}")
-        if entry.domain not in DOMAINS:
-            raise DataError(f"{path}:{number}: unknown domain {entry.domain!r}")
-        if clean(entry.hindi) != entry.hindi:
-            raise DataError(f"{path}:{number}: {entry.hindi!r} is not in NFC")
-        if entry.hindi in seen:
-            raise DataError(f"{path}:{number}: {entry.hindi!r} is in the glossary twice")
-        seen.add(entry.hindi)
-        entries.append(entry)
-    return tuple(entries)
+        wrong = {
+            f"unknown part of speech {entry.part_of_speech!r}": entry.part_of_speech not in PARTS_OF_SPEECH,
+            f"unknown domain {entry.domain!r}": entry.domain not in DOMAINS,
+            f"{entry.hindi!r} is not in NFC": clean(entry.hindi) != entry.hindi,
+            f"{entry.hindi!r} is in the glossary twice": entry.hindi in entries,
+        }
+        if any(wrong.values()):
+            raise DataError(f"{path}:{number}: {next(reason for reason, holds in wrong.items() if holds)}")
+        entries[entry.hindi] = entry
+    return tuple(entries.values())
 
 
 #: Forms that are met in loose spellings, too.

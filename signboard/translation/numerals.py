@@ -7,19 +7,15 @@ from collections.abc import Sequence
 from itertools import takewhile
 
 from signboard.translation.glossary import Entry, Glossary
+from signboard.translation.tables import TABLES, word_set
 
 #: Words for the currency, behind a price.
-RUPEES = {"रुपया", "रुपये", "रुपए", "रु.", "रू."}
+RUPEES = word_set("rupees")
 _HOUR = "बजे"
-_LARGE = {"सौ": 100, "हजार": 1_000, "लाख": 100_000, "करोड़": 10_000_000}
-_PARTS = {"साढ़े": 0.5, "सवा": 0.25, "पौने": -0.25}
-_BELOW_TWENTY = [
-    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
-    "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
-]  # fmt: skip
-_TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
-_VALUES = {"डेढ़": 1.5, "ढाई": 2.5, "पौन": 0.75} | {word: i for i, word in enumerate(_BELOW_TWENTY)}
-for _i, _ten in enumerate(_TENS, 2):
+_NUMERALS = TABLES["numerals"]
+_BELOW_TWENTY = _NUMERALS["below_twenty"].split()
+_VALUES: dict[str, float] = _NUMERALS["values"] | {word: i for i, word in enumerate(_BELOW_TWENTY)}
+for _i, _ten in enumerate(_NUMERALS["tens"].split(), 2):
     _VALUES |= {_ten: 10 * _i} | {f"{_ten}-{one}": 10 * _i + j for j, one in enumerate(_BELOW_TWENTY[1:10], 1)}
 
 
@@ -32,7 +28,7 @@ def read_numeral(words: Sequence[str], glossary: Glossary) -> tuple[int, float] 
     entries = {i: entry for i, entry in enumerate(known) if entry is not None}
     total, i, smallest = 0.0, 0, math.inf
     while i in entries:
-        part = _PARTS.get(entries[i].hindi)
+        part = _NUMERALS["parts"].get(entries[i].hindi)
         j = i if part is None else i + 1
         count = _VALUES.get(entries[j].hindi, _VALUES.get(entries[j].english)) if j in entries else None
         if count is not None:
@@ -41,7 +37,7 @@ def read_numeral(words: Sequence[str], glossary: Glossary) -> tuple[int, float] 
             if entries[i].hindi != "सवा":
                 break
             count = 1.25  # सवा सौ
-        large = _LARGE.get(entries[j].hindi) if j in entries else None
+        large = _NUMERALS["large"].get(entries[j].hindi) if j in entries else None
         if large is None:  # the last part: दो सौ पचास
             if count is not None and count < smallest:
                 return j, total + count

@@ -3,35 +3,90 @@
 from __future__ import annotations
 
 import math
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from signboard.translation.arrays import (
-    Array,
-    Weights,
-    attention,
-    gelu,
-    keys_values,
-    library,
-    like,
-    linear,
-    load,
-    norm,
-    softmax,
-    to_numpy,
-)
-from signboard.translation.phrases import CLOSE, COPY, MOST_WORDS, OPEN, PAD, Features, PhraseConfig, features
+from signboard.translation.arrays import Array, Weights, keys_values, layer, like, linear, norm, softmax, to_numpy
+from signboard.translation.glossary import DOMAINS, PARTS_OF_SPEECH, fold
 from signboard.translation.units import KEPT, Unit
+from signboard.weights import WEIGHTS_FOLDER, load_arrays
 
-CARD = Path(__file__).resolve().parent.parent / "weights" / "translator.json"
+CARD = WEIGHTS_FOLDER / "translator.json"
 BATCH = 64
 #: Log-probability of what has no end.
 CUT_OFF = -99.0
+#: First words of every output vocabulary. COPY stands for "a unit": its index says which.
+PAD, OPEN, CLOSE, COPY = 0, 1, 2, 3
+#: What may follow a copied unit: plural, gerund, participle, third person, and the words behind ~ in the glossary.
+FORMS = ("+s", "+ing", "+ed", "+3", "~")
+SPECIAL = ("<pad>", "<open>", "<close>", "<copy>", *FORMS)
+KINDS = ("", *sorted(PARTS_OF_SPEECH), "unknown", "number", "latin", "letters")
+DOMAIN_NAMES = ("", *sorted(DOMAINS))
+_VERBS = ("infinitive", "imperative", "habitual", "progressive", "will", "passive", "future", "after")
+GRAMMAR = ("", "base", "plural", "oblique", *_VERBS)
+#: Most units of one phrase, and most words of its English.
+MOST_UNITS, MOST_WORDS = 32, 40
+
+
+@dataclass(frozen=True, slots=True)
+class PhraseConfig:
+    """Sizes of the network.
+
+    Attributes:
+        vocabulary: English words it can say itself, the special ones included.
+        channels: width of every layer; a multiple of `heads`.
+        heads: attention heads.
+        inner: width inside the feed-forward layers.
+        encoder_layers, decoder_layers: transformer layers over the units, and over the English words.
+        spellings: rows of the table for pieces of Hindi spelling; pieces share rows by their hash.
+        glosses: rows of the table for the words of the glossary's English, likewise.
+        dropout: share of activations dropped while training.
+    """
+
+    vocabulary: int
+    channels: int = 256
+    heads: int = 4
+    inner: int = 768
+    encoder_layers: int = 3
+    decoder_layers: int = 2
+    spellings: int = 12000
+    glosses: int = 6000
+    dropout: float = 0.1
+
+
+Features = tuple[tuple[int, ...], tuple[int, ...], tuple[int, int, int, int]]
+
+
+def features(unit: Unit, config: PhraseConfig) -> Features:
+    """Hashed pieces of the unit's spelling, hashed words of its English, and its tags; see `PhraseBatch`."""
+    kept = unit.kind in KEPT
+    spelling = () if kept else _pieces(fold(unit.text), config.spellings)
+    gloss = () if kept else _words(unit.english.lower(), config.glosses)
+    return spelling, gloss, (
+        KINDS.index(unit.kind), DOMAIN_NAMES.index(unit.domain), GRAMMAR.index(unit.form), int(unit.negative)
+    )  # fmt: skip
+
+
+@lru_cache(1 << 16)
+def _pieces(text: str, rows: int) -> tuple[int, ...]:
+    found = set()
+    for word in text.split():
+        marked = f"<{word}>"
+        found.add(marked)
+        found.update(marked[i : i + n] for n in (3, 4) for i in range(len(marked) - n + 1))
+        found.add(f"${word[-2:]}")
+    return tuple(sorted(zlib.crc32(piece.encode()) % rows for piece in found))
+
+
+@lru_cache(1 << 16)
+def _words(text: str, rows: int) -> tuple[int, ...]:
+    return tuple(zlib.crc32(word.encode()) % rows for word in text.split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +134,13 @@ class Speaker:
             config = PhraseConfig(**card["architecture"])
             if not len(card["vocabulary"]) == config.vocabulary == len(weights["word.weight"]):
                 raise ValueError("another vocabulary")
+            if device != "cpu":
+                import torch
+
+                weights = {name: torch.from_numpy(value).to(device) for name, value in weights.items()}
             return cls(weights, config, card["vocabulary"], card.get("calibration", (1.0, 0.0)))
 
-        return load(Path(path), "translator", build, device)
+        return load_arrays(path, "translator", build)
 
     def say(self, phrases: Sequence[Sequence[Unit]]) -> list[Speech]:
         """English for the units of each phrase, in order, batched by length; numbers and Latin words pass just once."""
@@ -107,10 +166,7 @@ class Speaker:
         x = x.reshape(len(rows), width, -1) + w["unit_place.weight"][:width]
         x, mask = norm(x, w, "unit_norm"), self._mask(inside)
         for i in range(self.config.encoder_layers):
-            y = norm(x, w, f"encoder.{i}.norms.0")
-            keys = keys_values(y, w, f"encoder.{i}.attention", self.config.heads)
-            x = x + attention(y, keys, w, f"encoder.{i}.attention", self.config.heads, mask)
-            x = x + self._feed(x, f"encoder.{i}")
+            x, _ = layer(x, w, f"encoder.{i}", self.config.heads, mask)
         return norm(x, w, "encoded_norm"), inside
 
     def _mask(self, inside: Array) -> Array:
@@ -125,10 +181,6 @@ class Speaker:
         weights = self._w[f"{table}.weight"]
         return (like(weights, share)[:, None] @ weights[like(weights, index)])[:, 0]
 
-    def _feed(self, x: Array, name: str) -> Array:
-        x = norm(x, self._w, f"{name}.norms.1")
-        return linear(gelu(linear(x, self._w, f"{name}.feed.0")), self._w, f"{name}.feed.3")
-
     def _say(self, rows: Sequence[Sequence[Features]], once: Sequence[Sequence[int]]) -> list[Speech]:
         """The likeliest English of each phrase, word by word, with the keys of earlier words kept.
 
@@ -136,7 +188,7 @@ class Speaker:
         """
         w, size, heads = self._w, self.config.vocabulary, self.config.heads
         units, inside = self.encode(rows)
-        xp, mask, (n, width) = library(units), self._mask(inside), inside.shape
+        mask, (n, width) = self._mask(inside), inside.shape
         layers = range(self.config.decoder_layers)
         memory = [keys_values(units, w, f"decoder.{i}.cross", heads) for i in layers]
         past: list[Array] = [None] * len(layers)
@@ -154,16 +206,11 @@ class Speaker:
             picked = linear(units[like(units, at), like(units, np.where(copied, word - size, 0))], w, "copied")
             x = (x + picked * like(units, copied.astype(np.float32))[:, None])[:, None]
             for i in layers:
-                y = norm(x, w, f"decoder.{i}.norms.0")
-                keys = keys_values(y, w, f"decoder.{i}.attention", heads)
-                past[i] = keys if step == 0 else xp.concatenate([past[i], keys], axis=3)
-                x = x + attention(y, past[i], w, f"decoder.{i}.attention", heads)
-                y = norm(x, w, f"decoder.{i}.norms.2")
-                x = x + attention(y, memory[i], w, f"decoder.{i}.cross", heads, mask)
-                x = x + self._feed(x, f"decoder.{i}")
+                x, past[i] = layer(x, w, f"decoder.{i}", heads, mask, past[i], memory[i])
             x = norm(x, w, "out_norm")
             pointed = (linear(x, w, "pointer") @ units.swapaxes(1, 2))[:, 0] / self.config.channels**0.5
-            logits = to_numpy(xp.concatenate([x[:, 0] @ w["word.weight"].T + w["bias"], pointed], axis=1))
+            spoken = x[:, 0] @ w["word.weight"].T + w["bias"]
+            logits = np.concatenate([to_numpy(spoken), to_numpy(pointed)], axis=1)
             waiting = needed & (early > (needed & used).sum(1, keepdims=True))
             logits[:, size:][used | waiting | ~inside] = -np.inf
             logits[:, [PAD, OPEN, COPY]] = -np.inf

@@ -12,15 +12,12 @@ from signboard.translation.english import upper_first
 from signboard.translation.glossary import fold
 from signboard.translation.loanwords import FOREIGN, default_loanwords, sounds
 from signboard.translation.result import Part
+from signboard.translation.tables import TABLES
 from signboard.translation.transliteration import WORD, Spelling
 
 PLACES = Path(__file__).resolve().parent / "places.tsv"
 # Words that only grammar needs, as people write them in Latin letters.
-_GRAMMAR = dict(
-    pair.split("=")
-    for pair in "एवं=evam एवम=evam एवम्=evam के=ke का=ka की=ki में=mein मे=me से=se को=ko पर=par पे=pe है=hai हैं=hain न=na ना=na "  # noqa: SIM905
-    "व=va या=ya तथा=tatha और=aur ने=ne तक=tak भी=bhi ही=hi तो=to हो=ho यह=yah ये=ye वह=vah वे=ve जी=ji नहीं=nahin".split()
-)
+_GRAMMAR: dict[str, str] = TABLES["latin"]
 #: From this probability a word is taken for English that is written by its sound.
 LOANWORD = 0.5
 #: From this one its Latin spelling is the English one, too.

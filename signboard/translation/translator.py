@@ -13,7 +13,6 @@ from signboard.translation.faithful import faithful
 from signboard.translation.gloss import agreeing, gloss
 from signboard.translation.glossary import Glossary, default_glossary
 from signboard.translation.likeness import SAME, similarity
-from signboard.translation.names import mark_names
 from signboard.translation.result import Part, Translation
 from signboard.translation.speaker import Speaker, Speech, default_speaker
 from signboard.translation.spelling import latin, name
@@ -25,7 +24,7 @@ from signboard.translation.transliteration import (
     fill,
     romanizable,
 )
-from signboard.translation.units import KEPT, MARATHI_NO, Unit, split
+from signboard.translation.units import KEPT, MARATHI_NO, Unit, mark_names, split
 
 #: Share of phrases of words set side by side that are right, of those whose every word is sure.
 _WORD_BY_WORD = 0.35

@@ -16,10 +16,11 @@ from typing import Any
 import numpy as np
 
 from signboard.errors import ConfigError
-from signboard.translation.arrays import Array, Weights, gelu, linear, sigmoid
-from signboard.translation.arrays import load as load_weights
+from signboard.translation.arrays import Array, Weights, gelu, linear
+from signboard.translation.tables import TABLES
+from signboard.weights import WEIGHTS_FOLDER, load_arrays
 
-WEIGHTS = Path(__file__).resolve().parent.parent / "weights" / "transliterator.safetensors"
+WEIGHTS = WEIGHTS_FOLDER / "transliterator.safetensors"
 #: Input symbols of the network; index 0 pads, 1 opens and 2 closes a word. Vowels, consonants, signs.
 DEVANAGARI = "अआइईउऊऋऑएऐओऔॐकखगघङचछजझञटठडढणतथदधनपफबभमयरलवशषसहँंः़ािीुूृॅेैॉोौ्"
 #: Output symbols; index 0 is the CTC blank.
@@ -32,20 +33,10 @@ LONGEST = 40
 BATCH = 64
 
 # Letters that the network was not trained on, as the letters they sound like.
-_FOLD = str.maketrans(
-    {
-        "ऩ": "न", "ऱ": "र", "ऴ": "ल", "ळ": "ल", "ॠ": "ऋ", "ॄ": "ृ", "ऌ": "ल", "ॢ": "", "ॡ": "ल", "ॣ": "",
-        "ऍ": "ए", "ऎ": "ए", "ऒ": "ओ", "ऄ": "अ", "ॆ": "े", "ॊ": "ो", "ॲ": "ऑ", "ऽ": "", "ऀ": "ँ",
-        "ॻ": "ग", "ॼ": "ज", "ॾ": "ड", "ॿ": "ब", "॰": "", "ꣳ": "ँ", "\u200c": "", "\u200d": "",
-    }
-)  # fmt: skip
-_DIGITS = str.maketrans("०१२३४५६७८९", "0123456789")
+_FOLD = str.maketrans("ऩऱऴळॠॄऌॡऍऎऒऄॆॊॲऀॻॼॾॿꣳ", "नरललऋृललएएओअेोऑँगजडबँ", "ॢॣऽ॰\u200c\u200d")
+DIGITS = str.maketrans("०१२३४५६७८९", "0123456789")
 #: English letters as they are spelled out on signs: एल.आई.सी. is L.I.C.
-LETTER_NAMES = {
-    "ए": "A", "बी": "B", "सी": "C", "डी": "D", "ई": "E", "एफ": "F", "जी": "G", "एच": "H", "आई": "I", "जे": "J",
-    "के": "K", "एल": "L", "एम": "M", "एन": "N", "ओ": "O", "पी": "P", "क्यू": "Q", "आर": "R", "एस": "S", "टी": "T",
-    "यू": "U", "वी": "V", "डब्ल्यू": "W", "डब्लू": "W", "एक्स": "X", "वाई": "Y", "जेड": "Z", "जैड": "Z",
-}  # fmt: skip
+LETTER_NAMES: dict[str, str] = TABLES["letters"]
 # Words whose spelling no rule of sounds gives.
 _FIXED = {"ॐ": "om", "डॉ": "dr", "डा": "da"}
 
@@ -90,11 +81,8 @@ class SpellingNet:
         x = x + _gru(x, inside, w, "second")
         # Zero the padding, or the convolution would let a longer word in the batch change this one's last letters.
         x = (gelu(linear(x, w, "widen")) * inside[..., None]).reshape(n, length * self._slots, -1)  # (N, S, C)
-        kernel = w["smooth.weight"]  # (C, C, 5)
-        padded = np.pad(x, ((0, 0), (2, 2), (0, 0)))
-        windows = np.concatenate([padded[:, k : k + x.shape[1]] for k in range(5)], -1)  # (N, S, 5 C)
-        flat = windows.reshape(-1, windows.shape[-1]) @ kernel.transpose(2, 1, 0).reshape(-1, len(kernel))
-        smooth = flat.reshape(x.shape) + w["smooth.bias"]
+        windows = np.lib.stride_tricks.sliding_window_view(np.pad(x, ((0, 0), (2, 2), (0, 0))), 5, axis=1)
+        smooth = np.tensordot(windows, w["smooth.weight"], ((2, 3), (1, 2))) + w["smooth.bias"]
         x = linear(x + gelu(smooth), w, "head")
         x = x - x.max(-1, keepdims=True)
         return x - np.log(np.exp(x).sum(-1, keepdims=True))
@@ -111,7 +99,7 @@ def _gru(x: Array, inside: Array, w: Weights, name: str) -> Array:
         said = np.zeros((*x.shape[:2], size), np.float32)
         for t in range(x.shape[1])[:: -1 if way else 1]:
             g, h = given[:, t], state @ kernel + bias
-            gates = sigmoid(g[:, : 2 * size] + h[:, : 2 * size])
+            gates = 1 / (1 + np.exp(-(g[:, : 2 * size] + h[:, : 2 * size])))
             reset, update = gates[:, :size], gates[:, size:]
             new = np.tanh(g[:, 2 * size :] + reset * h[:, 2 * size :])
             state = np.where(inside[:, t, None], new + update * (state - new), state)
@@ -157,7 +145,7 @@ class Transliterator:
                 raise ValueError(f"found {found}")
             return cls(SpellingNet(weights, card["architecture"]["slots"]), card)
 
-        return load_weights(Path(path).with_suffix(".json"), "transliterator", build)
+        return load_arrays(Path(path).with_suffix(".json"), "transliterator", build)
 
     def transliterate_words(self, words: Sequence[str]) -> list[str]:
         """Lower-case Latin spellings of Devanagari words, batched; see `spell_words`."""
@@ -174,12 +162,9 @@ class Transliterator:
         for start in range(0, len(todo), BATCH):
             chunk = todo[start : start + BATCH]
             done.update(zip(chunk, self._greedy(chunk), strict=True))
-        out = []
-        for pieces in prepared:
-            parts = [done[piece] for piece in pieces]
-            confidence = math.prod(p.confidence for p in parts) ** (1 / len(parts)) if parts else 0.0
-            out.append(Spelling("".join(p.text for p in parts), confidence))
-        return out
+        found = [[done[piece] for piece in pieces] for pieces in prepared]
+        sure = [math.prod(p.confidence for p in parts) ** (1 / max(len(parts), 1)) * bool(parts) for parts in found]
+        return [Spelling("".join(p.text for p in parts), c) for parts, c in zip(found, sure, strict=True)]
 
     def _greedy(self, words: list[str]) -> list[Spelling]:
         ids, lengths = encode_words(words)
@@ -202,10 +187,8 @@ class Transliterator:
         if n < 1:
             raise ConfigError(f"n-best must be at least 1, not {n}")
         pieces = _prepare(word)
-        if len(pieces) != 1:
-            return [self.spell_words([word])[0]] if pieces else []
-        if pieces[0] in _FIXED:
-            return [Spelling(_FIXED[pieces[0]], 1.0)]
+        if len(pieces) != 1 or pieces[0] in _FIXED:
+            return self.spell_words([word] * bool(pieces))
         beams: dict[str, Sequence[float]] = {"": (1.0, 0.0)}  # prefix -> probability ending in blank, in a letter
         for nothing, *frame in np.exp(self._net(*encode_words(pieces))[0]).tolist():
             grown: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
@@ -232,7 +215,7 @@ def tidy(text: str) -> str:
 def romanizable(text: str) -> str:
     """The text ready for `fill`: tidy, digits 0-9, dandas as full stops, spelled-out English initials as letters."""
     text = _INITIALS.sub(lambda m: letters(m.group()), tidy(text))
-    return text.translate(_DIGITS).replace("।", ".").replace("॥", ".")
+    return text.translate(DIGITS).replace("।", ".").replace("॥", ".")
 
 
 def fill(text: str, spelled: Mapping[str, Spelling]) -> str:
@@ -242,7 +225,7 @@ def fill(text: str, spelled: Mapping[str, Spelling]) -> str:
 
 def _prepare(word: str) -> list[str]:
     """The word's Devanagari letters in the network's alphabet, cut into pieces of at most LONGEST characters."""
-    letters = "".join(c for c in clean(word).translate(_FOLD) if c in DEVANAGARI)
+    letters = "".join(c for c in clean(word).translate(_FOLD) if c in _INDEX)
     letters = letters.lstrip("ँंः़ािीुूृॅेैॉोौ्") or letters.replace("्", "")
     return [letters[i : i + LONGEST] for i in range(0, len(letters), LONGEST)]
 

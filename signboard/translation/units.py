@@ -4,31 +4,23 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from signboard.translation.glossary import LONGEST, Glossary, Match
 from signboard.translation.numerals import said_number
-from signboard.translation.transliteration import LETTER_NAME, LETTER_NAMES, letters, tidy
+from signboard.translation.tables import TABLES, word_set
+from signboard.translation.transliteration import DIGITS, LETTER_NAME, LETTER_NAMES, letters, tidy
 
 #: A Devanagari letter or sign, as the inside of a character class.
 LETTER = "ऀ-ॣॱ-ॿ"
 DEVANAGARI = re.compile(f"[{LETTER}]")
-DIGITS = str.maketrans("०१२३४५६७८९", "0123456789")
-NEGATION = {"न", "ना", "मत", "नहीं"}
-#: "Do not" at the end of a Marathi sentence.
-MARATHI_NO = {"नये", "नयेत", "नका", "नको"}
-FORBIDDEN = {"मना", "वर्जित", "निषेध", "निषिद्ध", "निषेधित", "प्रतिबंधित", "मनाही", "मनाई"}
+NEGATION, MARATHI_NO, FORBIDDEN = word_set("negation"), word_set("marathi_negation"), word_set("forbidden")
+POLITE, COPULA, GENITIVE = word_set("polite"), word_set("copula"), word_set("genitive")
 #: Kinds of units that pass as they are.
 KEPT = {"number", "latin", "letters"}
-POLITE = {"कृपया", "कृप्या"}
-COPULA = {"है", "हैं", "आहे", "आहेत"}
-GENITIVE = {"का", "के", "की"}
 #: Which half of the day an hour is of.
-HALF_OF_DAY = {
-    "सुबह": "am", "प्रातः": "am", "प्रातःकाल": "am",
-    "दोपहर": "pm", "शाम": "pm", "सायं": "pm", "सायंकाल": "pm", "रात": "pm", "रात्रि": "pm",
-}  # fmt: skip
+HALF_OF_DAY: dict[str, str] = TABLES["half_of_day"]
 #: Forms of a verb that make a sentence.
 FINITE = {"imperative", "habitual", "progressive", "will", "passive", "future"}
 _TOKEN = re.compile(
@@ -39,10 +31,11 @@ _TOKEN = re.compile(
     rf"|(?P<latin>[^\s{LETTER}।॥!?;:,|()\[\]{{}}\"“”]+)"
 )
 _LETTERS_ONLY = re.compile(rf"(?:(?:{LETTER_NAME.pattern})[.॰]?)+")
-_ALSO_WORDS = {"के", "ए", "ओ", "जी", "ई", "वी"}
 _DOT = re.compile("[.॰]")
 #: Longer segments are no phrase of a sign; they are cut.
 _LONGEST = 24
+#: Before a noun of these kinds a word that may be a name is one: प्रकाश स्टोर, चंदन नगर.
+_NAMED = {"shop", "trade", "food", "school", "hospital", "bank", "road", "facility", "railway", "religion", "place"}
 
 
 @dataclass(slots=True)
@@ -82,19 +75,17 @@ def split(text: str, glossary: Glossary) -> list[list[Unit] | str]:
     """Segments of units and the punctuation between them, in order; nothing for a text without Devanagari."""
     pieces: list[list[Unit] | str] = []
     tokens: list[Unit] = []  # of the open segment
-    if not DEVANAGARI.search(text):
-        return pieces
 
     def close() -> None:
         units = _covered(_numerals(_letters(tokens, glossary), glossary), glossary)
         for start in range(0, len(units), _LONGEST):
-            if start:
-                pieces.append(" ")
+            pieces.extend([" "] * (start > 0))
             pieces.append(units[start : start + _LONGEST])
         tokens.clear()
 
     # A hyphen between two words is a space: जूते-चप्पल.
-    for found in _TOKEN.finditer(re.sub(rf"(?<=[{LETTER}])[-–](?=[{LETTER}])", " ", tidy(text))):
+    text = re.sub(rf"(?<=[{LETTER}])[-–](?=[{LETTER}])", " ", tidy(text)) if DEVANAGARI.search(text) else ""
+    for found in _TOKEN.finditer(text):
         kind, token = str(found.lastgroup), found.group()
         if kind == "unknown" and token[-1] in ".॰" and not _abbreviation(token, glossary):
             tokens.append(Unit(token[:-1], kind))
@@ -111,46 +102,42 @@ def split(text: str, glossary: Glossary) -> list[list[Unit] | str]:
 def _abbreviation(token: str, glossary: Glossary) -> bool:
     """Whether the last dot belongs to the word (डॉ., कि.मी., आर.) and does not end a sentence."""
     match = glossary.lookup(token)
-    if match and match.entry.part_of_speech in ("abbreviation", "title", "unit") and "." in match.entry.hindi:
-        return True
-    return "." in token[:-1] or token[:-1] in LETTER_NAMES
+    short = match is not None and match.entry.part_of_speech in ("abbreviation", "title", "unit")
+    return (short and "." in match.entry.hindi) or "." in token[:-1] or token[:-1] in LETTER_NAMES  # type: ignore[union-attr]
 
 
-def _letters(tokens: Sequence[Unit], glossary: Glossary) -> list[Unit]:
+def _letters(tokens: Sequence[Unit], glossary: Glossary) -> Iterator[Unit]:
     """English letters that are spelled out, with dots or without, as one unit: एच डी एफ सी and एचडीएफसी are HDFC."""
 
     def spelled(unit: Unit) -> bool:
-        if not _LETTERS_ONLY.fullmatch(unit.text):
-            return False
-        one = len(LETTER_NAME.findall(unit.text)) == 1
-        return one or _DOT.search(unit.text) is not None or glossary.lookup(unit.text) is None
+        only = _LETTERS_ONLY.fullmatch(unit.text) is not None
+        one = only and (len(LETTER_NAME.findall(unit.text)) == 1 or _DOT.search(unit.text) is not None)
+        return one or (only and glossary.lookup(unit.text) is None)
 
-    out: list[Unit] = []
     for are_letters, run in itertools.groupby(tokens, spelled):
         together = list(run)
         text = " ".join(unit.text for unit in together)
         found = LETTER_NAME.findall(text)
         # ए, के and the like are also words: without dots, two letters of which one is such a word are none.
-        several = len(found) > 2 or (len(found) == 2 and _ALSO_WORDS.isdisjoint(found))
+        several = len(found) > 2 or (len(found) == 2 and word_set("also_words").isdisjoint(found))
         is_one = are_letters and (several or _DOT.search(text))
-        out += [Unit(text, "letters", None, letters(text))] if is_one else together
-    return out
+        yield from [Unit(text, "letters", None, letters(text))] if is_one else together
 
 
-def _numerals(tokens: Sequence[Unit], glossary: Glossary) -> list[Unit]:
+def _numerals(given: Iterator[Unit], glossary: Glossary) -> Iterator[Unit]:
     """A number in words, with what it counts, as one unit in digits: पाँच सौ, चालीस रुपये, साढ़े नौ बजे."""
+    tokens = list(given)
     words = [unit.text if unit.kind == "unknown" else "" for unit in tokens]
-    out: list[Unit] = []
     i = 0
     while i < len(tokens):
         count, said = said_number(words[i:], glossary) or (1, "")
-        out.append(Unit(" ".join(words[i : i + count]), "number", None, said) if said else tokens[i])
+        yield Unit(" ".join(words[i : i + count]), "number", None, said) if said else tokens[i]
         i += count
-    return out
 
 
-def _covered(tokens: Sequence[Unit], glossary: Glossary) -> list[Unit]:
+def _covered(given: Iterator[Unit], glossary: Glossary) -> list[Unit]:
     """The cheapest cover of the tokens by glossary phrases: few pieces, so long phrases win; unknown words last."""
+    tokens = list(given)
     n = len(tokens)
     best: list[tuple[float, int, Match | None]] = [(0.0, 0, None)] * (n + 1)  # cost from here on, next, match
     for i in range(n - 1, -1, -1):
@@ -167,10 +154,9 @@ def _covered(tokens: Sequence[Unit], glossary: Glossary) -> list[Unit]:
     i = 0
     while i < n:
         _, j, match = best[i]
-        words = [unit.text for unit in tokens[i:j]]
         unit = tokens[i]
         if match is not None:
-            entry = match.entry
+            words, entry = [unit.text for unit in tokens[i:j]], match.entry
             inside = words[-2:-1] if entry.part_of_speech == "verb" else []
             negative = not NEGATION.isdisjoint(inside) and inside[0] not in entry.hindi.split()  # मत देना is to vote
             unit = Unit(" ".join(words), entry.part_of_speech, match, match.english, negative)
@@ -205,3 +191,23 @@ def _cost(match: Match, words: int, total: int) -> float:
     elif match.entry.part_of_speech == "verb" and words > 1:
         cost -= 0.1 * (words - 1)  # मोबाइल | रिपेयर किए जाते, not मोबाइल रिपेयर | किए जाते
     return cost
+
+
+def mark_names(units: Sequence[Unit]) -> None:
+    """Turns units that are names in their phrase into units without a meaning, which are spelled.
+
+    विकास शर्मा and प्रकाश स्टोर have words that may be names, गाय घाट and माँ काली words that are names only here.
+    """
+    for i, (before, unit, after) in enumerate(zip((None, *units), units, (*units[1:], None), strict=False)):
+        thing = unit.kind in ("noun", "adjective", "either")
+        quarter = i == 0 and thing and after is not None and after.lemma in word_set("quarters")
+        named = quarter or (thing and before is not None and before.lemma == "मां")
+        if unit.kind == "either":
+            beside = [u for u in (before, after) if u is not None]
+            person = any(u.kind in ("unknown", "title") or u.domain == "name" for u in beside)
+            place = after is not None and after.kind == "noun" and after.domain in _NAMED
+            # An adjective is a name only at the beginning, लाल not even there.
+            describes = unit.lemma in word_set("describing") and (i > 0 or unit.lemma == "लाल")
+            named = named or person or (place and not describes)
+        for name in (unit, units[1]) if quarter else (unit,) if named else ():
+            name.kind, name.match, name.english, name.named = "unknown", None, "", True

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from signboard.errors import WeightsError
 
 if TYPE_CHECKING:
+    import numpy as np
     from torch import Tensor, nn
 
 Network = TypeVar("Network", bound="nn.Module")
+Built = TypeVar("Built")
 
 WEIGHTS_FOLDER = Path(__file__).parent
 
@@ -52,16 +54,42 @@ def load_state(path: str | Path, card: dict[str, Any]) -> dict[str, Tensor]:
     import torch
     from safetensors.torch import load_file
 
+    state = _read(path, card, load_file)
+    return {k: v.float() if v.dtype in (torch.float16, torch.bfloat16) else v for k, v in state.items()}
+
+
+def load_arrays(path: str | Path, kind: str, build: Callable[[dict[str, np.ndarray], dict[str, Any]], Built]) -> Built:
+    """What `build` makes of the weights that the card at `path` names, as float32 arrays, and of the card; no torch.
+
+    Raises:
+        WeightsError: card or weights missing, damaged, or of another architecture.
+    """
+    from safetensors.numpy import load_file
+
+    card = load_card(path, kind)
+    state = {name: value.astype("float32") for name, value in _read(path, card, load_file).items()}
+    try:
+        return build(state, card)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise _unfit(path, error) from None
+
+
+def _read(path: str | Path, card: dict[str, Any], load_file: Callable[[Path], dict[str, Any]]) -> dict[str, Any]:
+    """The file that a card names, as `load_file` reads it, after its checksum was compared with the card's."""
     file = Path(path).with_name(str(card.get("file", "")))
     if not file.is_file():
         raise WeightsError(f"{file}: the weights that {path} names are missing")
     if sha256(file) != card.get("sha256"):
         raise WeightsError(f"{file}: damaged, its checksum is not the one on its card {path}")
     try:
-        state = load_file(file)
+        return load_file(file)
     except Exception as error:  # safetensors has its own error types, all of them mean a bad file
         raise WeightsError(f"{file}: not a readable safetensors file ({error})") from None
-    return {k: v.float() if v.dtype in (torch.float16, torch.bfloat16) else v for k, v in state.items()}
+
+
+def _unfit(path: str | Path, error: Exception) -> WeightsError:
+    reason = (str(error) or type(error).__name__).splitlines()[0]
+    return WeightsError(f"{path}: the weights do not fit the card's architecture ({reason})")
 
 
 def load_network(
@@ -77,8 +105,7 @@ def load_network(
         network = build(card)
         network.load_state_dict(load_state(path, card))
     except (KeyError, TypeError, RuntimeError) as error:
-        reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise WeightsError(f"{path}: the weights do not fit the card's architecture ({reason})") from None
+        raise _unfit(path, error) from None
     return network, card
 
 

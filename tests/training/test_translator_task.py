@@ -29,8 +29,7 @@ from signboard.training.translator_task import (
     save,
     train,
 )
-from signboard.translation.phrases import SPECIAL
-from signboard.translation.speaker import Speaker
+from signboard.translation.speaker import SPECIAL, Speaker
 
 CONFIG = Path(__file__).parents[2] / "configs" / "translator.yaml"
 PAIRS = [

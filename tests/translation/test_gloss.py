@@ -6,8 +6,7 @@ import pytest
 
 from signboard.translation.gloss import agreeing, gloss
 from signboard.translation.glossary import default_glossary
-from signboard.translation.names import mark_names
-from signboard.translation.units import Unit, split
+from signboard.translation.units import Unit, mark_names, split
 
 
 def _units(hindi: str) -> list[Unit]:

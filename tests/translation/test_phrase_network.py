@@ -7,8 +7,7 @@ import torch
 
 from signboard.training.phrase_network import PhraseNet, collate
 from signboard.translation.glossary import default_glossary
-from signboard.translation.phrases import CLOSE, OPEN, SPECIAL, Features, PhraseConfig, features
-from signboard.translation.speaker import CUT_OFF, Speaker
+from signboard.translation.speaker import CLOSE, CUT_OFF, OPEN, SPECIAL, Features, PhraseConfig, Speaker, features
 from signboard.translation.units import Unit, split
 
 CONFIG = PhraseConfig(24, 32, 2, 48, 1, 2, spellings=400, glosses=200, dropout=0.0)

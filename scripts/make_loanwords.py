@@ -13,7 +13,7 @@ from wordfreq import top_n_list, zipf_frequency
 
 from signboard.training.sound_costs import ENGLISH_SOUNDS, entries, learn, pairs_of, start_costs
 from signboard.translation.glossary import default_glossary
-from signboard.translation.loanwords import LOANWORDS
+from signboard.translation.spelling import LOANWORDS
 
 LICENCE = """
 Sounds: derived from the CMU Pronouncing Dictionary, Copyright (C) 1993-2015 Carnegie Mellon University, all rights

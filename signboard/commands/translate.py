@@ -43,10 +43,10 @@ def translate_command(
         sys.stdout.reconfigure(encoding="utf-8")  # whatever the locale says: Hindi has no other encoding in use
     if not any(text.strip() for text in texts):
         raise typer.BadParameter('nothing to translate: give a Hindi text, such as "प्रवेश निषेध"')
-    from signboard.translation.records import records
+    from signboard.translation.translator import default_translator
 
     try:
-        for record in records(_lines(texts), scheme, n_best):
+        for record in default_translator().records(_lines(texts), scheme, n_best):
             if as_json:
                 print(json.dumps(record, ensure_ascii=False))
                 continue

@@ -481,9 +481,9 @@ def _rounded(value: float | None) -> float | None:
 
 
 def _translate(texts: Sequence[str], scheme: str, n_best: int) -> list[dict[str, Any]]:
-    from signboard.translation.records import records
+    from signboard.translation.translator import default_translator
 
-    return list(records(texts, scheme, n_best))
+    return list(default_translator().records(texts, scheme, n_best))
 
 
 def _draw(data: bytes, row: schema.Row, limits: Limits) -> bytes:

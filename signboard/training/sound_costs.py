@@ -1,4 +1,4 @@
-"""What English sounds become in Hindi, learned from loanwords: the costs of the channel of `translation.loanwords`."""
+"""What English sounds become in Hindi, learned from loanwords: the costs of the channel of `translation.spelling`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 import numpy as np
 
-from signboard.translation.loanwords import HINDI_SOUNDS, sounds
+from signboard.translation.spelling import HINDI_SOUNDS, sounds
 
 Spoken = Mapping[str, Sequence[Sequence[str]]]
 """The ways to say each English word, in phones of the CMU Pronouncing Dictionary."""

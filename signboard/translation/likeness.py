@@ -6,11 +6,11 @@ import re
 from collections.abc import Sequence
 from difflib import SequenceMatcher
 
+from signboard.translation.tables import word_set
+
 #: From this similarity a Latin line counts as the English of a Hindi one.
 SAME = 0.6
 _WORD = re.compile(r"[a-z]+|[0-9]+")
-# Words too common in English to prove anything.
-_WEAK = {"of", "the", "and", "for", "in", "on", "to", "a", "an", "is", "are", "at", "by", "s"}
 
 
 def _skeleton(word: str) -> str:
@@ -25,9 +25,8 @@ def alike(a: str, b: str) -> bool:
     bones, others = _skeleton(a), _skeleton(b)
     if a == b or a.isdigit() or b.isdigit() or (a[0] != b[0] and bones[:1] != others[:1]):
         return a == b
-    return (len(bones) >= 2 and bones == others) or (
-        min(len(a), len(b)) >= 3 and SequenceMatcher(None, a, b).ratio() >= 0.75
-    )
+    close = min(len(a), len(b)) >= 3 and SequenceMatcher(None, a, b).ratio() >= 0.75
+    return close or (len(bones) >= 2 and bones == others)
 
 
 def similarity(sayings: Sequence[tuple[str, str]], said: str) -> float:
@@ -45,21 +44,17 @@ def similarity(sayings: Sequence[tuple[str, str]], said: str) -> float:
     found = total = 0.0
     for pair in sayings:
         scored = []
-        for saying in pair:
-            mine = _strong(saying)
+        for mine in map(_strong, pair):
             hits = {i: w for w in mine for i, other in enumerate(words) if alike(w, other)}
-            scored.append((len(set(hits.values())) / max(len(set(mine)), 1), set(hits)))
+            scored.append((len(set(hits.values())) / max(len(set(mine)), 1), hits))
         share, best = max(scored, key=lambda score: score[0])
         weight = max(len(_WORD.findall(saying.lower())) for saying in pair)
-        total += weight
-        found += weight * share
-        explained |= best
-    if not found or not words:
-        return 0.0
-    recall, precision = found / total, len(explained) / len(words)
-    return 2 * recall * precision / (recall + precision)
+        total, found = total + weight, found + weight * share
+        explained |= best.keys()
+    recall, precision = found / max(total, 1), len(explained) / max(len(words), 1)
+    return 2 * recall * precision / (recall + precision) if recall and precision else 0.0
 
 
 def _strong(text: str) -> list[str]:
-    """The words that prove something."""
-    return [word for word in _WORD.findall(text.lower()) if word not in _WEAK]
+    """The words that prove something: those that are not too common in English."""
+    return [word for word in _WORD.findall(text.lower()) if word not in word_set("weak", "english")]

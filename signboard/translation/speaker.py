@@ -6,11 +6,12 @@ import math
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from signboard.translation.arrays import Array, Weights, keys_values, layer, like, linear, norm, softmax, to_numpy
 from signboard.translation.glossary import DOMAINS, PARTS_OF_SPEECH, fold
@@ -144,18 +145,16 @@ class Speaker:
 
     def say(self, phrases: Sequence[Sequence[Unit]]) -> list[Speech]:
         """English for the units of each phrase, in order, batched by length; numbers and Latin words pass just once."""
-        out: list[Speech | None] = [None] * len(phrases)
+        out: dict[int, Speech] = {}
         order = sorted(range(len(phrases)), key=lambda i: len(phrases[i]))
         for start in range(0, len(order), BATCH):
             chunk = order[start : start + BATCH]
-            kept = [[k for k, u in enumerate(phrases[i]) if u.kind in KEPT] for i in chunk]
             rows = [[features(unit, self.config) for unit in phrases[i]] for i in chunk]
-            for i, speech in zip(chunk, self._say(rows, kept), strict=True):
-                out[i] = speech
-        return [speech for speech in out if speech is not None]
+            out.update(zip(chunk, self._say(rows), strict=True))
+        return [out[i] for i in range(len(phrases))]
 
-    def encode(self, rows: Sequence[Sequence[Features]]) -> tuple[Array, Array]:
-        """The encoded units (N, U, C), and which of them are units and no padding (N, U), a NumPy array."""
+    def _encode(self, rows: Sequence[Sequence[Features]]) -> tuple[Array, Array, NDArray[np.bool_], NDArray[np.bool_]]:
+        """The encoded units (N, U, C), their mask, which of them are units and no padding (N, U), and which are kept."""
         w, width = self._w, max(map(len, rows))
         inside = np.array([[k < len(row) for k in range(width)] for row in rows])
         padded = [row[k] if k < len(row) else ((), (), (0, 0, 0, 0)) for row in rows for k in range(width)]
@@ -163,14 +162,12 @@ class Speaker:
         tags = np.array([f[2] for f in padded])
         for i in range(tags.shape[1]):
             x = x + w[f"tags.{i}.weight"][like(x, tags[:, i])]
-        x = x.reshape(len(rows), width, -1) + w["unit_place.weight"][:width]
-        x, mask = norm(x, w, "unit_norm"), self._mask(inside)
+        x = norm(x.reshape(len(rows), width, -1) + w["unit_place.weight"][:width], w, "unit_norm")
+        mask = like(x, np.where(inside, np.float32(0), np.float32(-1e9))[:, None, None])
         for i in range(self.config.encoder_layers):
             x, _ = layer(x, w, f"encoder.{i}", self.config.heads, mask)
-        return norm(x, w, "encoded_norm"), inside
-
-    def _mask(self, inside: Array) -> Array:
-        return like(self._w["bias"], np.where(inside, np.float32(0), np.float32(-1e9))[:, None, None])
+        kept = np.isin(tags[:, 0], [KINDS.index(kind) for kind in KEPT]).reshape(inside.shape)
+        return norm(x, w, "encoded_norm"), mask, inside, kept
 
     def _mean(self, table: str, rows: Sequence[Sequence[int]]) -> Array:
         """Mean of the rows of a table that each list names, zero for an empty list: (len(rows), C)."""
@@ -181,24 +178,19 @@ class Speaker:
         weights = self._w[f"{table}.weight"]
         return (like(weights, share)[:, None] @ weights[like(weights, index)])[:, 0]
 
-    def _say(self, rows: Sequence[Sequence[Features]], once: Sequence[Sequence[int]]) -> list[Speech]:
+    def _say(self, rows: Sequence[Sequence[Features]]) -> list[Speech]:
         """The likeliest English of each phrase, word by word, with the keys of earlier words kept.
 
-        No unit is copied twice. Those in `once` are copied in their order, and the end is not reached before the last.
+        No unit is copied twice. Numbers and the like are copied in their order, and the end comes not before the last.
         """
         w, size, heads = self._w, self.config.vocabulary, self.config.heads
-        units, inside = self.encode(rows)
-        mask, (n, width) = self._mask(inside), inside.shape
+        units, mask, inside, needed = self._encode(rows)
         layers = range(self.config.decoder_layers)
         memory = [keys_values(units, w, f"decoder.{i}.cross", heads) for i in layers]
         past: list[Array] = [None] * len(layers)
-        needed = np.zeros((n, width), bool)
-        for i, row in enumerate(once):
-            needed[i, list(row)] = True
         early = needed.cumsum(1) - needed  # needed units before each unit
-        used = np.zeros((n, width), bool)
-        ended = np.zeros(n, bool)
-        word, at = np.full(n, OPEN), np.arange(n)
+        used, ended = np.zeros_like(needed), np.zeros(len(rows), bool)
+        word, at = np.full(len(rows), OPEN), np.arange(len(rows))
         words, chances, about = [], [], []
         for step in range(MOST_WORDS):
             copied = word >= size
@@ -238,9 +230,3 @@ class Speaker:
         whole = sum(math.log(max(c, 1e-6)) for c in chances[: end + 1]) if end < len(words) else CUT_OFF
         scale, shift = self._calibration
         return Speech(tokens, 1 / (1 + math.exp(-(scale * whole + shift))), whole)
-
-
-@cache
-def default_speaker() -> Speaker:
-    """The packaged weights, loaded once on first use."""
-    return Speaker.load()

@@ -1,21 +1,37 @@
-"""Latin spellings of words that the glossary lacks: places, English words written by their sound, names."""
+"""Latin spellings of words that the glossary lacks: places, English words that Hindi writes by their sound, names."""
 
 from __future__ import annotations
 
+import itertools
 import math
+import re
+from collections import defaultdict
 from collections.abc import Mapping
 from difflib import SequenceMatcher
 from functools import cache, lru_cache
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
+from signboard.errors import DataError
 from signboard.translation.english import upper_first
 from signboard.translation.glossary import fold
-from signboard.translation.loanwords import FOREIGN, default_loanwords, sounds
 from signboard.translation.result import Part
 from signboard.translation.tables import TABLES
-from signboard.translation.transliteration import WORD, Spelling
+from signboard.translation.transliteration import WORD, Spelling, clean
 
-PLACES = Path(__file__).resolve().parent / "places.tsv"
+PLACES = Path(__file__).with_name("places.tsv")
+#: English words, their sounds and how common they are; its first lines hold the licence and the costs of the channel.
+LOANWORDS = Path(__file__).with_name("loanwords.tsv")
+#: One sign for each sound as Hindi writes it.
+HINDI_SOUNDS = "kKgGcCjzJTQDXtxdqnpfbBmyrRlvsSh@aiIuUeEoOA&M"
+_SOUNDS: dict[str, str] = dict(pair.split("=") for pair in TABLES["sounds"].split())
+_FAMILY = {sound: group[0] for group in TABLES["families"].split() for sound in group}
+# A consonant that has its own vowel, as no sign, virama or end follows.
+_OPEN = re.compile("([क-हळ]़?)(?=[अ-औक-हळँं])")
+# Letters that English words in Hindi spelling do not have, and those that only they have.
+_NATIVE, _FOREIGN = set("घझढधभणङळऋृः"), set("ॉऑॅऍ")
 # Words that only grammar needs, as people write them in Latin letters.
 _GRAMMAR: dict[str, str] = TABLES["latin"]
 #: From this probability a word is taken for English that is written by its sound.
@@ -58,15 +74,91 @@ def loanword(word: str, spelling: str) -> tuple[str, float]:
         word: in Devanagari.
     """
     found = default_loanwords().nearest(word, 6)
-    if not found:
-        return "", 0.0
     scored = [(score + 3 * SequenceMatcher(None, spelling, english).ratio() ** 2, english) for english, score in found]
-    score, english = max(scored)
+    score, english = max(scored, default=(-99.0, ""))
     length = len(sounds(word).replace("@", ""))
-    needed = _NEEDED[min(length, len(_NEEDED) - 1)]
-    if FOREIGN & set(word):
-        needed -= 1.5
+    needed = _NEEDED[min(length, len(_NEEDED) - 1)] - 1.5 * bool(_FOREIGN & set(word))
     return english, 1 / (1 + math.exp(-2 * (score - needed)))
+
+
+def sounds(word: str) -> str:
+    """The word as `HINDI_SOUNDS`; "" when it holds letters that have no sound there."""
+    letters = re.findall("[^\u093c]\u093c?|\u093c", _OPEN.sub(r"\1@", clean(word)))
+    return "".join(_SOUNDS[c] for c in letters) if _SOUNDS.keys() >= set(letters) else ""
+
+
+class Loanwords:
+    """The dictionary, looked up by sound. Immutable after construction."""
+
+    def __init__(self, path: Path = LOANWORDS) -> None:
+        """Reads the file that `scripts/make_loanwords.py` wrote.
+
+        Raises:
+            DataError: it is missing or not such a file.
+        """
+        try:
+            lines = [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines()]
+            costs = {row[1]: row[2] for row in lines if row[0] == "#cost"}
+            self.english_sounds = alphabet = costs.pop("sounds")
+            # Rows: sounds of English, the last for "nothing"; columns: sounds of Hindi, the last for "nothing".
+            self.costs = np.array([costs[sound].split() for sound in (*alphabet, "+")], dtype=np.float32)
+            likeliest = self.costs[:-1, :-1].argmin(1)
+            families = {s: _FAMILY.get(HINDI_SOUNDS[k], "a") for s, k in zip(alphabet, likeliest, strict=True)}
+            groups: dict[tuple[str, int], list[list[str]]] = defaultdict(list)
+            for row in lines:
+                if row[0][0] != "#":
+                    groups[families[row[1][0]], len(row[1])].append(row)
+            number = np.zeros(128, np.int16)
+            number[[ord(sound) for sound in alphabet]] = range(len(alphabet))
+            self._groups = {}
+            for key, group in groups.items():
+                words, said, common = zip(*group, strict=True)
+                codes = np.frombuffer("".join(said).encode("ascii"), np.uint8).reshape(len(group), -1)
+                self._groups[key] = number[codes].T.copy(), np.array(common, np.float32), words
+        except (OSError, KeyError, ValueError, IndexError) as error:
+            raise DataError(f"{path}: not a list of loanwords: {error}; install the package again") from error
+
+    def nearest(self, word: str, count: int = 1) -> list[tuple[str, float]]:
+        """The likeliest English words for a Hindi spelling, best first, each with its score: higher is surer.
+
+        The score is the log-likelihood of spelling and word. None for what cannot be a loanword.
+        """
+        said = sounds(word)
+        if len(said) < 2 or set(word) & _NATIVE:
+            return []
+        hindi = np.array([HINDI_SOUNDS.index(s) for s in said])
+        found: list[tuple[float, str]] = []
+        plain = len(said.replace("@", ""))
+        for length in range(max(1, plain - 1), len(said) + 2):
+            key = (_FAMILY.get(said[0], "a"), length)
+            if key in self._groups:
+                codes, common, words = self._groups[key]
+                score = 0.35 * (common - 4) - _distance(codes, hindi, self.costs) / len(said) ** 0.5
+                top = np.argpartition(score, -min(count, len(score)))[-min(count, len(score)) :]
+                found += [(float(score[k]), words[k]) for k in top]
+        best = {english: likely for likely, english in sorted(found)}
+        return sorted(best.items(), key=lambda item: item[1], reverse=True)[:count]
+
+
+def _distance(words: NDArray[np.int16], hindi: NDArray[np.int64], costs: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Weighted edit distance of each column of `words` (L, K) to one word (H,): (K,) costs."""
+    # Counted less the insertions of all Hindi letters so far, so that one more insertion costs nothing.
+    insert, dropped = costs[-1, hindi], costs[:, -1]
+    change = (costs[:, hindi] - insert).T
+    row = np.zeros((len(hindi) + 1, words.shape[1]), np.float32)
+    for letter in words:
+        new = row + dropped[letter]
+        np.minimum(new[1:], row[:-1] + change[:, letter], out=new[1:])
+        for before, here in itertools.pairwise(new):
+            np.minimum(before, here, out=here)
+        row = new
+    return row[-1] + insert.sum()
+
+
+@cache
+def default_loanwords() -> Loanwords:
+    """The packaged list, read once on first use."""
+    return Loanwords()
 
 
 @cache

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from signboard.translation.english import SMALL, inflect, uncounted, upper_first
 from signboard.translation.faithful import faithful
@@ -14,7 +17,7 @@ from signboard.translation.gloss import agreeing, gloss
 from signboard.translation.glossary import Glossary, default_glossary
 from signboard.translation.likeness import SAME, similarity
 from signboard.translation.result import Part, Translation
-from signboard.translation.speaker import Speaker, Speech, default_speaker
+from signboard.translation.speaker import Speaker, Speech
 from signboard.translation.spelling import latin, name
 from signboard.translation.transliteration import (
     WORD,
@@ -23,11 +26,14 @@ from signboard.translation.transliteration import (
     default_transliterator,
     fill,
     romanizable,
+    to_iso15919,
 )
 from signboard.translation.units import KEPT, MARATHI_NO, Unit, mark_names, split
 
 #: Share of phrases of words set side by side that are right, of those whose every word is sure.
 _WORD_BY_WORD = 0.35
+#: Records that are made together.
+_BATCH = 512
 
 
 class Translator:
@@ -47,7 +53,7 @@ class Translator:
     ) -> None:
         self.glossary = glossary or default_glossary()
         self.transliterator = transliterator or default_transliterator()
-        self.speaker = speaker or default_speaker()
+        self.speaker = speaker or Speaker.load()
 
     def translate(self, text: str) -> Translation:
         """One text, of one line or several; see `translate_many`."""
@@ -83,6 +89,26 @@ class Translator:
         ready = [romanizable(text) for text in texts]
         return self._romanized(ready, self._spell(ready))
 
+    def records(self, texts: Iterable[str], scheme: str, n_best: int) -> Iterator[dict[str, Any]]:
+        """One JSON-ready dict a text, in order, made in batches: what the command line prints and the server answers.
+
+        Args:
+            scheme: "spelled" as people write Hindi in Latin letters, "iso15919" the scholarly way.
+            n_best: more than 1 also lists so many spellings of each word, likeliest first.
+        """
+        lines = iter(texts)
+        while batch := list(itertools.islice(lines, _BATCH)):
+            for text, translation in zip(batch, self.translate_many(batch), strict=True):
+                record = dataclasses.asdict(translation)
+                del record["matched_line"], record["continues"]
+                if scheme == "iso15919":
+                    record["romanized"] = to_iso15919(text)
+                if n_best > 1:
+                    words = dict.fromkeys(WORD.findall(romanizable(text)))
+                    spellings = {word: self.transliterator.n_best(word, n_best) for word in words}
+                    record["spellings"] = {word: list(map(dataclasses.asdict, ss)) for word, ss in spellings.items()}
+                yield record
+
     def _spell(self, texts: Iterable[str]) -> dict[str, Spelling]:
         words = sorted({word for text in texts for word in WORD.findall(text)})
         return dict(zip(words, self.transliterator.spell_words(words), strict=True))
@@ -117,8 +143,8 @@ def _by_glossary(units: list[Unit]) -> _Phrase | None:
     unit, match = units[0], units[0].match
     if len(units) != 1 or match is None or match.form in ("habitual", "passive", "future"):
         return None
-    english = "do not " * (unit.kind == "verb" and unit.negative) + unit.english.replace("~", "")
-    english = " ".join(english.split())
+    words = unit.english.replace("~", "").split()
+    english = "do not " * (unit.kind == "verb" and unit.negative) + " ".join(words)
     return _Phrase(english, [Part(unit.text, english, "glossary", match.confidence)], match.confidence)
 
 
@@ -156,15 +182,11 @@ def _spoken(units: list[Unit], said: Speech, names: Mapping[int, Part]) -> _Phra
             if source[near] == "network":
                 english[near] = f"{english[near]} {token}".strip()
     text = re.sub(r" (,|'s\b)", r"\1", " ".join([*words, *behind]))
-    text = _titled(text, units, names)
-    parts, spelled = [], 1.0
-    for i, unit in enumerate(units):
-        heard = i in names and source[i] != "network"
-        spelled *= names[i].confidence if heard else 1.0
-        parts.append(
-            Part(unit.text, english[i], source[i], round(names[i].confidence if heard else said.confidence, 3))
-        )
-    return _Phrase(text, parts, said.confidence * spelled ** (1 / len(units)))
+    heard = {i: part.confidence for i, part in names.items() if source[i] != "network"}
+    sure = [round(heard.get(i, said.confidence), 3) for i in range(len(units))]
+    parts = [Part(unit.text, english[i], source[i], sure[i]) for i, unit in enumerate(units)]
+    total = said.confidence * math.prod(heard.values()) ** (1 / len(units))
+    return _Phrase(_titled(text, units, names), parts, total)
 
 
 def _titled(english: str, units: Sequence[Unit], names: Mapping[int, Part]) -> str:
@@ -182,10 +204,8 @@ def _glossed(units: list[Unit], names: Mapping[int, Part]) -> _Phrase:
     parts = []
     for i, unit in enumerate(units):
         unit.english = names[i].english if i in names else agreeing(units, i)
-        sure = unit.match.confidence if unit.match else 1.0
-        english = unit.english.replace("~", "").strip()
-        part = Part(unit.text, english, "glossary" if unit.match else "kept", round(sure, 3))
-        parts.append(names.get(i, part))
+        source, sure = ("glossary", round(unit.match.confidence, 3)) if unit.match else ("kept", 1.0)
+        parts.append(names.get(i) or Part(unit.text, unit.english.replace("~", "").strip(), source, sure))
     english = gloss(units)
     total = sum(len(part.text) for part in parts)
     sure = _WORD_BY_WORD * sum(part.confidence * len(part.text) for part in parts) / max(total, 1)
@@ -199,8 +219,7 @@ def _own_english(units: list[Unit], spelled: Mapping[str, Spelling]) -> _Phrase 
     if not latin or not hindi or not (latin[0] > hindi[-1] or latin[-1] < hindi[0]):
         return None
     said = " ".join(u.text for u in units if u.kind == "latin")
-    words = [WORD.findall(units[i].text) for i in hindi]
-    sayings = [(units[i].english, " ".join(spelled[w].text for w in ws)) for i, ws in zip(hindi, words, strict=True)]
+    sayings = [(units[i].english, fill(units[i].text, spelled)) for i in hindi]
     if similarity(sayings, said) < SAME:
         return None
     parts = [Part(u.text, u.text if u.kind == "latin" else "", "kept", 0.9) for u in units]
@@ -215,12 +234,10 @@ def _assemble(text: str, pieces: list[list[Unit] | str], phrases: Iterator[_Phra
     out, parts, sure, total = "", [], 0.0, 0
     for piece in pieces:
         if isinstance(piece, str):
-            mark = re.sub("[:]-+", ":", piece).replace("।", ".").replace("॥", ".").replace("\t", " ")
-            if mark.strip() in ("-", "–", "—"):
-                mark = " - "
+            mark = re.sub(":-+", ":", piece).translate({ord("।"): ".", ord("॥"): ".", ord("\t"): " "})
+            mark = " - " if mark.strip() in ("-", "–", "—") else mark
             out = out.rstrip(" ") + mark + ("" if mark[-1] in " \n(" else " ")
-            if mark[-1] == "(":
-                out = out.rstrip(" (") + " ("
+            out = out.rstrip(" (") + " (" if mark[-1] == "(" else out
             continue
         phrase = next(phrases)
         # A comma or a colon does not start a sentence, but names keep their capitals.

@@ -13,7 +13,7 @@ from signboard.training.sound_costs import (
     sounds_of,
     start_costs,
 )
-from signboard.translation.loanwords import HINDI_SOUNDS
+from signboard.translation.spelling import HINDI_SOUNDS
 
 SPOKEN = {"bus": [["B", "AH1", "S"]], "center": [["S", "EH1", "N", "T", "ER0"]], "a": [["AH0"]]}
 

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from signboard.errors import DataError
-from signboard.translation.loanwords import Loanwords, default_loanwords, sounds
-from signboard.translation.spelling import LOANWORD, loanword, places
+from signboard.translation.spelling import LOANWORD, Loanwords, default_loanwords, loanword, places, sounds
 from signboard.translation.transliteration import default_transliterator
 
 

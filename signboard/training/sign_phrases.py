@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from signboard.errors import DataError
-from signboard.translation.english import gerund, inflect, participle, plural
 from signboard.translation.glossary import Entry, Glossary, adjective_forms, noun_forms, verb_forms
-from signboard.translation.likeness import alike
+from signboard.translation.grammar import gerund, inflect, participle, plural
+from signboard.translation.spelling import alike
 from signboard.translation.transliteration import LETTER_NAMES
 from signboard.translation.units import Unit
 

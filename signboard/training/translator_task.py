@@ -21,7 +21,6 @@ from signboard.training.engine import Ema
 from signboard.training.phrase_network import PhraseNet, collate
 from signboard.training.sign_phrases import SignGrammar, align, in_dev, misspell, read_pairs, words_of
 from signboard.translation.glossary import default_glossary
-from signboard.translation.likeness import alike
 from signboard.translation.speaker import (
     CLOSE,
     MOST_UNITS,
@@ -34,6 +33,7 @@ from signboard.translation.speaker import (
     Speaker,
 )
 from signboard.translation.speaker import features as features_of
+from signboard.translation.spelling import alike
 from signboard.translation.transliteration import WORD, default_transliterator
 from signboard.translation.units import KEPT, Unit, split
 from signboard.weights import save_weights

@@ -6,10 +6,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from signboard.translation.english import FUNCTION
+from signboard.translation.grammar import FUNCTION, TABLES, word_set
 from signboard.translation.numerals import RUPEES
 from signboard.translation.speaker import Speech
-from signboard.translation.tables import TABLES, word_set
 from signboard.translation.units import FORBIDDEN, HALF_OF_DAY, MARATHI_NO, NEGATION, Unit
 
 #: A lost "not" turns a warning round: these words say one, in English and in Hindi.
@@ -17,31 +16,27 @@ _PLAIN_NO = re.compile(r"\b(no|not|never|prohibited|forbidden|cannot|without)\b|
 _ENGLISH_NO = re.compile(
     _PLAIN_NO.pattern + r"|\b(non|nor|none|nobody|nothing|banned|ban|avoid|prohibition|restricted|free|\w+less)\b"
 )
-_HINDI_NO = NEGATION | MARATHI_NO | FORBIDDEN | word_set("spoken_negation")
+_HINDI_NO = (NEGATION | MARATHI_NO | FORBIDDEN | word_set("spoken_negation")) - {"मत"}
 #: Units that name things and doings: each is said somehow.
 _NAMING = {"noun", "either", "adjective", "name", "unknown", "title", "verb", "phrase", "adverb"}
 #: What English leaves out, or says in another way.
 _LIGHT = FORBIDDEN | RUPEES | HALF_OF_DAY.keys() | word_set("light")
 #: What "up to" and "and" may be in English.
 _OTHERWISE = {english: others.split() for english, others in TABLES["otherwise"].items()}
-_PLAIN_POSTPOSITIONS = word_set("plain_postpositions", "english")
 #: Marathi says with several words that nobody knows what is one unit of Hindi.
 _MARATHI = MARATHI_NO | word_set("marathi")
 #: Below this log-probability the network guesses.
 _LEAST = -1.0
 
 
-def denies(units: Sequence[Unit], i: int) -> bool:
-    """Whether the unit says "no": its English does, or it is a negation; मत before a verb is "not", else "vote"."""
-    unit = units[i]
-    if unit.negative or _PLAIN_NO.search(unit.english.lower()):
-        return unit.text != "मत" or (i + 1 < len(units) and units[i + 1].kind in ("verb", "verb form", "unknown"))
-    return unit.text in _HINDI_NO and unit.text != "मत"
-
-
 def keeps_negation(units: Sequence[Unit], english: str) -> bool:
-    """Whether English says "no" where the units do, and nowhere else."""
-    denied = any(denies(units, i) for i in range(len(units)))
+    """Whether English says "no" where the units do, and nowhere else; मत before a verb is "not", else "vote"."""
+    verbs = [*(unit.kind in ("verb", "verb form", "unknown") for unit in units[1:]), False]
+    denied = any(
+        (unit.negative or unit.text in _HINDI_NO or _PLAIN_NO.search(unit.english.lower()))
+        and (unit.text != "मत" or before_verb)
+        for unit, before_verb in zip(units, verbs, strict=True)
+    )
     return denied == bool((_ENGLISH_NO if denied else _PLAIN_NO).search(english.lower()))
 
 
@@ -55,9 +50,8 @@ def _moved(units: Sequence[Unit], said: Speech) -> bool:
 def lost(units: Sequence[Unit], said: Speech) -> int:
     """How many things of the phrase are not said: those not copied, less the network's own words that could be they."""
     copied = {unit for _, unit, _ in said.tokens}
-    left = sum(
-        u.kind in _NAMING and _LIGHT.isdisjoint((u.text, u.lemma)) and i not in copied for i, u in enumerate(units)
-    )
+    things = (unit.kind in _NAMING and _LIGHT.isdisjoint((unit.text, unit.lemma)) for unit in units)
+    left = sum(named and i not in copied for i, named in enumerate(things))
     own = sum(unit is None and not word.startswith("+") and word not in FUNCTION for word, unit, _ in said.tokens)
     return left - own
 
@@ -67,7 +61,8 @@ def _keeps_links(units: Sequence[Unit], said: Speech) -> bool:
     own = {word for word, unit, _ in said.tokens if unit is None}
     copied = {unit for _, unit, _ in said.tokens}
     for i, unit in enumerate(units):
-        linking = unit.kind in ("conjunction", "unit", "postposition") and unit.english not in _PLAIN_POSTPOSITIONS
+        linking = unit.kind in ("conjunction", "unit", "postposition")
+        linking &= unit.english not in word_set("plain_postpositions", "english")
         wanted = (*unit.english.lower().split(), *_OTHERWISE.get(unit.english, ()))
         if linking and "'" not in unit.english and i not in copied and not any(w.startswith(wanted) for w in own):
             return False

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from signboard.translation.english import POSSESSIVE, gerund, participle, plural
-from signboard.translation.tables import word_set
+from signboard.translation.grammar import POSSESSIVE, gerund, participle, plural, word_set
 from signboard.translation.units import COPULA, FINITE, FORBIDDEN, GENITIVE, HALF_OF_DAY, MARATHI_NO, NEGATION, Unit
 
 _POLITE = word_set("polite")
 _UNSAID = _POLITE | COPULA | GENITIVE | word_set("emphasis")
 _NO = NEGATION | MARATHI_NO
-#: No sign says more in one clause.
-_LONGEST_CLAUSE = 60
 
 
 def gloss(units: Sequence[Unit]) -> str:
@@ -68,7 +65,7 @@ def _clauses(units: Sequence[Unit]) -> Iterator[list[Unit]]:
         clause.append(unit)
         ends = unit.lemma in COPULA or (unit.kind == "verb" and unit.form == "imperative")
         goes_on = i + 1 < len(units) and units[i + 1].lemma in COPULA
-        if whole or (ends and not goes_on) or len(clause) >= _LONGEST_CLAUSE or i + 1 == len(units):
+        if whole or (ends and not goes_on) or i + 1 == len(units):
             yield clause
             clause = []
 

@@ -9,8 +9,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 
 from signboard.errors import DataError
-from signboard.translation.english import plural
-from signboard.translation.tables import TABLES, word_set
+from signboard.translation.grammar import TABLES, plural, word_set
 from signboard.translation.transliteration import clean
 
 GLOSSARY = Path(__file__).resolve().parent / "glossary.tsv"
@@ -48,8 +47,6 @@ class Match:
     english: str
     confidence: float
 
-
-# Spelling -----------------------------------------------------------------------------------------------------------
 
 # A nasal consonant with virama before a consonant of its own row is what the anusvara abbreviates: हिन्दी, हिंदी.
 _NASAL = re.compile("ङ्(?=[क-घ])|ञ्(?=[च-झ])|ण्(?=[ट-ढ])|न्(?=[त-ध])|म्(?=[प-भ])")
@@ -95,8 +92,6 @@ def _replaced(text: str, pairs: Iterable[tuple[str, str]]) -> str:
     return text
 
 
-# Inflection ---------------------------------------------------------------------------------------------------------
-
 _NOUN_ENDS = [
     (re.compile(f"(?:{end})$"), [*((e, "oblique") for e in oblique.split()), *((e, "plural") for e in plurals.split())])
     for end, oblique, plurals in TABLES["noun_ends"]
@@ -136,9 +131,6 @@ def verb_forms(hindi: str) -> Iterable[tuple[str, str]]:
         if word.endswith("ा"):
             heads += [[*before[:i], word[:-1] + end, *before[i + 1 :]] for end in "ीे"]
     return ((" ".join([*head, spelling]), form) for head in heads for spelling, form in forms)
-
-
-# The file -----------------------------------------------------------------------------------------------------------
 
 
 def read_glossary(path: Path = GLOSSARY) -> tuple[Entry, ...]:
@@ -214,9 +206,6 @@ class Glossary:
             yield from ((form, "base") for form in adjective_forms(entry.hindi))
         elif entry.part_of_speech == "verb":
             yield from verb_forms(entry.hindi)
-
-    def __len__(self) -> int:
-        return len(self.entries)
 
     def lookup(self, text: str) -> Match | None:
         """The entry for a word or phrase: as written, spelled otherwise, inflected, or with i and u of any length."""

@@ -8,9 +8,9 @@ from dataclasses import replace
 from itertools import accumulate, pairwise, takewhile
 
 from signboard.translation.glossary import Glossary
-from signboard.translation.likeness import SAME, similarity
+from signboard.translation.grammar import word_set
 from signboard.translation.result import Part, Translation
-from signboard.translation.tables import word_set
+from signboard.translation.spelling import SAME, similarity
 from signboard.translation.translator import Translator, default_translator
 from signboard.translation.units import COPULA, DEVANAGARI, FINITE, FORBIDDEN, NEGATION, POLITE, Unit, split
 
@@ -68,12 +68,12 @@ def translate_lines(lines: Sequence[str], translator: Translator | None = None) 
 
 
 def _match(
-    hindi: Mapping[range, Translation], latin: Mapping[range, str], spelled: Mapping[str, str]
+    hindi: Mapping[range, Translation], latin: Mapping[range, str], said: Mapping[str, str]
 ) -> dict[range, range]:
     """For each run of Hindi lines the Latin lines that say it; no line is used twice."""
     scored = []
     for i, translation in hindi.items():
-        sayings = [(p.english, spelled[p.text]) for p in translation.parts if p.english or p.source != "network"]
+        sayings = [(p.english, said[p.text]) for p in translation.parts if p.english or p.source != "network"]
         for j, line in latin.items():
             score = similarity(sayings, line)
             if score >= SAME:

@@ -7,16 +7,15 @@ from collections.abc import Sequence
 from itertools import takewhile
 
 from signboard.translation.glossary import Entry, Glossary
-from signboard.translation.tables import TABLES, word_set
+from signboard.translation.grammar import TABLES, word_set
 
 #: Words for the currency, behind a price.
 RUPEES = word_set("rupees")
-_HOUR = "बजे"
 _NUMERALS = TABLES["numerals"]
-_BELOW_TWENTY = _NUMERALS["below_twenty"].split()
+_BELOW_TWENTY, _TENS = _NUMERALS["below_twenty"].split(), _NUMERALS["tens"].split()
 _VALUES: dict[str, float] = _NUMERALS["values"] | {word: i for i, word in enumerate(_BELOW_TWENTY)}
-for _i, _ten in enumerate(_NUMERALS["tens"].split(), 2):
-    _VALUES |= {_ten: 10 * _i} | {f"{_ten}-{one}": 10 * _i + j for j, one in enumerate(_BELOW_TWENTY[1:10], 1)}
+_VALUES |= {ten: 10 * i for i, ten in enumerate(_TENS, 2)}
+_VALUES |= {f"{ten}-{_BELOW_TWENTY[j]}": 10 * i + j for i, ten in enumerate(_TENS, 2) for j in range(1, 10)}
 
 
 def read_numeral(words: Sequence[str], glossary: Glossary) -> tuple[int, float] | None:
@@ -70,7 +69,7 @@ def said_number(words: Sequence[str], glossary: Glossary) -> tuple[int, str] | N
     # दो से चार बजे: both are hours.
     other = read_numeral(words[end + 1 :], glossary) if following == "से" else None
     after = end + 1 + other[0] if other else end
-    if words[after : after + 1] == [_HOUR] and value < 13:
+    if words[after : after + 1] == ["बजे"] and value < 13:
         hours, minutes = divmod(round(value * 60), 60)
         return end, f"{hours or 12}:{minutes:02}" if minutes else str(hours)
     entry, in_digits = _entry(words[0], glossary), end > 1 or not value.is_integer()
@@ -85,8 +84,7 @@ def said_number(words: Sequence[str], glossary: Glossary) -> tuple[int, str] | N
 def _entry(word: str, glossary: Glossary) -> Entry | None:
     """The entry of a word for a number."""
     match = glossary.lookup(word) if word else None
-    sure = match is not None and match.entry.part_of_speech == "number" and match.confidence >= 0.9
-    return match.entry if match is not None and sure else None
+    return match.entry if match and match.entry.part_of_speech == "number" and match.confidence >= 0.9 else None
 
 
 def _written(value: float) -> str:

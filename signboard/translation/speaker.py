@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from signboard.translation.arrays import Array, Weights, keys_values, layer, like, linear, norm, softmax, to_numpy
 from signboard.translation.glossary import DOMAINS, PARTS_OF_SPEECH, fold
@@ -68,10 +67,10 @@ def features(unit: Unit, config: PhraseConfig) -> Features:
     """Hashed pieces of the unit's spelling, hashed words of its English, and its tags; see `PhraseBatch`."""
     kept = unit.kind in KEPT
     spelling = () if kept else _pieces(fold(unit.text), config.spellings)
-    gloss = () if kept else _words(unit.english.lower(), config.glosses)
-    return spelling, gloss, (
-        KINDS.index(unit.kind), DOMAIN_NAMES.index(unit.domain), GRAMMAR.index(unit.form), int(unit.negative)
-    )  # fmt: skip
+    words = () if kept else unit.english.lower().split()
+    gloss = tuple(zlib.crc32(word.encode()) % config.glosses for word in words)
+    tags = (KINDS.index(unit.kind), DOMAIN_NAMES.index(unit.domain), GRAMMAR.index(unit.form), int(unit.negative))
+    return spelling, gloss, tags
 
 
 @lru_cache(1 << 16)
@@ -83,11 +82,6 @@ def _pieces(text: str, rows: int) -> tuple[int, ...]:
         found.update(marked[i : i + n] for n in (3, 4) for i in range(len(marked) - n + 1))
         found.add(f"${word[-2:]}")
     return tuple(sorted(zlib.crc32(piece.encode()) % rows for piece in found))
-
-
-@lru_cache(1 << 16)
-def _words(text: str, rows: int) -> tuple[int, ...]:
-    return tuple(zlib.crc32(word.encode()) % rows for word in text.split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +115,7 @@ class Speaker:
     ) -> None:
         self._w, self.config = weights, config
         self.vocabulary = tuple(vocabulary)
-        self._calibration = tuple(calibration)
+        self._scale, self._shift = calibration
 
     @classmethod
     def load(cls, path: Path | str = CARD, device: str = "cpu") -> Speaker:
@@ -153,8 +147,8 @@ class Speaker:
             out.update(zip(chunk, self._say(rows), strict=True))
         return [out[i] for i in range(len(phrases))]
 
-    def _encode(self, rows: Sequence[Sequence[Features]]) -> tuple[Array, Array, NDArray[np.bool_], NDArray[np.bool_]]:
-        """The encoded units (N, U, C), their mask, which of them are units and no padding (N, U), and which are kept."""
+    def _encode(self, rows: Sequence[Sequence[Features]]) -> tuple[Array, Array, Array, Array]:
+        """The encoded units (N, U, C), their mask, and which of them (N, U) are no padding, and which are kept."""
         w, width = self._w, max(map(len, rows))
         inside = np.array([[k < len(row) for k in range(width)] for row in rows])
         padded = [row[k] if k < len(row) else ((), (), (0, 0, 0, 0)) for row in rows for k in range(width)]
@@ -228,5 +222,4 @@ class Speaker:
             for word, near in zip(words[:end], about, strict=False)
         )
         whole = sum(math.log(max(c, 1e-6)) for c in chances[: end + 1]) if end < len(words) else CUT_OFF
-        scale, shift = self._calibration
-        return Speech(tokens, 1 / (1 + math.exp(-(scale * whole + shift))), whole)
+        return Speech(tokens, 1 / (1 + math.exp(-self._scale * whole - self._shift)), whole)

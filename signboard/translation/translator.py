@@ -11,19 +11,17 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from signboard.translation.english import SMALL, inflect, uncounted, upper_first
 from signboard.translation.faithful import faithful
 from signboard.translation.gloss import agreeing, gloss
 from signboard.translation.glossary import Glossary, default_glossary
-from signboard.translation.likeness import SAME, similarity
+from signboard.translation.grammar import SMALL, inflect, uncounted, upper_first
 from signboard.translation.result import Part, Translation
 from signboard.translation.speaker import Speaker, Speech
-from signboard.translation.spelling import latin, name
+from signboard.translation.spelling import SAME, latin, name, similarity
 from signboard.translation.transliteration import (
     WORD,
     Spelling,
     Transliterator,
-    default_transliterator,
     fill,
     romanizable,
     to_iso15919,
@@ -32,8 +30,6 @@ from signboard.translation.units import KEPT, MARATHI_NO, Unit, mark_names, spli
 
 #: Share of phrases of words set side by side that are right, of those whose every word is sure.
 _WORD_BY_WORD = 0.35
-#: Records that are made together.
-_BATCH = 512
 
 
 class Translator:
@@ -52,7 +48,7 @@ class Translator:
         speaker: Speaker | None = None,
     ) -> None:
         self.glossary = glossary or default_glossary()
-        self.transliterator = transliterator or default_transliterator()
+        self.transliterator = transliterator or Transliterator.load()
         self.speaker = speaker or Speaker.load()
 
     def translate(self, text: str) -> Translation:
@@ -80,12 +76,8 @@ class Translator:
             for text, pieces, line in zip(texts, split_, self._romanized(ready, spelled), strict=True)
         ]
 
-    def romanize(self, text: str) -> str:
-        """The text with every Devanagari word in Latin letters as people write them."""
-        return self.romanize_many([text])[0]
-
     def romanize_many(self, texts: Sequence[str]) -> list[str]:
-        """`romanize` for many texts, as one batch."""
+        """The texts with every Devanagari word in Latin letters as people write them, as one batch."""
         ready = [romanizable(text) for text in texts]
         return self._romanized(ready, self._spell(ready))
 
@@ -97,7 +89,7 @@ class Translator:
             n_best: more than 1 also lists so many spellings of each word, likeliest first.
         """
         lines = iter(texts)
-        while batch := list(itertools.islice(lines, _BATCH)):
+        while batch := list(itertools.islice(lines, 512)):
             for text, translation in zip(batch, self.translate_many(batch), strict=True):
                 record = dataclasses.asdict(translation)
                 del record["matched_line"], record["continues"]
@@ -263,4 +255,4 @@ def translate(text: str) -> Translation:
 
 def romanize(text: str) -> str:
     """The Devanagari words in Latin letters as people write them: शर्मा मिष्ठान भंडार -> sharma mishthan bhandar."""
-    return default_translator().romanize(text)
+    return default_translator().romanize_many([text])[0]

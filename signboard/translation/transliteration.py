@@ -9,7 +9,7 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ import numpy as np
 
 from signboard.errors import ConfigError
 from signboard.translation.arrays import Array, Weights, gelu, linear
-from signboard.translation.tables import TABLES
+from signboard.translation.grammar import TABLES
 from signboard.weights import WEIGHTS_FOLDER, load_arrays
 
 WEIGHTS = WEIGHTS_FOLDER / "transliterator.safetensors"
@@ -67,25 +67,22 @@ class Spelling:
     confidence: float
 
 
-class SpellingNet:
-    """The network by its weights: two bidirectional GRU layers over the characters, each widened into output slots."""
+def spelling_net(w: Weights, slots: int, ids: Array, lengths: Array) -> Array:
+    """Log-probabilities (N, slots * L, 1 + letters) for characters (N, L) of words of these lengths (N,).
 
-    def __init__(self, weights: Weights, slots: int) -> None:
-        self._weights, self._slots = weights, slots
-
-    def __call__(self, ids: Array, lengths: Array) -> Array:
-        """Log-probabilities (N, slots * L, 1 + letters) for characters (N, L) of words of these lengths (N,)."""
-        w, (n, length) = self._weights, ids.shape
-        inside = np.arange(length)[None] < lengths[:, None]
-        x = _gru(w["embedding.weight"][ids], inside, w, "first")
-        x = x + _gru(x, inside, w, "second")
-        # Zero the padding, or the convolution would let a longer word in the batch change this one's last letters.
-        x = (gelu(linear(x, w, "widen")) * inside[..., None]).reshape(n, length * self._slots, -1)  # (N, S, C)
-        windows = np.lib.stride_tricks.sliding_window_view(np.pad(x, ((0, 0), (2, 2), (0, 0))), 5, axis=1)
-        smooth = np.tensordot(windows, w["smooth.weight"], ((2, 3), (1, 2))) + w["smooth.bias"]
-        x = linear(x + gelu(smooth), w, "head")
-        x = x - x.max(-1, keepdims=True)
-        return x - np.log(np.exp(x).sum(-1, keepdims=True))
+    The network by its weights: two bidirectional GRU layers over the characters, each widened into output slots.
+    """
+    n, length = ids.shape
+    inside = np.arange(length)[None] < lengths[:, None]
+    x = _gru(w["embedding.weight"][ids], inside, w, "first")
+    x = x + _gru(x, inside, w, "second")
+    # Zero the padding, or the convolution would let a longer word in the batch change this one's last letters.
+    x = (gelu(linear(x, w, "widen")) * inside[..., None]).reshape(n, length * slots, -1)  # (N, S, C)
+    windows = np.lib.stride_tricks.sliding_window_view(np.pad(x, ((0, 0), (2, 2), (0, 0))), 5, axis=1)
+    smooth = np.tensordot(windows, w["smooth.weight"], ((2, 3), (1, 2))) + w["smooth.bias"]
+    x = linear(x + gelu(smooth), w, "head")
+    x = x - x.max(-1, keepdims=True)
+    return x - np.log(np.exp(x).sum(-1, keepdims=True))
 
 
 def _gru(x: Array, inside: Array, w: Weights, name: str) -> Array:
@@ -124,7 +121,7 @@ class Transliterator:
     """The network with its weights. Immutable after construction: one object may serve any number of threads."""
 
     def __init__(self, net: Callable[[Array, Array], Array], card: dict[str, Any] | None = None) -> None:
-        """Takes a function like `SpellingNet`; use `load` for the weights in the package."""
+        """Takes a function of ids and lengths like `spelling_net`; use `load` for the weights in the package."""
         self._net = net
         self.card = dict(card or {})
 
@@ -143,7 +140,7 @@ class Transliterator:
             found = {"embedding": embedding, "hidden": hidden, "channels": len(weights["smooth.weight"])}
             if card["architecture"] | found != card["architecture"]:
                 raise ValueError(f"found {found}")
-            return cls(SpellingNet(weights, card["architecture"]["slots"]), card)
+            return cls(partial(spelling_net, weights, card["architecture"]["slots"]), card)
 
         return load_arrays(Path(path).with_suffix(".json"), "transliterator", build)
 
@@ -198,8 +195,7 @@ class Transliterator:
                 for letter, p in likely:
                     again = prefix.endswith(letter)
                     grown[prefix + letter][1] += (blank if again else blank + open_) * p
-                    if again:
-                        grown[prefix][1] += open_ * p
+                    grown[prefix][1] += open_ * p * again
             beams = dict(heapq.nlargest(max(beam, 2 * n), grown.items(), key=lambda item: sum(item[1])))
         ranked = heapq.nlargest(n, ((sum(pair), prefix) for prefix, pair in beams.items() if prefix))
         return [Spelling(prefix, p) for p, prefix in ranked]

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from signboard.translation.glossary import LONGEST, Glossary, Match
+from signboard.translation.grammar import TABLES, word_set
 from signboard.translation.numerals import said_number
-from signboard.translation.tables import TABLES, word_set
 from signboard.translation.transliteration import DIGITS, LETTER_NAME, LETTER_NAMES, letters, tidy
 
 #: A Devanagari letter or sign, as the inside of a character class.
@@ -102,8 +102,8 @@ def split(text: str, glossary: Glossary) -> list[list[Unit] | str]:
 def _abbreviation(token: str, glossary: Glossary) -> bool:
     """Whether the last dot belongs to the word (डॉ., कि.मी., आर.) and does not end a sentence."""
     match = glossary.lookup(token)
-    short = match is not None and match.entry.part_of_speech in ("abbreviation", "title", "unit")
-    return (short and "." in match.entry.hindi) or "." in token[:-1] or token[:-1] in LETTER_NAMES  # type: ignore[union-attr]
+    short = match and match.entry.part_of_speech in ("abbreviation", "title", "unit") and "." in match.entry.hindi
+    return bool(short) or "." in token[:-1] or token[:-1] in LETTER_NAMES
 
 
 def _letters(tokens: Sequence[Unit], glossary: Glossary) -> Iterator[Unit]:
@@ -146,8 +146,11 @@ def _covered(given: Iterator[Unit], glossary: Glossary) -> list[Unit]:
             if tokens[j - 1].kind not in ("unknown", "letters"):
                 break
             match = _find([unit.text for unit in tokens[i:j]], j - i == n, glossary)
-            if match:
-                options.append((best[j][0] + _cost(match, j - i, n), j, match))
+            if match:  # one for each piece, less the better it fits
+                kind, cost = match.entry.part_of_speech, best[j][0] + 2.0 - match.confidence
+                cost += 1.2 * (kind == "phrase" and j - i < n)  # a sentence inside a longer text is rather part of one
+                cost -= 0.1 * (j - i - 1) * (kind == "verb")  # मोबाइल | रिपेयर किए जाते, not मोबाइल रिपेयर | किए जाते
+                options.append((cost, j, match))
         # Among equals the longer phrase wins.
         best[i] = min(options, key=lambda option: (round(option[0], 6), -option[1]))
     units: list[Unit] = []
@@ -181,16 +184,6 @@ def _find(words: list[str], whole: bool, glossary: Glossary) -> Match | None:
     # Dots are left out of the key, but के. is an initial and not "of".
     initial = match is not None and match.entry.part_of_speech == "postposition" and "." in words[-1]
     return None if initial else match
-
-
-def _cost(match: Match, words: int, total: int) -> float:
-    """One for each piece, less the better it fits."""
-    cost = 2.0 - match.confidence
-    if match.entry.part_of_speech == "phrase" and words < total:
-        cost += 1.2  # inside a longer text a complete sentence is rather part of another sentence
-    elif match.entry.part_of_speech == "verb" and words > 1:
-        cost -= 0.1 * (words - 1)  # मोबाइल | रिपेयर किए जाते, not मोबाइल रिपेयर | किए जाते
-    return cost
 
 
 def mark_names(units: Sequence[Unit]) -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from signboard.errors import DataError
-from signboard.translation.english import gerund, participle, plural, third_person
 from signboard.translation.glossary import (
     GLOSSARY,
     HEADER,
@@ -18,6 +17,7 @@ from signboard.translation.glossary import (
     fold,
     read_glossary,
 )
+from signboard.translation.grammar import gerund, inflect, participle, plural
 from signboard.translation.units import split
 
 
@@ -152,4 +152,4 @@ def test_english_forms() -> None:
     assert [plural(n) for n in ("shop", "sweet shop", "woman", "bus", "city", "jewellery", "sweets", "way", "box")] == [
         "shops", "sweet shops", "women", "buses", "cities", "jewellery", "sweets", "ways", "boxes",
     ]  # fmt: skip
-    assert [third_person(v) for v in ("go", "carry", "be", "open")] == ["goes", "carries", "is", "opens"]
+    assert [inflect(v, "+3") for v in ("go", "carry", "be", "open")] == ["goes", "carries", "is", "opens"]

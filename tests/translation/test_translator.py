@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from signboard.translation import Translation, Translator, romanize, translate, translate_lines
-from signboard.translation.likeness import similarity
+from signboard.translation.spelling import similarity
 
 SETS = [f"sign_phrases{name}.tsv" for name in ("", "_later", "_unseen", "_fourth", "_fifth", "_sixth")]
 

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import unicodedata
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,9 +22,9 @@ from signboard.translation.transliteration import (
     DEVANAGARI,
     LATIN,
     WEIGHTS,
-    SpellingNet,
     default_transliterator,
     encode_words,
+    spelling_net,
 )
 
 WORDS = ["प्रवेश", "निषेध", "शर्मा", "मिष्ठान", "भंडार", "रेलवे", "स्टेशन", "अ", "छठ", "पोलायकलां", "विश्वविद्यालय"]
@@ -47,8 +48,9 @@ def test_batch_equals_one_by_one(model: Transliterator) -> None:
     assert model.transliterate_words(WORDS) == [model.transliterate_words([w])[0] for w in WORDS]
 
 
-def _arrays(net: TransliterationNet) -> SpellingNet:
-    return SpellingNet({name: value.detach().numpy() for name, value in net.state_dict().items()}, net.config.slots)
+def _arrays(net: TransliterationNet) -> partial[np.ndarray]:
+    weights = {name: value.detach().numpy() for name, value in net.state_dict().items()}
+    return partial(spelling_net, weights, net.config.slots)
 
 
 def _tensors(words: list[str]) -> tuple[torch.Tensor, torch.Tensor]:

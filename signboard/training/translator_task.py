@@ -7,7 +7,7 @@ import random
 import re
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from signboard.training.config import StrictModel
 from signboard.training.engine import Ema
 from signboard.training.phrase_network import PhraseNet, collate
 from signboard.training.sign_phrases import SignGrammar, align, in_dev, misspell, read_pairs, words_of
+from signboard.translation.faithful import faithful
 from signboard.translation.glossary import default_glossary
 from signboard.translation.speaker import (
     CLOSE,
@@ -34,8 +35,9 @@ from signboard.translation.speaker import (
 )
 from signboard.translation.speaker import features as features_of
 from signboard.translation.spelling import alike
+from signboard.translation.translator import Translator
 from signboard.translation.transliteration import WORD, default_transliterator
-from signboard.translation.units import KEPT, Unit, split
+from signboard.translation.units import KEPT, Unit, mark_names, split
 from signboard.weights import save_weights
 
 GRAMMAR = Path(__file__).resolve().parents[2] / "data" / "glossary" / "sign_grammar.txt"
@@ -336,6 +338,30 @@ def measure(speaker: Speaker, dev: Sequence[Example]) -> tuple[dict[str, Any], l
         out[kind or "all"] = {"phrases": len(rows), "chrf": round(chrf, 1), "exact": round(exact, 3)}
     kinds = [e.kind == "composed" for e in dev]
     return out, [(s.log_probability, a == b, c) for s, a, b, c in zip(spoken, said, gold, kinds, strict=True)]
+
+
+def sign_outcomes(speaker: Speaker, phrases: Iterable[tuple[str, str]]) -> list[Outcome]:
+    """What came of phrases of signs that the network speaks, as the whole translator prints them.
+
+    Args:
+        phrases: Hindi, and right English; several wordings have " / " between them. Case and marks do not count.
+    """
+
+    def plain(english: str) -> list[str]:
+        return re.sub("[^a-z0-9 ]", "", english.lower().replace("-", " ")).split()
+
+    translator = Translator(speaker=speaker)
+    out: list[Outcome] = []
+    for hindi, english in phrases:
+        segments = [piece for piece in split(hindi, translator.glossary) if not isinstance(piece, str)]
+        if len(segments) != 1 or len(segments[0]) == 1:
+            continue  # several phrases, or one entry of the glossary
+        mark_names(segments[0])
+        found, (speech,) = translator.translate(hindi), speaker.say(segments)
+        if faithful(segments[0], speech, found.english):
+            right = plain(found.english) in [plain(wording) for wording in english.split(" / ")]
+            out.append((speech.log_probability, right, False))
+    return out
 
 
 def calibrate(outcomes: Sequence[Outcome]) -> tuple[float, float]:

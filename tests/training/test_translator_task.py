@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import math
 import random
 from pathlib import Path
+from runpy import run_path
 
 import pytest
 
@@ -27,9 +29,10 @@ from signboard.training.translator_task import (
     parted,
     prepare,
     save,
+    sign_outcomes,
     train,
 )
-from signboard.translation.speaker import SPECIAL, Speaker
+from signboard.translation.speaker import CARD, SPECIAL, Speaker
 
 CONFIG = Path(__file__).parents[2] / "configs" / "translator.yaml"
 PAIRS = [
@@ -135,3 +138,28 @@ def test_capitals_are_those_inside_sentences() -> None:
     ]
     examples = [Example(h, e, kind, [], []) for h, e, kind in rows]
     assert capitalised(["agra", "red", "georgia", "go", "shop"], examples) == ["Agra", "red", "Georgia", "go", "shop"]
+
+
+def test_outcomes_of_signs_are_of_phrases_that_the_network_speaks() -> None:
+    rows = [
+        ("गुप्ता जनरल स्टोर", "Gupta General Store"),
+        ("गुप्ता जनरल स्टोर", "Gupta's shop / Gupta general store"),
+        ("गुप्ता जनरल स्टोर", "Something else"),
+        ("प्रवेश निषेध", "No entry"),  # one entry of the glossary
+        ("दुकान। बैंक आगे है।", "Shop. Bank ahead."),  # two phrases
+    ]
+    outcomes = sign_outcomes(Speaker.load(), rows)
+    assert [right for _, right, _ in outcomes] == [True, True, False]
+    assert all(log_probability <= 0 for log_probability, _, _ in outcomes)
+
+
+def test_the_shipped_calibration_is_what_the_script_finds(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    card = tmp_path / "translator.json"
+    for file in (CARD, CARD.with_suffix(".safetensors")):
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    files = sorted((Path(__file__).parents[1] / "translation").glob("sign_phrases*.tsv"))
+    script = run_path(str(CONFIG.parents[1] / "scripts" / "train_translator.py"))
+    script["refit"](card, files)
+    shipped, found = (json.loads(path.read_text(encoding="utf-8")) for path in (CARD, card))
+    assert found["calibration"] == pytest.approx(shipped["calibration"], rel=0.1)
+    assert f"{found['calibrated_on'].split()[0]} phrases" in capsys.readouterr().out

@@ -44,7 +44,7 @@ def test_what_is_no_number(words: str) -> None:
 @pytest.mark.parametrize(
     ("hindi", "english"),
     [
-        ("चालीस रुपये", "Rs 40"),
+        ("चालीस रुपये", "forty rupees"),
         ("पाँच सौ रुपये", "Rs 500"),
         ("डेढ़ लाख रुपये", "Rs 1.5 lakh"),
         ("ढाई किलो", "2.5 kg"),

@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from safetensors.torch import load_file
 
+from signboard.errors import WeightsError
 from signboard.pipeline.mending.verification import from_cards
 from signboard.reader import Reader
-from signboard.weights import WEIGHTS_FOLDER, load_card, sha256
+from signboard.weights import WEIGHTS_FOLDER, load_card, load_state, save_weights, sha256
 
 ROOT = Path(__file__).parents[1]
 CARDS = sorted(WEIGHTS_FOLDER.glob("*.json"))
@@ -68,3 +71,16 @@ def test_the_shipped_verifier_is_for_the_shipped_detector() -> None:
     verifier = from_cards(detector, recognizer)
     assert verifier is not None and verifier.candidates < detector["inference"]["box_threshold"]
     assert verifier.accepts("station", 0.9, 0.7) and not verifier.accepts("", 0.9, 0.7)
+
+
+def test_what_is_too_large_for_fp16_stays_float32_and_what_is_not_finite_is_refused(tmp_path: Path) -> None:
+    state = {"small": torch.tensor([1.5, -2.0]), "wide": torch.tensor([1e6, 0.25]), "count": torch.tensor([3])}
+    path = save_weights(tmp_path / "w.json", state, {"kind": "detector"})
+    assert {k: v.dtype for k, v in load_file(path.with_suffix(".safetensors")).items()} == {
+        "small": torch.float16, "wide": torch.float32, "count": torch.int64
+    }  # fmt: skip
+    loaded = load_state(path, load_card(path, "detector"))
+    assert all(torch.equal(loaded[name], value) for name, value in state.items())
+    with pytest.raises(WeightsError, match=r"w\.safetensors: tensor bad is not finite"):
+        save_weights(path, {"bad": torch.tensor([float("nan")])}, {"kind": "detector"})
+    assert load_card(path, "detector")["sha256"] == sha256(path.with_suffix(".safetensors"))

@@ -113,6 +113,9 @@ def save_weights(path: str | Path, state: dict[str, Tensor], card: dict[str, Any
     """Write `state` as fp16 safetensors and `card`, completed with file name and checksum, as `path` (ending in .json).
 
     Both files are replaced at once at the end, so a reader never sees half of them.
+
+    Raises:
+        WeightsError: a tensor holds a value that is not finite.
     """
     import torch
     from safetensors.torch import save_file
@@ -120,12 +123,18 @@ def save_weights(path: str | Path, state: dict[str, Tensor], card: dict[str, Any
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     file = path.with_suffix(".safetensors")
-    half = {k: (v.half() if v.is_floating_point() else v).detach().cpu().contiguous() for k, v in state.items()}
-    for name, tensor in half.items():
-        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
-            raise WeightsError(f"{file}: tensor {name} is not finite in fp16; not saved")
+    stored = {}
+    for name, value in state.items():
+        tensor = value.detach().cpu().contiguous()
+        if tensor.is_floating_point():
+            if not bool(torch.isfinite(tensor).all()):
+                raise WeightsError(f"{file}: tensor {name} is not finite; not saved")
+            half = tensor.half()
+            # What is too large for fp16, such as the variance of wide activations, stays float32.
+            tensor = half if bool(torch.isfinite(half).all()) else tensor.float()
+        stored[name] = tensor
     temporary = file.with_suffix(".tmp")
-    save_file(half, temporary)
+    save_file(stored, temporary)
     full_card = {**card, "file": file.name, "sha256": sha256(temporary)}
     temporary_card = _card_beside(path, full_card)
     temporary.replace(file)

@@ -14,6 +14,7 @@ from pretend_cuda import DEVICE, Fake, Log, pretend_cuda, watch
 from signboard import Reader
 from signboard.detection import Detector, DetectorConfig, DetectorNetwork
 from signboard.errors import ConfigError
+from signboard.photo import load_photo
 from signboard.recognition import Recognizer, RecognizerConfig, RecognizerNetwork
 
 SAMPLES = sorted((Path(__file__).resolve().parents[1] / "data" / "samples").glob("*.jpg"))[:1]
@@ -57,9 +58,14 @@ def test_what_the_pretend_device_finds(log: Log) -> None:
 
 def test_texts_are_those_of_the_processor(monkeypatch: pytest.MonkeyPatch) -> None:
     expected = [reading.text for reading in Reader(device="cpu", precision="fp32").read_many(SAMPLES)]
-    with pretend_cuda(monkeypatch):
+    with pretend_cuda(monkeypatch) as log:
         reader = Reader(device="cuda:0")
+        log.copies.clear()
         assert [reading.text for reading in reader.read_many(SAMPLES)] == expected
+        # Pixels go up once, those of the photos, and no crop of them comes back.
+        pixels = [values for what, dtype, values in log.copies if what == "H2D" and dtype == torch.uint8]
+        assert pixels == [load_photo(path).pixels.size for path in SAMPLES]
+        assert not [copy for copy in log.copies if copy[0] == "D2H" and copy[1] == torch.uint8]
 
 
 def test_a_gpu_that_is_not_there_is_said(log: Log) -> None:

@@ -74,14 +74,17 @@ class UploadedPicture(np.ndarray[Any, Any]):
 
 
 def upload(pictures: Sequence[ImageArray], device: torch.device) -> list[ImageArray]:
-    """The pictures (H, W, 3) uint8, sent to `device` where that is CUDA; as they are where it is not, or one is huge.
+    """The pictures (H, W, 3) uint8, sent to `device`; as they are where that is not CUDA, lacks memory, or one is huge.
 
     Each is copied by page-locked memory, while this thread goes on.
     """
     small = [p for p in pictures if p.shape[0] * p.shape[1] <= _MOST_PIXELS and max(p.shape) <= _LONGEST]
     if device.type != "cuda" or not small:
         return list(pictures)
-    pixels = torch.empty((sum(p.shape[0] * p.shape[1] for p in small), 3), dtype=torch.uint8, device=device)
+    try:
+        pixels = torch.empty((sum(p.shape[0] * p.shape[1] for p in small), 3), dtype=torch.uint8, device=device)
+    except torch.OutOfMemoryError:
+        return list(pictures)
     sent = Upload(pixels, torch.cuda.Event())
     first, uploaded = 0, {}
     for picture in small:
@@ -182,8 +185,8 @@ def cut_all(cuts: Sequence[Cut], columns: int, count: int) -> Tensor:
     """Crops as a batch (count, rows, columns, 3) uint8 on their device; black ones fill up what `cuts` lack.
 
     Each is cut out at its own width and then brought to `columns`, as on a processor. Crops of one kind that stand side
-    by side take a dozen operations together, however many they are. (PyTorch's `grid_sample` would want all their
-    pictures in floats, and of one size.)
+    by side take some fifty short operations together, however many they are. (PyTorch's `grid_sample` would want all
+    their pictures in floats, and of one size.)
 
     Args:
         cuts: all with as many rows.
@@ -205,7 +208,7 @@ def _cut_alike(cuts: Sequence[Cut], columns: int) -> Tensor:
         pixels = torch.cat(parts)
         sizes = [plan.small for plan in plans if plan.small is not None]
         firsts = np.cumsum([0, *(len(part) for part in parts[:-1])])
-        places = [(first, columns, height, columns) for first, (height, columns) in zip(firsts, sizes, strict=True)]
+        places = [(first, width, width - 1, height - 1) for first, (height, width) in zip(firsts, sizes, strict=True)]
     else:
         pixels = upload.pixels
         places = [_place(one) for one in cuts]
@@ -213,13 +216,12 @@ def _cut_alike(cuts: Sequence[Cut], columns: int) -> Tensor:
     widest = max(plan.width for plan in plans)
     curved = len(plans[0].polygon) > 4
     shapes = [_strip(plan, widest) if curved else _straight(plan, rows) for plan in plans]
-    known = np.concatenate([np.array(places, np.float64), [[p.width] for p in plans], shapes], axis=1)
+    known = np.concatenate([[[plan.width] for plan in plans], places, shapes], axis=1, dtype=np.float64)
     sent = pinned_copy(known).to(device, non_blocking=True)
-    first, stride, high, wide, width = (sent[:, i].long() for i in range(5))
-    shape = sent[:, 5:].float()
-    at = _along_strips(shape.view(-1, widest, 4), rows) if curved else _through(shape, rows, widest)
-    crops = _sample(pixels, first, stride, high, wide, at)
-    return _to_columns(crops, width, columns)
+    numbers, shape = sent[:, :5].long()[:, :, None, None], sent[:, 5:].float()
+    at = _along_strips(shape.view(-1, 4, widest), rows) if curved else _through(shape, rows, widest)
+    crops = _sample(pixels, numbers[:, 1], numbers[:, 2], numbers[:, 3:], at)
+    return _to_columns(crops, numbers[:, 0], columns)
 
 
 def _reduced(cuts: Sequence[Cut]) -> Iterator[Tensor]:
@@ -231,10 +233,14 @@ def _reduced(cuts: Sequence[Cut]) -> Iterator[Tensor]:
 
 
 def _place(one: Cut) -> tuple[int, int, int, int]:
-    """Where the part that a crop needs is among the pixels of its upload: the first, those of a row; height, width."""
+    """Where the part that a crop needs is among the pixels of its upload.
+
+    Returns:
+        its first pixel; how many further the next row begins; the last x and the last y, from that first pixel.
+    """
     left, top, right, bottom = one.plan.box
     across = one.picture.across
-    return one.picture.first + top * across + left, across, bottom - top, right - left
+    return one.picture.first + top * across + left, across, right - left - 1, bottom - top - 1
 
 
 def _straight(plan: CropPlan, rows: int) -> FloatArray:
@@ -245,60 +251,58 @@ def _straight(plan: CropPlan, rows: int) -> FloatArray:
 
 
 def _through(matrices: Tensor, rows: int, columns: int) -> Tensor:
-    """(N, 9) perspectives -> (N, rows, columns, 2): the place (x, y) of each pixel."""
+    """(N, 9) perspectives -> (N, 2, rows, columns): the place (x, y) of each pixel."""
     x = torch.arange(columns, device=matrices.device, dtype=torch.float32)
     y = torch.arange(rows, device=matrices.device, dtype=torch.float32)[:, None]
-    m = matrices.view(-1, 9, 1, 1).unbind(1)
-    depth = m[6] * x + m[7] * y + m[8]
-    return torch.stack([(m[0] * x + m[1] * y + m[2]) / depth, (m[3] * x + m[4] * y + m[5]) / depth], dim=-1)
+    by_x, by_y, fixed = matrices.view(-1, 3, 3)[..., None, None].unbind(2)  # (N, 3, 1, 1) each
+    places = by_x * x + by_y * y + fixed
+    return places[:, :2] / places[:, 2:]
 
 
 def _strip(plan: CropPlan, widest: int) -> FloatArray:
-    """(widest * 4,): the middles of a curved crop's columns along its upper and its lower edge, the last repeated."""
+    """(4 * widest,): x and y of a curved crop's columns along its upper edge, then its lower, the last repeated."""
     edges = np.concatenate(strip_edges(plan.polygon, plan.width), axis=1)
-    return np.pad(edges, ((0, widest - plan.width), (0, 0)), mode="edge").ravel()
+    return np.pad(edges.T, ((0, 0), (0, widest - plan.width)), mode="edge").ravel()
 
 
 def _along_strips(edges: Tensor, rows: int) -> Tensor:
-    """(N, W, 4) upper and lower edges -> (N, rows, W, 2): the place (x, y) of each pixel, by their centres."""
-    down = ((torch.arange(rows, device=edges.device, dtype=torch.float32) + 0.5) / rows)[:, None, None]
-    upper, lower = edges[:, None].split(2, dim=-1)
-    return upper * (1 - down) + lower * down - 0.5
+    """(N, 4, W) upper and lower edges -> (N, 2, rows, W): the place (x, y) of each pixel, by their centres."""
+    down = ((torch.arange(rows, device=edges.device, dtype=torch.float32) + 0.5) / rows)[:, None]
+    upper, lower = edges[:, :, None].split(2, dim=1)
+    return torch.lerp(upper, lower, down) - 0.5
 
 
-def _sample(pixels: Tensor, first: Tensor, stride: Tensor, high: Tensor, wide: Tensor, at: Tensor) -> Tensor:
+def _sample(pixels: Tensor, first: Tensor, across: Tensor, last: Tensor, at: Tensor) -> Tensor:
     """Pictures between four pixels each; what lies outside repeats the border.
 
     Args:
         pixels: (P, 3) uint8.
-        first, stride: (N,), each part's first pixel, and how many pixels a row lies behind the row above.
-        high, wide: (N,), each part's size.
-        at: (N, H, W, 2) float32, places (x, y) in the part.
+        first, across: (N, 1, 1), each part's first pixel, and how many further the next row begins.
+        last: (N, 2, 1, 1), the last x and the last y of each part.
+        at: (N, 2, H, W) float32, places (x, y) in the part.
 
     Returns:
         (N, H, W, 3) float32, whole numbers from 0 to 255.
     """
-    first, stride, high, wide = (v[:, None, None] for v in (first, stride, high, wide))
     low = at.floor()
-    x_share, y_share = (at - low)[..., None].unbind(3)
-    left, top = low.long().unbind(3)
-    right, bottom = torch.minimum((left + 1).clamp_(min=0), wide - 1), torch.minimum((top + 1).clamp_(min=0), high - 1)
-    left, top = torch.minimum(left.clamp_(min=0), wide - 1), torch.minimum(top.clamp_(min=0), high - 1)
-    top, bottom = first + top * stride, first + bottom * stride
-    upper = torch.lerp(pixels[top + left].float(), pixels[top + right].float(), x_share)
-    lower = torch.lerp(pixels[bottom + left].float(), pixels[bottom + right].float(), x_share)
+    x_share, y_share = (at - low)[..., None].unbind(1)
+    low = low.long()
+    near = torch.minimum(torch.stack([low, low + 1]).clamp_(min=0), last)  # (2, N, 2, H, W)
+    x, y = near.unbind(2)
+    values = pixels[(first + y * across)[:, None] + x].float()  # (upper and lower, left and right, N, H, W, 3)
+    upper, lower = torch.lerp(values[:, 0], values[:, 1], x_share).unbind(0)
     return _whole(torch.lerp(upper, lower, y_share))
 
 
 def _to_columns(crops: Tensor, width: Tensor, columns: int) -> Tensor:
-    """Crops (N, H, W, 3) float32, each `width` (N,) columns wide, stretched to `columns`: (N, H, columns, 3) uint8."""
+    """Crops (N, H, W, 3) float32, each `width` (N, 1, 1) columns wide, stretched to (N, H, columns, 3) uint8."""
     x = torch.arange(columns, device=crops.device, dtype=torch.float32)
-    x = ((x + 0.5) * (width[:, None] / columns) - 0.5).clamp_(min=0)  # (N, columns)
-    left = torch.minimum(x.long(), width[:, None] - 1)
-    right = torch.minimum(left + 1, width[:, None] - 1)
-    share = (x - left)[:, None, :, None]
+    x = ((x + 0.5) * (width / columns) - 0.5).clamp_(min=0)[..., None]  # (N, 1, columns, 1)
+    left = torch.minimum(x.long(), width[..., None] - 1)
+    right = torch.minimum(left + 1, width[..., None] - 1)
+    share = x - left
     index = (len(crops), crops.shape[1], columns, 3)
-    left, right = (v[:, None, :, None].expand(index) for v in (left, right))
+    left, right = left.expand(index), right.expand(index)
     return _whole(torch.lerp(crops.gather(2, left), crops.gather(2, right), share)).to(torch.uint8)
 
 

@@ -136,6 +136,9 @@ def _on_cuda(device: Any) -> bool:
 
 
 def _run(function: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+    if function._schema.name in ("aten::to", "aten::type_as"):
+        with _Mode():  # in inference mode these arrive whole, and what they do, a copy or a cast, would stay unseen
+            return function.decompose(*args, **kwargs)
     name = function._schema.name.removeprefix("aten::")
     tensors = [t for t in tree_flatten((args, kwargs))[0] if isinstance(t, torch.Tensor)]
     fakes = [t for t in tensors if isinstance(t, Fake)]

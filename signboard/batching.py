@@ -35,6 +35,20 @@ def to_device(pictures: Sequence[ImageArray], device: torch.device, *, count: in
     return pinned.to(device, non_blocking=True)
 
 
+def pinned_copy(array: NDArray[Any]) -> Tensor:
+    """A copy of an array in page-locked memory, from where it goes to a CUDA device while this thread goes on."""
+    pinned = torch.empty(array.shape, dtype=getattr(torch, array.dtype.name), pin_memory=True)
+    np.copyto(pinned.numpy(), array)
+    return pinned
+
+
+def chosen_rows(tensor: Tensor, rows: Sequence[int]) -> Tensor:
+    """`tensor[rows]` of a tensor (N, ...) on any device, without waiting for it."""
+    if tensor.device.type != "cuda":
+        return tensor[list(rows)]
+    return tensor[pinned_copy(np.array(rows, np.int64)).to(tensor.device, non_blocking=True)]
+
+
 class Fetched:
     """A tensor that is copied to the processor's memory, in its turn behind the pass that makes it.
 
@@ -81,4 +95,4 @@ def power_of_two(count: int, most: int) -> int:
     return min(1 << (count - 1).bit_length(), most)
 
 
-__all__ = ["Fetched", "one_ahead", "power_of_two", "to_device"]
+__all__ = ["Fetched", "chosen_rows", "one_ahead", "pinned_copy", "power_of_two", "to_device"]

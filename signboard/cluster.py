@@ -13,9 +13,9 @@ import json
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 from signboard.errors import SignboardError
 from signboard.image_files import HEAD, kind_of
@@ -27,6 +27,9 @@ from signboard.reading import Reading
 HELP = "--ray needs an extra package: pip install 'signboard[ray]'"
 READER = "signboard.reader:Reader"
 _BLOCK = 64  # photos that are handed out, and repeated after a failure, together
+# On a GPU a worker finds words on so many photos at once, while those of the ones before are read. A block has at least
+# four such windows: the GPU waits once at its beginning and once at its end.
+_WINDOW, _WINDOWS = 16, 4
 
 
 class ClusterError(SignboardError):
@@ -39,7 +42,7 @@ def read_on_cluster(
     reader_options: dict[str, Any],
     address: str | None = None,
     workers: int | None = None,
-    batch_size: int = 16,
+    batch_size: int | None = None,
     reader: str = READER,
 ) -> Iterator[Reading]:
     """Readings of photos in their order, read by the actors of a Ray cluster.
@@ -50,7 +53,8 @@ def read_on_cluster(
         address: of a running cluster ("auto", "ray://host:10001", "host:6379"); None starts one on this machine.
         workers: actors that read. By default one at first, and more while there is work for them, up to the number of
             the cluster's GPUs, or of its pairs of CPU cores where it has no GPU.
-        batch_size: photos that a worker reads together.
+        batch_size: photos that a worker reads together; several such batches are handed to it at once, so that it
+            finds words on one while it reads another. None: by device.
         reader: "module:name" of the reader's class.
 
     Raises:
@@ -115,35 +119,48 @@ def list_remote(
 
 
 class _Worker:
-    """An actor: loads the networks once, then turns batches of photos into rows."""
+    """An actor: loads the networks once, then turns blocks of photos into rows.
 
-    def __init__(self, reader: str, options: dict[str, Any]) -> None:
+    Args:
+        reader: "module:name" of the reader's class.
+        options: for its constructor.
+        batch_size: see `Reader.read_many`.
+    """
+
+    def __init__(self, reader: str, options: dict[str, Any], batch_size: int | Literal["auto"]) -> None:
         settle_memory(options.get("precision", "auto"), options.get("device", "auto"))
         module, _, name = reader.partition(":")
         self._reader = getattr(importlib.import_module(module), name)(**options)
+        self._batch_size = batch_size
 
-    def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
-        photos = [os.fsdecode(photo) for photo in batch["photo"]]
-        opened = [_fetch(photo, int(page)) for photo, page in zip(photos, batch["page"], strict=True)]
-        readings = iter(self._read([source for source in opened if not isinstance(source, Reading)]))
+    def __call__(self, block: dict[str, Any]) -> dict[str, Any]:
+        photos = [os.fsdecode(photo) for photo in block["photo"]]
         rows = []
-        for photo, source in zip(photos, opened, strict=True):
-            reading = source if isinstance(source, Reading) else next(readings)
-            if reading.error is not None:
-                # Bytes have no name of their own: their messages begin with "photo: ".
-                reading = replace(reading, error=_named(reading.error, photo))
-            rows.append(dumps(replace(reading, source=photo), position=True))
-        return {"number": batch["number"], "row": rows}
+        for photo, reading in zip(photos, self._read(photos, [int(page) for page in block["page"]]), strict=True):
+            # Bytes have no name of their own: their messages begin with "photo: ".
+            error = None if reading.error is None else _named(reading.error, photo)
+            rows.append(dumps(replace(reading, source=photo, error=error), position=True))
+        return {"number": block["number"], "row": rows}
 
-    def _read(self, sources: list[str | bytes | Page]) -> list[Reading]:
+    def _read(self, photos: Sequence[str], pages: Sequence[int]) -> list[Reading]:
         """A reading of each; when that fails as a whole, of each on its own, so that only the photo at fault fails."""
+        failed: dict[int, Reading] = {}
+
+        def sources() -> Iterator[str | bytes | Page]:  # fetched as they are needed: a block may be large
+            for i, (photo, page) in enumerate(zip(photos, pages, strict=True)):
+                if isinstance(source := _fetch(photo, page), Reading):
+                    failed[i] = source
+                else:
+                    yield source
+
         try:
-            return list(self._reader.read_many(sources))
+            read = iter(list(self._reader.read_many(sources(), batch_size=self._batch_size)))
         except Exception as error:
-            if len(sources) > 1:
-                return [reading for source in sources for reading in self._read([source])]
+            if len(photos) > 1:
+                return [self._read([photo], [page])[0] for photo, page in zip(photos, pages, strict=True)]
             what = " ".join(f"{type(error).__name__}: {error}".split())
             return [Reading("", 0, 0, error=f"photo: could not be read, {what}")]
+        return [failed[i] if i in failed else next(read) for i in range(len(photos))]
 
 
 def _named(error: str, photo: str) -> str:
@@ -165,7 +182,12 @@ def _fetch(photo: str, page: int) -> str | bytes | Page | Reading:
 
 
 def _rows(
-    ray: Any, items: list[dict[str, Any]], options: dict[str, Any], workers: int | None, batch_size: int, reader: str
+    ray: Any,
+    items: list[dict[str, Any]],
+    options: dict[str, Any],
+    workers: int | None,
+    batch_size: int | None,
+    reader: str,
 ) -> Iterator[Reading]:
     context = ray.data.DataContext.get_current()
     context.execution_options.preserve_order = True
@@ -175,11 +197,13 @@ def _rows(
     # Two cores a worker: one for the networks, one for opening photos.
     cores = min(2, max(1, int(resources.get("CPU", 1))))
     most = workers or gpus or max(1, int(resources.get("CPU", 1)) // cores)
-    blocks = max(1, min(len(items) // _BLOCK, 20_000), min(most, len(items)))
+    together: int | Literal["auto"] = batch_size or (_WINDOW if gpus else "auto")
+    block = max(_BLOCK, _WINDOWS * (batch_size or _WINDOW))
+    blocks = max(1, min(len(items) // block, 20_000), min(most, len(items)))
     rows = ray.data.from_items(items, override_num_blocks=blocks).map_batches(
         _Worker,
-        fn_constructor_args=(reader, options),
-        batch_size=batch_size,
+        fn_constructor_args=(reader, options, together),
+        batch_size=None,  # a block
         compute=ray.data.ActorPoolStrategy(min_size=workers or 1, max_size=most),
         **({"num_gpus": 1} if gpus else {"num_cpus": cores if most * cores <= resources.get("CPU", 1) else 1}),
     )

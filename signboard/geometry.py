@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -270,38 +271,79 @@ def rectify(
     Returns:
         (height, width, 3) uint8. What lies outside the image repeats its border.
     """
+    return cut_as_planned(
+        image, plan_crop(image.shape, polygon, height, max_width=max_width, min_width=min_width), height
+    )
+
+
+def cut_as_planned(image: ImageArray, plan: CropPlan, height: int) -> ImageArray:
+    """The crop (height, plan.width, 3) uint8 of `image` (H, W, 3) uint8 RGB: see `rectify`."""
+    left, top, right, bottom = plan.box
+    patch = image[top:bottom, left:right]
+    if plan.small is not None:
+        patch = resize_image(patch, plan.small)
+    if len(plan.polygon) == 4:
+        # Half a pixel: polygons live on pixel edges, warpPerspective on pixel centres.
+        matrix = cv2.getPerspectiveTransform(plan.polygon - 0.5, crop_corners(plan.width, height) - 0.5)
+        return cv2.warpPerspective(
+            patch, matrix, (plan.width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        ).astype(np.uint8, copy=False)
+    upper, lower = strip_edges(plan.polygon, plan.width)
+    down = ((np.arange(height, dtype=np.float32) + 0.5) / height)[:, None, None]
+    grid = (upper[None] * (1 - down) + lower[None] * down - 0.5).astype(np.float32)  # (height, width, 2)
+    x, y = np.ascontiguousarray(grid[..., 0]), np.ascontiguousarray(grid[..., 1])
+    return cv2.remap(patch, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).astype(np.uint8, copy=False)
+
+
+class CropPlan(NamedTuple):
+    """How a crop is cut out of a picture.
+
+    Attributes:
+        width: of the crop, pixels.
+        box: the part of the picture that is needed, in whole pixels: left, top, right, bottom.
+        small: (height, width) to which that part is reduced first; None: it is taken as it is.
+        polygon: of the text, (4, 2) or (2k, 2) float32, in pixels of that part, reduced or not.
+    """
+
+    width: int
+    box: tuple[int, int, int, int]
+    small: tuple[int, int] | None
+    polygon: FloatArray
+
+
+def plan_crop(
+    shape: tuple[int, ...], polygon: FloatArray, height: int, *, max_width: int = 1024, min_width: int = 8
+) -> CropPlan:
+    """How `rectify` cuts a crop out of a picture of (height, width, ...) `shape`; arguments as there."""
     polygon = np.asarray(polygon, dtype=np.float32)
     if len(polygon) % 2:
         polygon = bounding_quad(polygon)
     text_width, text_height = text_size(polygon)
     width = min(max(round(text_width * height / max(text_height, 1.0)), min_width), max_width)
 
-    # A strong reduction is done in two steps, so that no stroke falls between the samples.
-    reduction = text_height / height
     x0, y0 = (math.floor(v) - 2 for v in polygon.min(axis=0).tolist())
     x1, y1 = (math.ceil(v) + 3 for v in polygon.max(axis=0).tolist())
     x0, y0 = max(x0, 0), max(y0, 0)
-    x1, y1 = min(max(x1, x0 + 1), image.shape[1]), min(max(y1, y0 + 1), image.shape[0])
+    x1, y1 = min(max(x1, x0 + 1), shape[1]), min(max(y1, y0 + 1), shape[0])
     x0, y0 = min(x0, x1 - 1), min(y0, y1 - 1)
-    patch = image[y0:y1, x0:x1]
     local = polygon - np.array([x0, y0], dtype=np.float32)
-    if reduction > 1.5:
+    small = None
+    # A strong reduction is done in two steps, so that no stroke falls between the samples.
+    if (reduction := text_height / height) > 1.5:
         factor = 1.25 / reduction
-        small = (max(1, round(patch.shape[0] * factor)), max(1, round(patch.shape[1] * factor)))
-        local = local * np.array([small[1] / patch.shape[1], small[0] / patch.shape[0]], dtype=np.float32)
-        patch = resize_image(patch, small)
+        rows, columns = y1 - y0, x1 - x0
+        small = (max(1, round(rows * factor)), max(1, round(columns * factor)))
+        local = local * np.array([small[1] / columns, small[0] / rows], dtype=np.float32)
+    return CropPlan(width, (x0, y0, x1, y1), small, local)
 
-    if len(local) == 4:
-        target = np.array([[0, 0], [width, 0], [width, height], [0, height]], dtype=np.float32)
-        # Half a pixel: polygons live on pixel edges, warpPerspective on pixel centres.
-        matrix = cv2.getPerspectiveTransform(local - 0.5, target - 0.5)
-        return cv2.warpPerspective(
-            patch, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-        ).astype(np.uint8, copy=False)
-    half = len(local) // 2
-    top, bottom = _resample(local[:half], width + 1), _resample(local[half:][::-1], width + 1)
-    top, bottom = 0.5 * (top[1:] + top[:-1]), 0.5 * (bottom[1:] + bottom[:-1])  # column centres, (width, 2)
-    down = ((np.arange(height, dtype=np.float32) + 0.5) / height)[:, None, None]
-    grid = (top[None] * (1 - down) + bottom[None] * down - 0.5).astype(np.float32)  # (height, width, 2)
-    x, y = np.ascontiguousarray(grid[..., 0]), np.ascontiguousarray(grid[..., 1])
-    return cv2.remap(patch, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).astype(np.uint8, copy=False)
+
+def crop_corners(width: int, height: int) -> FloatArray:
+    """The corners (4, 2) of a crop, on the edges of its pixels; the centre of its first pixel is (0.5, 0.5)."""
+    return np.array([[0, 0], [width, 0], [width, height], [0, height]], dtype=np.float32)
+
+
+def strip_edges(polygon: FloatArray, width: int) -> tuple[FloatArray, FloatArray]:
+    """The middles of `width` columns along the upper edge of a curved `polygon` (2k, 2), and along its lower one."""
+    half = len(polygon) // 2
+    upper, lower = _resample(polygon[:half], width + 1), _resample(polygon[half:][::-1], width + 1)
+    return 0.5 * (upper[1:] + upper[:-1]), 0.5 * (lower[1:] + lower[:-1])

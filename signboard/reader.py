@@ -14,6 +14,7 @@ from typing import Any, Literal
 import numpy as np
 
 from signboard.detection import Detections, Detector
+from signboard.device_pictures import upload
 from signboard.devices import choose_device, choose_precision
 from signboard.errors import SignboardError
 from signboard.geometry import FloatArray, ImageArray
@@ -29,6 +30,8 @@ from signboard.pipeline.words import Place, ReadWord, read_places, read_whole
 from signboard.reading import Reading, Word
 from signboard.recognition import Recognizer
 
+# A photo's picture, and the places on it.
+_Found = tuple[ImageArray, Detections]
 # Photos are decoded at no more than this side where their format allows it: words keep more pixels than are read.
 _DECODE_SIDE = 2560
 
@@ -174,27 +177,29 @@ class Reader:
             pixels: the photo (H, W, 3) uint8 RGB.
             polygons: (N, 2) float32 each, N >= 4, pixels, clockwise; quads may begin at any corner.
         """
-        words, _ = read_whole([Place(pixels, p) for p in polygons], self._read_crops, self.recognizer.height)
+        (picture,) = upload([pixels], self.device)
+        words, _ = read_whole([Place(picture, p) for p in polygons], self._read_crops, self.recognizer.height)
         return [to_word(word) for word in words]
 
-    def _find(self, photos: Sequence[Photo]) -> list[Detections]:
-        return self.finder.find([photo.pixels for photo in photos])
+    def _find(self, photos: Sequence[Photo]) -> list[_Found]:
+        """The pictures of photos, on the device if that is CUDA, and the places on them."""
+        pictures = upload([photo.pixels for photo in photos], self.device)
+        return list(zip(pictures, self.finder.find(pictures), strict=True))
 
-    def _read_found(self, photos: Sequence[Photo], found: Sequence[Detections]) -> list[Reading]:
-        """Readings of photos on which these places were found."""
-        words = self._words([photo.pixels for photo in photos], found)
-        words = [self._the_right_way_up(p.pixels, some) for p, some in zip(photos, words, strict=True)]
+    def _read_found(self, photos: Sequence[Photo], found: Sequence[_Found]) -> list[Reading]:
+        """Readings of photos on whose pictures these places were found."""
+        pictures = [picture for picture, _ in found]
+        words = self._words(pictures, [detections for _, detections in found])
+        words = [self._the_right_way_up(p, some) for p, some in zip(pictures, words, strict=True)]
         return [
             to_reading(
                 photo,
                 kept,
                 warnings=self.finder.warnings(photo, detections),
                 translate=self.translate,
-                alternatives=alternatives(photo.pixels, kept, self.recognizer, self.n_best - 1)
-                if self.n_best > 1
-                else None,
+                alternatives=alternatives(picture, kept, self.recognizer, self.n_best - 1) if self.n_best > 1 else None,
             )
-            for photo, kept, detections in zip(photos, words, found, strict=True)
+            for photo, kept, (picture, detections) in zip(photos, words, found, strict=True)
         ]
 
     def _words(self, pictures: Sequence[ImageArray], found: Sequence[Detections]) -> list[list[ReadWord]]:
@@ -212,7 +217,7 @@ class Reader:
         """The words of a picture (H, W, 3); if it hangs upside down, as they are found on it the right way up."""
         if not upside_down(words) or not any(step.name == DecideOrientation.name for step in self.steps):
             return words
-        turned = np.ascontiguousarray(pixels[::-1, ::-1])
+        (turned,) = upload([np.ascontiguousarray(pixels[::-1, ::-1])], self.device)
         (again,) = self._words([turned], self.finder.find([turned]))
         if not again or upside_down(again):
             return words

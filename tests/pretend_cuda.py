@@ -25,15 +25,20 @@ class Log:
     """What was asked of the device, in order: (thread, stream, what, detail).
 
     `what` is an operation's name, or "H2D" and "D2H" for copies, "RECORD" and "WAIT" for events, "SYNC" for whatever
-    else makes the processor wait. `forwards` has (name, input shape, begin, end) of the passes of watched networks,
-    begin and end as places in `calls`.
+    else makes the processor wait. `copies` has (what, type, number of values) of the copies, `forwards` (name, input
+    shape, begin, end) of the passes of watched networks, begin and end as places in `calls`.
     """
 
     calls: list[tuple[str, int, str, Any]] = field(default_factory=list)
+    copies: list[tuple[str, torch.dtype, int]] = field(default_factory=list)
     forwards: list[tuple[str, tuple[int, ...], int, int]] = field(default_factory=list)
 
     def add(self, what: str, detail: Any = None) -> None:
         self.calls.append((threading.current_thread().name, _stream(), what, detail))
+
+    def add_copy(self, what: str, tensor: torch.Tensor, waits: bool) -> None:
+        self.add(what, "waits" if waits else "goes on")
+        self.copies.append((what, tensor.dtype, tensor.numel()))
 
     def count(self, what: str) -> int:
         """How often something was asked."""
@@ -73,7 +78,10 @@ class Fake(torch.Tensor):
         return f"Fake({self.real_!r})"
 
     def __getitem__(self, index: Any) -> Fake:
-        LOG.add("index", tuple(self.shape))
+        # A list, or an array, of indices is copied to the device first, and the processor waits for that.
+        indices = index if isinstance(index, tuple) else (index,)
+        lists = [i for i in indices if isinstance(i, list) or (hasattr(i, "__array__") and not isinstance(i, Fake))]
+        LOG.add("SYNC" if lists else "index", tuple(self.shape))
         return Fake(self.real_[tree_map(_real, index)])
 
     def contiguous(self, **options: Any) -> Fake:  # type: ignore[override]
@@ -100,6 +108,15 @@ class Fake(torch.Tensor):
     def numpy(self, **_: Any) -> Any:
         raise TypeError("a tensor on the GPU has no array")
 
+    def copy_(self, source: torch.Tensor, non_blocking: bool = False) -> Fake:
+        if not isinstance(source, Fake):
+            LOG.add_copy("H2D", source, not non_blocking)
+        self.real_.copy_(_real(source))
+        return self
+
+    def record_stream(self, stream: Any) -> None:
+        LOG.add("record_stream", stream.number)
+
     def __deepcopy__(self, memo: Any) -> Fake:
         copy = Fake(self.real_.detach().clone())
         return torch.nn.Parameter(copy, self.requires_grad) if getattr(self, "_is_param", False) else copy
@@ -119,6 +136,9 @@ def _on_cuda(device: Any) -> bool:
 
 
 def _run(function: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+    if function._schema.name in ("aten::to", "aten::type_as"):
+        with _Mode():  # in inference mode these arrive whole, and what they do, a copy or a cast, would stay unseen
+            return function.decompose(*args, **kwargs)
     name = function._schema.name.removeprefix("aten::")
     tensors = [t for t in tree_flatten((args, kwargs))[0] if isinstance(t, torch.Tensor)]
     fakes = [t for t in tensors if isinstance(t, Fake)]
@@ -133,14 +153,14 @@ def _run(function: Any, args: Any, kwargs: dict[str, Any]) -> Any:
         wrapped = isinstance(target, Fake)
         if wrapped != isinstance(source, Fake):
             waits = not (kwargs.get("non_blocking") or (len(args) > 2 and args[2]))
-            LOG.add("H2D" if wrapped else "D2H", "waits" if waits else "goes on")
+            LOG.add_copy("H2D" if wrapped else "D2H", source, waits)
         _real(target).copy_(_real(source))
         return target
     if name == "_to_copy" and fakes and not wrapped:
-        LOG.add("D2H", "waits")
+        LOG.add_copy("D2H", fakes[0], True)
         kwargs.pop("non_blocking", None)
     elif name == "_to_copy" and not fakes and wrapped:
-        LOG.add("H2D", "goes on" if kwargs.pop("non_blocking", False) else "waits")
+        LOG.add_copy("H2D", tensors[0], not kwargs.pop("non_blocking", False))
     elif name == "_to_copy" and fakes and kwargs.get("dtype") not in (None, fakes[0].dtype):
         LOG.add("CAST", (fakes[0].dtype, kwargs["dtype"]))
     elif fakes and name in ("_local_scalar_dense", "nonzero", "equal", "is_nonzero"):
@@ -177,8 +197,12 @@ def _halves(value: Any) -> Any:
 class _Stream:
     numbers = iter(range(1, 1_000_000))
 
-    def __init__(self, *_: Any) -> None:
-        self.number = next(self.numbers)
+    def __init__(self, *_: Any, number: int | None = None) -> None:
+        self.number = next(self.numbers) if number is None else number
+
+    def wait_event(self, event: _Event) -> None:
+        assert event.recorded
+        LOG.add("wait_event", event.number)
 
 
 class _Event:
@@ -188,8 +212,10 @@ class _Event:
 
     def __init__(self, **_: Any) -> None:
         self.number = next(self.numbers)
+        self.recorded = False
 
     def record(self, *_: Any) -> None:
+        self.recorded = True
         LOG.add("RECORD", self.number)
 
     def synchronize(self) -> None:
@@ -200,6 +226,7 @@ class _Event:
 def pretend_cuda(patch: pytest.MonkeyPatch) -> Iterator[Log]:
     """A machine with one GPU, in this thread and in those that `in_every_thread` wraps."""
     LOG.calls.clear()
+    LOG.copies.clear()
     LOG.forwards.clear()
     patch.setattr(torch.cuda, "is_available", lambda: True)
     patch.setattr(torch.cuda, "device_count", lambda: 1)
@@ -207,6 +234,7 @@ def pretend_cuda(patch: pytest.MonkeyPatch) -> Iterator[Log]:
     patch.setattr(torch.cuda, "empty_cache", lambda: None)
     patch.setattr(torch.cuda, "Stream", _Stream)
     patch.setattr(torch.cuda, "set_stream", lambda stream: setattr(_local, "stream", stream.number))
+    patch.setattr(torch.cuda, "current_stream", lambda *_: _Stream(number=_stream()))
     patch.setattr(torch.cuda, "Event", _Event)
     tensor = torch.tensor
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -58,6 +59,29 @@ def test_listing_a_store(street: Path) -> None:
         with pytest.raises(ClusterError) as caught:
             list(list_remote(bad, SUFFIXES))
         assert bad in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_worker_finds_words_on_one_window_while_it_reads_another(street: Path) -> None:
+    paths = [str(path) for path in sorted(street.glob("*.jpg"))]
+    worker = cluster._Worker("cluster_fake:AheadReader", {}, 4)
+    for _ in range(2):
+        rows = worker({"number": range(len(paths)), "photo": [os.fsencode(path) for path in paths], "page": [0] * 26})
+        found = [json.loads(row) for row in rows["row"]]
+        assert [row["source"] for row in found] == paths
+        assert [row["source"] for row in found if row["error"]] == [str(street / "07 broken.jpg")]
+    assert worker._reader.windows == [4, 3, 4, 4, 4, 4, 2] * 2  # one photo of the second cannot be opened
+
+
+def test_what_cannot_be_fetched_or_read_keeps_its_place(street: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    paths = ["gone://bucket/1.jpg", str(street / "00.jpg"), "gone://bucket/2.jpg", str(street / "bug.jpg")]
+    Image.new("RGB", (32, 32)).save(street / "bug.jpg")  # on which all are read again, one by one
+    for last, errors in ((3, [True, False, True]), (4, [True, False, True, True])):
+        worker = cluster._Worker("cli_fake:FakeReader", OPTIONS, "auto")
+        names = [os.fsencode(path) for path in paths[:last]]
+        rows = worker({"number": range(last), "photo": names, "page": [0] * last})["row"]
+        found = [json.loads(row) for row in rows]
+        assert [row["source"] for row in found] == paths[:last]
+        assert [row["error"] is not None for row in found] == errors
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ from pretend_cuda import DEVICE, Fake, Log, pretend_cuda, watch
 from signboard import Reader
 from signboard.detection import Detector, DetectorConfig, DetectorNetwork
 from signboard.errors import ConfigError
+from signboard.photo import load_photo
 from signboard.recognition import Recognizer, RecognizerConfig, RecognizerNetwork
 
 SAMPLES = sorted((Path(__file__).resolve().parents[1] / "data" / "samples").glob("*.jpg"))[:1]
@@ -57,9 +58,14 @@ def test_what_the_pretend_device_finds(log: Log) -> None:
 
 def test_texts_are_those_of_the_processor(monkeypatch: pytest.MonkeyPatch) -> None:
     expected = [reading.text for reading in Reader(device="cpu", precision="fp32").read_many(SAMPLES)]
-    with pretend_cuda(monkeypatch):
+    with pretend_cuda(monkeypatch) as log:
         reader = Reader(device="cuda:0")
+        log.copies.clear()
         assert [reading.text for reading in reader.read_many(SAMPLES)] == expected
+        # Pixels go up once, those of the photos, and no crop of them comes back.
+        pixels = [values for what, dtype, values in log.copies if what == "H2D" and dtype == torch.uint8]
+        assert pixels == [load_photo(path).pixels.size for path in SAMPLES]
+        assert not [copy for copy in log.copies if copy[0] == "D2H" and copy[1] == torch.uint8]
 
 
 def test_a_gpu_that_is_not_there_is_said(log: Log) -> None:
@@ -101,8 +107,28 @@ def test_results_are_copied_behind_their_pass_and_waited_for_after_the_next_bega
 def test_the_processor_waits_seldom(reader: Reader, log: Log, photos: list[np.ndarray]) -> None:
     readings = list(reader.read_many(photos))
     assert all(reading.error is None for reading in readings)
-    waits = sum(call[2] in ("WAIT", "SYNC") or call[3] == "waits" for call in log.calls)
-    assert waits <= len(log.forwards)  # one a pass
+    assert not [call for call in log.calls if call[2] == "SYNC" or call[3] == "waits"]
+    assert log.count("WAIT") <= len(log.forwards)  # one a pass
+
+
+@pytest.mark.parametrize("tile", [False, True])
+def test_pixels_go_up_once_and_no_crop_comes_back(
+    reader: Reader, log: Log, photos: list[np.ndarray], tile: bool
+) -> None:
+    # A whole picture that may be a word, and letters below each other, are shrunk, or put in a row, on the processor.
+    without = ["repetition", "whole-picture", "vertical-text"]
+    reader = Reader(device="cuda:0", detector=reader.detector, recognizer=reader.recognizer, without=without, tile=tile)
+    some = [np.concatenate([photos[0]] * 3)] if tile else photos[:6]
+    log.copies.clear()
+    readings = list(reader.read_many(some))
+    assert all(reading.error is None and reading.words for reading in readings)
+    pixels = [values for what, dtype, values in log.copies if what == "H2D" and dtype == torch.uint8]
+    assert pixels == [photo.size for photo in some]
+    assert not [copy for copy in log.copies if copy[0] == "D2H" and copy[1] == torch.uint8]
+    # Besides, a few numbers a crop: no more than a hundredth of its pixels.
+    numbers = sum(values for what, dtype, values in log.copies if what == "H2D" and dtype != torch.uint8)
+    crops = sum(np.prod(shape) for name, shape, _, _ in log.forwards if name == "recognizer")
+    assert 0 < numbers < 0.01 * crops
 
 
 def test_networks_meet_few_shapes(reader: Reader, log: Log, photos: list[np.ndarray]) -> None:

@@ -44,7 +44,7 @@ class Source:
         if self.cluster is not None:
             from signboard.cluster import read_on_cluster
 
-            size = 16 if self.batch_size == "auto" else int(self.batch_size)
+            size = None if self.batch_size == "auto" else int(self.batch_size)
             return read_on_cluster(paths, reader_options=self.reader_options, batch_size=size, **self.cluster)
         from signboard.processes import choose_processes
 

@@ -20,6 +20,7 @@ from signboard.detection.int8 import ByteDetector, has_bytes
 from signboard.detection.maps import SHRINK_RATIO, polygons_from_map
 from signboard.detection.network import MEAN, STD, DetectorConfig, DetectorNetwork
 from signboard.detection.sparse import cells_with_text, plan
+from signboard.device_pictures import is_uploaded, resize_uploaded
 from signboard.devices import computed
 from signboard.errors import WeightsError
 from signboard.geometry import FloatArray, ImageArray, resize_image, text_size
@@ -182,7 +183,8 @@ class Detector:
         """Words on each photo, in the order of the photos.
 
         Args:
-            photos: (H, W, 3) uint8 RGB each, any sizes; those that come to the same network size share a forward pass.
+            photos: (H, W, 3) uint8 RGB each, any sizes, uploaded (`device_pictures.upload`) or not; those that come to
+                the same network size share a forward pass.
             side: another longer side than the detector's own; then this picture alone is looked at.
             box_threshold: least mean probability of a word's region, instead of the detector's own.
             candidates: a lower one, from which on places are given, too, that may be words, behind the words and where
@@ -254,13 +256,19 @@ class Detector:
         def passes() -> Iterator[tuple[list[int], Fetched]]:
             for size in sorted(set(sizes)):
                 members = [i for i, s in enumerate(sizes) if s == size]
-                batch = to_device([resize_for_network(photos[i], size) for i in members], self.device)
+                batch = self._resized([photos[i] for i in members], size)
                 yield members, Fetched(self.probability_maps(batch))
 
         for members, maps in one_ahead(passes()):
             for i, probability in zip(members, maps.numpy(), strict=True):
                 results[i] = self._polygons(probability, photos[i].shape[:2], least)
         return [r for r in results if r is not None]
+
+    def _resized(self, photos: Sequence[ImageArray], size: tuple[int, int]) -> Tensor:
+        """Photos as a batch (N, size[0], size[1], 3) uint8 on the device; of uploaded ones no pixel is sent again."""
+        if all(is_uploaded(photo) for photo in photos):
+            return torch.stack([resize_uploaded(photo, size) for photo in photos])
+        return to_device([resize_for_network(photo, size) for photo in photos], self.device)
 
     def _polygons(self, probability: FloatArray, shape: tuple[int, ...], least: float) -> Detections:
         polygons, scores = polygons_from_map(

@@ -11,6 +11,7 @@ import torch
 from signboard.detection import Detections, Detector
 from signboard.detection.coarse import with_unsure
 from signboard.detection.detector import network_size
+from signboard.device_pictures import part_of
 from signboard.geometry import FloatArray, ImageArray, text_size
 from signboard.photo import Photo
 from signboard.pipeline.tiling import Found, merge, regions
@@ -105,7 +106,7 @@ class Finder:
 
         found: list[Found] = []
         for level in levels:
-            crops = [pixels[r.top : r.bottom, r.left : r.right] for r in level]
+            crops = [part_of(pixels, r.left, r.top, r.right, r.bottom) for r in level]
             for region, seen in zip(level, self._regions(crops), strict=True):
                 scale = network_size(region.height, region.width, side=self.detector.side)[1] / region.width
                 corner = np.array([region.left, region.top], np.float32)

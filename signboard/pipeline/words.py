@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from signboard.device_pictures import Crop, cut
 from signboard.geometry import (
     FloatArray,
     ImageArray,
     grow_quad,
     order_quad,
     part_polygon,
-    rectify,
     rotate_polygon_start,
     text_size,
 )
@@ -29,7 +29,7 @@ _MARGIN = 0.05
 _GAP = 0.2
 
 # Crops (H, W, 3) uint8 RGB of any sizes in; what each says out, in their order.
-ReadCrops = Callable[[Sequence[ImageArray]], list[CropReading]]
+ReadCrops = Callable[[Sequence[Crop]], list[CropReading]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,11 +65,15 @@ class ReadWord:
     score: float = 1.0
 
 
-def cut_out(picture: ImageArray, polygon: FloatArray, height: int) -> ImageArray:
-    """The crop (height, W, 3) that the recogniser sees of the word at `polygon`: a little of what is around it, too."""
+def cut_out(picture: ImageArray, polygon: FloatArray, height: int, *, margin: float = _MARGIN) -> Crop:
+    """The crop (height, W, 3) that the recogniser sees of the word at `polygon`: a little of what is around it, too.
+
+    Args:
+        margin: so much around a quad, as a share of its height.
+    """
     if len(polygon) == 4:
-        polygon = grow_quad(polygon, _MARGIN * text_size(polygon)[1])
-    return rectify(picture, polygon, height)
+        polygon = grow_quad(polygon, margin * text_size(polygon)[1])
+    return cut(picture, polygon, height)
 
 
 def read_places(places: Sequence[Place], read: ReadCrops, height: int) -> list[list[ReadWord]]:

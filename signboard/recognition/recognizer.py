@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from signboard.backbones.folding import folded
 from signboard.backbones.int8 import Ranges, measured_ranges, precision_of
-from signboard.batching import Fetched, one_ahead, power_of_two, to_device
+from signboard.batching import Fetched, chosen_rows, one_ahead, power_of_two, to_device
+from signboard.device_pictures import Crop, Cut, cut_all, kind_of
 from signboard.devices import choose_precision, computed
 from signboard.errors import ConfigError, WeightsError
 from signboard.geometry import ImageArray
@@ -231,14 +232,16 @@ class Recognizer:
     def _unsure(self, results: Sequence[CropReading]) -> list[int]:
         return [i for i, reading in enumerate(results) if reading.confidence < self.again]
 
-    def _squarish(self, crops: Sequence[ImageArray], results: Sequence[CropReading], *, least_rows: int) -> list[int]:
+    def _squarish(self, crops: Sequence[Crop], results: Sequence[CropReading], *, least_rows: int) -> list[int]:
         """Which crops of `least_rows` rows or more shall be read in their tall form, too."""
         sizes = [crop.shape[:2] for crop in crops]
         fit = [i for i in self._unsure(results) if sizes[i][1] < TALL_BELOW * sizes[i][0]] if self.tall else []
         return [i for i in fit if sizes[i][0] >= least_rows]
 
-    def read_lines(self, crops: Sequence[ImageArray]) -> list[CropReading]:
+    def read_lines(self, crops: Sequence[Crop]) -> list[CropReading]:
         """Readings of crops that may hold more than a word, with the places of their spaces.
+
+        Crops may be such that are yet to be cut out on the device, `height` rows high (`device_pictures.Cut`).
 
         Each is read once, but for unsure ones not much wider than high that have more rows than the usual form shows:
         they are read in their tall form, too, and the surer reading counts.
@@ -249,7 +252,7 @@ class Recognizer:
         return results
 
     @torch.inference_mode()
-    def _read(self, crops: Sequence[ImageArray], *, tall: bool = False) -> list[CropReading]:
+    def _read(self, crops: Sequence[Crop], *, tall: bool = False) -> list[CropReading]:
         """Readings of crops, each read once, in its usual or its tall form."""
         results = [CropReading("", 0.0)] * len(crops)
         doubtful: list[_Doubt] = []
@@ -283,7 +286,7 @@ class Recognizer:
         for one in group:
             few = [(row, i) for other, row, i in chosen if other is one]
             if few:  # only the frames of these few leave the device
-                rows = Fetched(torch.softmax(one.logits[[row for row, _ in few]].float(), dim=-1))
+                rows = Fetched(torch.softmax(chosen_rows(one.logits, [row for row, _ in few]).float(), dim=-1))
                 doubtful += [_Doubt(i, one.frames.best[row], rows, k) for k, (row, i) in enumerate(few)]
         return doubtful
 
@@ -291,7 +294,7 @@ class Recognizer:
         return CropReading(text, confidence, spaces(path, self.charset.space) if " " in text else ())
 
     @torch.inference_mode()
-    def frames(self, crops: Sequence[ImageArray], *, tall: bool = False) -> list[NDArray[np.float32]]:
+    def frames(self, crops: Sequence[Crop], *, tall: bool = False) -> list[NDArray[np.float32]]:
         """(T, C) probabilities of each class, the blank first, in each frame of crops, in their order; T by width."""
         results: list[NDArray[np.float32]] = [np.zeros((0, len(self.charset)), np.float32)] * len(crops)
         for part, logits in self._passes(crops, tall=tall):
@@ -299,11 +302,11 @@ class Recognizer:
                 results[i] = rows
         return results
 
-    def n_best(self, crops: Sequence[ImageArray], n: int) -> list[list[tuple[str, float]]]:
+    def n_best(self, crops: Sequence[Crop], n: int) -> list[list[tuple[str, float]]]:
         """Up to `n` readings of each crop, (text, confidence), the likeliest first, each text once.
 
         Args:
-            crops: (H, W, 3) uint8 RGB each, any sizes, upright text.
+            crops: (H, W, 3) uint8 RGB each, any sizes, upright text, or as for `read_lines`.
 
         Raises:
             ConfigError: there is no language model, whose search finds them.
@@ -323,18 +326,19 @@ class Recognizer:
         rows = self.tall if tall else self.height
         return rows, crop_width(height, width, rows, self.max_width, TALL_WIDTH if tall else MIN_WIDTH)
 
-    def _passes(self, crops: Sequence[ImageArray], *, tall: bool) -> Iterator[tuple[list[int], torch.Tensor]]:
+    def _passes(self, crops: Sequence[Crop], *, tall: bool) -> Iterator[tuple[list[int], torch.Tensor]]:
         """(which crops, their logits (N, T, classes)), crops of one width together, each crop once.
 
         A kernel is compiled on a processor, and planned on CUDA, for every N and width, so N is a power of two: on a
         processor of fewer crops in a pass, on CUDA, where passes are short, filled up with black ones.
         """
-        buckets: dict[int, list[int]] = defaultdict(list)
+        buckets: dict[tuple[int, bool], list[int]] = defaultdict(list)
         rows = self.height
         for i, crop in enumerate(crops):
             rows, width = self.form(crop.shape[0], crop.shape[1], tall=tall)
-            buckets[width].append(i)
-        for width, members in sorted(buckets.items()):
+            buckets[width, isinstance(crop, Cut)].append(i)
+        for (width, _), members in sorted(buckets.items()):
+            members = sorted(members, key=lambda i: kind_of(crops[i]))
             size = max(1, self.batch_area // (width * rows))
             size = 1 << (size.bit_length() - 1)
             while members:
@@ -343,8 +347,15 @@ class Recognizer:
                     count = 1 << (count.bit_length() - 1)
                 part, members = members[:count], members[count:]
                 filled = power_of_two(count, size) if self.device.type == "cuda" else count
-                batch = to_device([resize_crop(crops[i], rows, width) for i in part], self.device, count=filled)
-                yield part, self._logits(batch)[:count]
+                yield part, self._logits(self._batch([crops[i] for i in part], rows, width, filled))[:count]
+
+    def _batch(self, crops: Sequence[Crop], rows: int, width: int, count: int) -> torch.Tensor:
+        """Crops, all cut out or none, as (count, rows, width, 3) uint8 on the device; black ones fill up what lacks."""
+        cuts = [crop for crop in crops if isinstance(crop, Cut)]
+        if cuts:
+            return cut_all(cuts, width, count)
+        pictures = [resize_crop(crop, rows, width) for crop in crops if not isinstance(crop, Cut)]
+        return to_device(pictures, self.device, count=count)
 
     def choices(self, rescorer: Rescorer, frames: NDArray[np.float32]) -> Iterator[tuple[str, float]]:
         """(text, confidence) of what a word with these frames (T, C) may say, the likeliest first; no empty texts."""

@@ -14,7 +14,8 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from signboard.geometry import FloatArray, ImageArray, grow_quad, grow_sides, rectify, text_size
+from signboard.device_pictures import pixels_of
+from signboard.geometry import FloatArray, ImageArray, grow_quad, grow_sides, text_size
 from signboard.pipeline.mending.fragments import confirmed, next_on_line
 from signboard.pipeline.mending.number_marks import ROWS, fraction_parts, ink_reach, look, marked, shows_dash
 from signboard.pipeline.mending.number_text import (
@@ -275,7 +276,7 @@ class JoinNumbers:
             whole = ReadWord(reading.text.strip(), reading.confidence, quad, words[i].rotation, score)
             if whole.text in _DASHES and whole.text and reading.confidence >= _LEAST_DASH:
                 result.append(whole)
-            elif len(whole.text) <= 1 and not whole.text.isalnum() and shows_dash(crop):
+            elif len(whole.text) <= 1 and not whole.text.isalnum() and shows_dash(pixels_of(crop)):
                 sure = min(words[i].confidence, words[j].confidence)
                 result.append(replace(whole, text="-", confidence=sure))
             elif gone.isdisjoint((i, j)) and _dashed(whole.text, words[i].text, words[j].text):
@@ -328,7 +329,7 @@ class JoinNumbers:
         if not which:
             return words
         grown = [grow_quad(words[i].polygon, by * text_size(words[i].polygon)[1]) for i in which for by in _MARGINS]
-        readings = iter((yield [rectify(picture, quad, self.height) for quad in grown]))
+        readings = iter((yield [cut_out(picture, quad, self.height, margin=0.0) for quad in grown]))
         result = list(words)
         for i in which:
             looks = [next(readings) for _ in _MARGINS]

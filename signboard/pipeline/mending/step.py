@@ -18,11 +18,12 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from typing import Protocol
 
+from signboard.device_pictures import Crop
 from signboard.geometry import ImageArray
 from signboard.pipeline.words import ReadCrops, ReadWord
 from signboard.recognition.recognizer import CropReading
 
-Mending = Generator[list[ImageArray], list[CropReading], list[ReadWord]]
+Mending = Generator[Sequence[Crop], list[CropReading], list[ReadWord]]
 
 
 class MendingStep(Protocol):
@@ -35,7 +36,7 @@ class MendingStep(Protocol):
     name: str
 
     def mend(self, picture: ImageArray, words: list[ReadWord]) -> Mending:
-        """Yields lists of crops (H, W, 3) uint8, is sent a reading for each, and returns the words.
+        """Yields crops (H, W, 3) uint8, is sent a reading for each, and returns the words.
 
         Args:
             picture: (H, W, 3) uint8 RGB.
@@ -68,7 +69,7 @@ def mend_words(
     chains = {i: _chain(steps, picture, list(words[i])) for i, picture in enumerate(pictures)}
     answers: dict[int, list[CropReading] | None] = dict.fromkeys(chains)
     while answers:
-        asked: dict[int, list[ImageArray]] = {}
+        asked: dict[int, Sequence[Crop]] = {}
         for i, answer in answers.items():
             try:
                 asked[i] = chains[i].send(answer)  # type: ignore[arg-type]  # None starts a generator

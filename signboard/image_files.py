@@ -220,6 +220,34 @@ def _jpeg_segments(data: bytes) -> Iterator[tuple[int, bytes]]:
         place += 2 + size
 
 
+_JPEG_MARKER = re.compile(rb"\xff[^\0\xff\xd0-\xd7]")  # one that stands in no scan
+
+
+def is_whole_jpeg(data: bytes) -> bool:
+    """Whether the segments of a JPEG file follow one another up to the mark of its end."""
+    place = 2
+    try:
+        for marker, body in _jpeg_segments(data):
+            if marker == 0xDA:
+                break
+            place += len(body)
+        while data[place + 1] != 0xD9:
+            if data[place + 1] not in _BETWEEN_SCANS:
+                return False
+            place += 2 + int.from_bytes(data[place + 2 : place + 4], "big")
+            found = _JPEG_MARKER.search(data, place)
+            if found is None:
+                return False
+            place = found.start()
+    except (IndexError, ValueError):
+        return False
+    return True
+
+
+# Scans, and what may stand between two of them: tables, restart intervals, numbers of lines, comments, applications.
+_BETWEEN_SCANS = frozenset({0xC4, 0xCC, 0xDA, 0xDB, 0xDC, 0xDD, 0xFE, *range(0xE0, 0xF0)})
+
+
 def _plain_jpeg(data: bytes) -> bytes:
     # APP0 (JFIF) and APP14 (Adobe) say which colours the components are.
     kept = [s for m, s in _jpeg_segments(data) if not (0xE1 <= m <= 0xEF and m != 0xEE) and m != 0xFE]

@@ -20,7 +20,7 @@ import numpy as np
 from PIL import ExifTags, Image
 
 from signboard.errors import PhotoError
-from signboard.image_files import HEAD, exif_block, kind_of, tiff_pages, without_metadata
+from signboard.image_files import HEAD, exif_block, is_whole_jpeg, kind_of, tiff_pages, without_metadata
 
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -232,6 +232,8 @@ def _decode(
     decode_side: int | None,
     exif: Image.Exif | None = None,
 ) -> Photo:
+    if exif is None and (pixels := _simple_webp(data, label, max_pixels)) is not None:
+        return Photo(pixels, label, pixels.shape[1], pixels.shape[0])
     try:
         image = Image.open(io.BytesIO(data), formats=formats)
     except Image.DecompressionBombError:
@@ -319,24 +321,27 @@ def _from_image(
         divisor = 1
         if decode_side is not None and image.format in {"JPEG", "MPO"}:
             divisor = _draft(image, decode_side)
-        quick = _plain_webp(image, data) if data is not None and orientation not in _TURNS else None
+        quick = _decoded_by_opencv(image, data, divisor) if data is not None else None
         if quick is not None:
-            pass
-        elif turns_itself:
-            with _only_orientation(image, orientation, restore=not owned):
-                image.load()
+            pixels = _turned(quick, orientation)
         else:
-            image.load()
-        upright = image
-        if orientation in _TURNS and not turns_itself:
-            upright = image.transpose(_TURNS[orientation])
-        pixels = _rgb(upright) if quick is None else quick
+            if turns_itself:
+                with _only_orientation(image, orientation, restore=not owned):
+                    image.load()
+            else:
+                image.load()
+            upright = image
+            if orientation in _TURNS and not turns_itself:
+                upright = image.transpose(_TURNS[orientation])
+            pixels = _rgb(upright)
+            if pixels.shape[:2] != upright.size[::-1]:
+                raise _UndecodableError(f"{label}: damaged image, its pixels do not match its size")
+    except _UndecodableError:
+        raise
     except MemoryError:
         raise PhotoError(f"{label}: the picture of {width} x {height} does not fit into memory") from None
     except Exception as error:
         raise _undecodable(error, label) from None
-    if pixels.shape[:2] != upright.size[::-1]:
-        raise _UndecodableError(f"{label}: damaged image, its pixels do not match its size")
     if divisor == 1:
         height, width = pixels.shape[:2]
     elif orientation >= 5:
@@ -410,20 +415,58 @@ def _check_size(width: int, height: int, label: str, max_pixels: int) -> None:
         )
 
 
-def _plain_webp(image: Image.Image, data: bytes) -> np.ndarray | None:
-    """The pixels (H, W, 3) of a WebP file that is one opaque picture, which OpenCV decodes in half of Pillow's time.
+def _decoded_by_opencv(image: Image.Image, data: bytes, divisor: int) -> np.ndarray | None:
+    """The pixels (H, W, 3), not turned, of a JPEG or WebP file that is one opaque colour picture, without damage.
 
-    None for all others, and for damaged ones: Pillow says what is wrong with them.
+    None for all others: Pillow says what is wrong with them. OpenCV decodes the same pixels in half to two thirds of
+    Pillow's time, and in a third of the memory.
+
+    Args:
+        divisor: by which a JPEG is made smaller while it is decoded.
     """
-    if image.format != "WEBP" or image.mode != "RGB" or getattr(image, "n_frames", 1) != 1:
+    if image.mode != "RGB" or "transparency" in image.info:
         return None
+    if image.format == "JPEG":
+        if not is_whole_jpeg(data):
+            return None
+    elif image.format != "WEBP" or getattr(image, "n_frames", 1) != 1:
+        return None
+    return _opencv_pixels(data, image.width, image.height, divisor)
+
+
+def _simple_webp(data: bytes, label: str, max_pixels: int) -> np.ndarray | None:
+    """The pixels of a WebP file that is a lossy picture and nothing else (RFC 9649, section 2.5).
+
+    None for all others. Pillow makes ready for an animation before it opens any.
+    """
+    if data[:4] != b"RIFF" or data[8:16] != b"WEBPVP8 " or data[23:26] != b"\x9d\x01\x2a" or len(data) < 30:
+        return None
+    width, height = (int.from_bytes(data[place : place + 2], "little") & 0x3FFF for place in (26, 28))
+    _check_size(width, height, label, max_pixels)
+    return _opencv_pixels(data, width, height)
+
+
+def _opencv_pixels(data: bytes, width: int, height: int, divisor: int = 1) -> np.ndarray | None:
+    """The pixels (height, width, 3) that OpenCV decodes, its EXIF orientation left aside; None where it fails."""
     import cv2
 
+    # By these names OpenCV means the scale alone where colours are asked for, too.
+    scales = {2: cv2.IMREAD_REDUCED_GRAYSCALE_2, 4: cv2.IMREAD_REDUCED_GRAYSCALE_4, 8: cv2.IMREAD_REDUCED_GRAYSCALE_8}
+    flags = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION | scales.get(divisor, 0)
     with contextlib.suppress(cv2.error):
-        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION)
-        if pixels is not None and pixels.shape == (image.height, image.width, 3):
-            return pixels
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+        if pixels is not None and pixels.shape == (height, width, 3):
+            return np.asarray(pixels, np.uint8)
     return None
+
+
+def _turned(pixels: np.ndarray, orientation: int) -> np.ndarray:
+    """Pixels (H, W, 3) as their EXIF orientation wants them."""
+    if orientation >= 5:
+        pixels = pixels.transpose(1, 0, 2)
+    rows = slice(None, None, -1 if orientation in (3, 4, 7, 8) else 1)
+    columns = slice(None, None, -1 if orientation in (2, 3, 6, 7) else 1)
+    return np.ascontiguousarray(pixels[rows, columns])
 
 
 def _draft(image: Image.Image, side: int) -> int:

@@ -11,13 +11,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, ImageOps
 from PIL.TiffImagePlugin import IFDRational
 
 from signboard.checks.damaged_files import seeds
 from signboard.checks.odd_metadata import png_chunk, tiff_tables
 from signboard.commands.inputs import SUFFIXES
 from signboard.errors import PhotoError
+from signboard.image_files import is_whole_jpeg
 from signboard.photo import HEIC_HELP, MAX_PIXELS, Page, load_photo, printable
 
 RED, GREEN, BLUE, GREY = (200, 30, 20), (20, 180, 40), (10, 30, 210), (128, 128, 128)
@@ -679,6 +680,37 @@ def test_plain_webp_has_the_pixels_that_pillow_decodes(options: dict[str, Any]) 
     assert photo.pixels.flags.writeable
     with pytest.raises(PhotoError):
         load_photo(data[: len(data) // 2])
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": "4:4:4"}, {"restart_marker_blocks": 3}])
+def test_jpegs_have_the_pixels_that_pillow_decodes(options: dict[str, Any]) -> None:
+    rng = np.random.default_rng(0)
+    image = Image.fromarray(rng.integers(0, 256, (9, 12, 3), dtype=np.uint8)).resize((121, 90))
+    for orientation in range(1, 9):
+        exif = Image.Exif()
+        exif[ExifTags.Base.Orientation] = orientation
+        data = encoded(image, "JPEG", exif=exif, **options)
+        for side in (None, 50):
+            decoded = Image.open(io.BytesIO(data))
+            if side:
+                decoded.draft(None, (60, 45))
+            photo = load_photo(data, decode_side=side)
+            expected = np.asarray(ImageOps.exif_transpose(decoded), np.int16)
+            # Builds of the decoder may round differently.
+            assert photo.pixels.shape == expected.shape and np.abs(photo.pixels - expected).max() <= 2
+            assert photo.pixels.flags.writeable and photo.pixels.flags.c_contiguous
+            assert (photo.width, photo.height) == ((121, 90) if orientation < 5 else (90, 121))
+
+
+def test_damaged_jpegs_are_told_from_whole_ones() -> None:
+    picture = lettered((255, 255, 255)).convert("RGB")
+    data = encoded(picture, "JPEG", comment=b"a \xff\xd8 b")
+    progressive = encoded(picture, "JPEG", progressive=True)
+    assert is_whole_jpeg(data) and is_whole_jpeg(progressive) and is_whole_jpeg(data + b"\0\0trailer")
+    for whole in (data, progressive):
+        assert not any(is_whole_jpeg(whole[:length]) for length in (3, 30, len(whole) // 2, len(whole) - 2))
+        with pytest.raises(PhotoError, match="truncated"):
+            load_photo(whole[: len(whole) - 40])
 
 
 def test_webp_that_is_turned_clear_or_moving_comes_out_as_ever() -> None:

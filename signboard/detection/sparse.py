@@ -82,7 +82,7 @@ def cells_with_text(
     """Which cells of a picture may hold text by a coarser map of it, and those around them.
 
     Args:
-        probability: (h, w) of the whole picture.
+        probability: (h, w) of the whole picture; each cell is as many of its pixels as any other.
         size: (height, width) of the picture, multiples of `CELL`.
         least: probability from which a pixel may be text.
         without: polygons (N, 2), pixels of the map: what lies inside them does not count.
@@ -91,12 +91,10 @@ def cells_with_text(
         (height / CELL, width / CELL)
     """
     rows, columns = size[0] // CELL, size[1] // CELL
-    cells = np.zeros((rows, columns), np.uint8)
-    likely = (probability > least).astype(np.uint8)
+    likely = (probability > least).view(np.uint8)
     for polygon in without:
         cv2.fillPoly(likely, [np.round(polygon).astype(np.int32)], 0)
-    y, x = np.nonzero(likely)
-    cells[y * rows // probability.shape[0], x * columns // probability.shape[1]] = 1
+    cells = likely.reshape(rows, -1, likely.shape[1]).max(axis=1).reshape(rows, columns, -1).max(axis=2)
     return np.asarray(cv2.dilate(cells, np.ones((2 * _AROUND + 1, 2 * _AROUND + 1), np.uint8)) > 0)
 
 

@@ -215,3 +215,5 @@ def test_next_to_nothing_is_not_searched(model: LanguageModel, tmp_path: Path) -
     p = np.array([[0.9, 0.9, 0.7, 0.9], [0.2, 0.3, 0.2, 0.3], [1, 1, 1, 1], [0.5, 0.5, 0.5, 0.5]], np.float32)
     paths = Paths.of(Frames(best, p, np.zeros_like(best), np.zeros_like(p)))
     assert rescorer.which(paths) == [0]  # the second is hopeless, the third is sure, the last one says nothing
+    assert rescorer.which(paths, [0.2] * 4) == [0]
+    assert rescorer.which(paths, [0.95, 0.2, 0.2, 0.2]) == []  # the first can hardly become as sure as that

@@ -1,7 +1,5 @@
 """Devanagari to Latin letters and Hindi signs to English: starts from text, knows nothing of pictures."""
 
-from __future__ import annotations
-
 from signboard.translation.lines import translate_lines
 from signboard.translation.result import Part, Translation
 from signboard.translation.translator import Translator, romanize, translate

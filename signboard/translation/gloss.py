@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from signboard.translation.grammar import POSSESSIVE, gerund, participle, plural, word_set
+from signboard.translation.grammar import POSSESSIVE, gerund, participle, plural, uncounted, word_set
 from signboard.translation.units import COPULA, FINITE, FORBIDDEN, GENITIVE, HALF_OF_DAY, MARATHI_NO, NEGATION, Unit
 
 _POLITE = word_set("polite")
@@ -107,6 +107,7 @@ def _statement(units: list[Unit], verb: Unit, are: str, no: str) -> str:
     if not subject and " " in english:  # the verb brings its object along: repair punctures
         english, _, what = english.partition(" ")
         are = "are" if what.endswith("s") else are
+    are = "is" if uncounted(what) else are
     if verb.lemma == "मिलना":
         action = f"{no} available".strip()
     elif verb.form == "habitual" and (verb.lemma == "होना" or english.startswith("be ")):

@@ -211,9 +211,8 @@ class Glossary:
         """The entry for a word or phrase: as written, spelled otherwise, inflected, or with i and u of any length."""
         text = clean(text)
         found = self._exact.get(text) or self._folded.get(key := fold(text))
-        if found is None:
-            loose = self._loose.get(_loose(key))
-            found = (*loose[:2], 0.65) if loose else None
+        if found is None and (loose := self._loose.get(_loose(key))):
+            found = (*loose[:2], 0.65)
         return _match(*found) if found else None
 
     def verb(self, text: str) -> Match | None:

@@ -54,8 +54,7 @@ def latin(word: str, spelling: Spelling) -> Spelling:
 
 def name(text: str, spelled: Mapping[str, Spelling], foreign: bool = True) -> Part:
     """English for a word of a phrase: a place, a loanword (if it may be `foreign`), or its spelling with a capital."""
-    place = places().get(fold(text))
-    if place:
+    if place := places().get(fold(text)):
         return Part(text, place, "place", 0.9)
     words = WORD.findall(text)
     if len(words) == 1 and foreign:

@@ -25,8 +25,7 @@ WEIGHTS = WEIGHTS_FOLDER / "transliterator.safetensors"
 DEVANAGARI = "अआइईउऊऋऑएऐओऔॐकखगघङचछजझञटठडढणतथदधनपफबभमयरलवशषसहँंः़ािीुूृॅेैॉोौ्"
 #: Output symbols; index 0 is the CTC blank.
 LATIN = "abcdefghijklmnopqrstuvwxyz"
-PAD, OPEN, CLOSE = 0, 1, 2
-FIRST = 3  # index of DEVANAGARI[0]
+PAD, OPEN, CLOSE, FIRST = 0, 1, 2, 3  # FIRST is the index of DEVANAGARI[0]
 _INDEX = {character: FIRST + i for i, character in enumerate(DEVANAGARI)}
 #: A word longer than this is not one word of a sign; it is cut into pieces of this many characters.
 LONGEST = 40

@@ -34,6 +34,8 @@ _LETTERS_ONLY = re.compile(rf"(?:(?:{LETTER_NAME.pattern})[.॰]?)+")
 _DOT = re.compile("[.॰]")
 #: Longer segments are no phrase of a sign; they are cut.
 _LONGEST = 24
+#: Behind है these begin a new statement.
+_BEGINS = {"noun", "either", "adjective", "adverb", "verb", "phrase", "name", "unknown", "number"}
 #: Before a noun of these kinds a word that may be a name is one: प्रकाश स्टोर, चंदन नगर.
 _NAMED = {"shop", "trade", "food", "school", "hospital", "bank", "road", "facility", "railway", "religion", "place"}
 
@@ -77,10 +79,13 @@ def split(text: str, glossary: Glossary) -> list[list[Unit] | str]:
     tokens: list[Unit] = []  # of the open segment
 
     def close() -> None:
-        units = _covered(_numerals(_letters(tokens, glossary), glossary), glossary)
-        for start in range(0, len(units), _LONGEST):
-            pieces.extend([" "] * (start > 0))
-            pieces.append(units[start : start + _LONGEST])
+        rest = _covered(_numerals(_letters(tokens, glossary), glossary), glossary)
+        while rest:  # a statement ends with है: आगे स्कूल है हॉर्न न बजायें
+            pairs = enumerate(itertools.pairwise(rest), 1)
+            ends = [i for i, (unit, after) in pairs if unit.lemma in COPULA and after.kind in _BEGINS]
+            cut = min([*ends, len(rest), _LONGEST])
+            pieces.extend([rest[:cut], *[", " if ends else " "] * (cut < len(rest))])
+            rest = rest[cut:]
         tokens.clear()
 
     # A hyphen between two words is a space: जूते-चप्पल.

@@ -380,3 +380,15 @@ def test_similarity_is_bounded_and_ordered() -> None:
     full = similarity(sayings, "Rajiv Chowk Metro Station")
     half = similarity(sayings, "Metro Station Gate Parking")
     assert full == 1.0 > half > 0 == similarity(sayings, "State Bank") == similarity([], "x") == similarity(sayings, "")
+
+
+@pytest.mark.parametrize(
+    ("hindi", "english"),
+    [
+        ("आगे स्कूल है हॉर्न न बजायें", "School ahead, do not blow the horn"),
+        ("यहाँ कचरा फेंकना मना है जुर्माना 500 रुपये", "Dumping garbage here is prohibited, fine Rs 500"),
+        ("यह आम रास्ता नहीं है", "This is not a thoroughfare"),
+    ],
+)
+def test_a_statement_ends_with_its_verb(translator: Translator, hindi: str, english: str) -> None:
+    assert translator.translate(hindi).english == english

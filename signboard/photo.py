@@ -419,7 +419,7 @@ def _decoded_by_opencv(image: Image.Image, data: bytes, divisor: int) -> np.ndar
     """The pixels (H, W, 3), not turned, of a JPEG or WebP file that is one opaque colour picture, without damage.
 
     None for all others: Pillow says what is wrong with them. OpenCV decodes the same pixels in half to two thirds of
-    Pillow's time, and in a third of the memory.
+    Pillow's time.
 
     Args:
         divisor: by which a JPEG is made smaller while it is decoded.

@@ -26,7 +26,7 @@ STAGES = {
     "detector network": ("signboard.detection.detector:Detector.probability_maps",),
     "polygons": ("signboard.detection.detector:polygons_from_map",),
     "detect, the rest": ("signboard.detection.detector:Detector.detect",),
-    "crop": ("signboard.pipeline.words:rectify",),
+    "crop": ("signboard.pipeline.words:cut",),
     "recogniser network": ("signboard.recognition.recognizer:Recognizer._logits",),
     "language search": ("signboard.recognition.rescoring:Rescorer.search_all",),
     "recognise, the rest": ("signboard.recognition.recognizer:Recognizer.read_lines",),

@@ -351,17 +351,19 @@ def sign_outcomes(speaker: Speaker, phrases: Iterable[tuple[str, str]]) -> list[
         return re.sub("[^a-z0-9 ]", "", english.lower().replace("-", " ")).split()
 
     translator = Translator(speaker=speaker)
-    out: list[Outcome] = []
+    rows, spoken = [], []
     for hindi, english in phrases:
         segments = [piece for piece in split(hindi, translator.glossary) if not isinstance(piece, str)]
-        if len(segments) != 1 or len(segments[0]) == 1:
-            continue  # several phrases, or one entry of the glossary
-        mark_names(segments[0])
-        found, (speech,) = translator.translate(hindi), speaker.say(segments)
-        if faithful(segments[0], speech, found.english):
-            right = plain(found.english) in [plain(wording) for wording in english.split(" / ")]
-            out.append((speech.log_probability, right, False))
-    return out
+        if len(segments) == 1 and len(segments[0]) > 1:  # neither several phrases nor one entry of the glossary
+            mark_names(segments[0])
+            rows.append((hindi, [plain(wording) for wording in english.split(" / ")]))
+            spoken.append(segments[0])
+    printed = [found.english for found in translator.translate_many([hindi for hindi, _ in rows])]
+    return [
+        (speech.log_probability, plain(english) in right, False)
+        for (_, right), units, speech, english in zip(rows, spoken, speaker.say(spoken), printed, strict=True)
+        if faithful(units, speech, english)
+    ]
 
 
 def calibrate(outcomes: Sequence[Outcome]) -> tuple[float, float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from signboard.translation.grammar import POSSESSIVE, gerund, participle, plural, uncounted, word_set
+from signboard.translation.grammar import TABLES, gerund, participle, plural, uncounted, word_set
 from signboard.translation.units import COPULA, FINITE, FORBIDDEN, GENITIVE, HALF_OF_DAY, MARATHI_NO, NEGATION, Unit
 
 _POLITE = word_set("polite")
@@ -29,8 +29,8 @@ def agreeing(units: Sequence[Unit], i: int, owns: bool | None = None) -> str:
     """
     unit, following = units[i], units[i + 1] if i + 1 < len(units) else None
     owns = owns or (owns is None and following is not None and following.kind == "noun")
-    if owns and unit.kind == "noun" and unit.match is not None and unit.match.entry.english in POSSESSIVE:
-        return POSSESSIVE[unit.match.entry.english]
+    if owns and unit.kind == "noun" and unit.match and unit.match.entry.english in TABLES["possessive"]:
+        return str(TABLES["possessive"][unit.match.entry.english])
     one = i > 0 and units[i - 1].english in ("1", "one")
     several = unit.form == "oblique" and not one and (following is None or following.kind != "postposition")
     return plural(unit.english) if several else unit.english
@@ -112,12 +112,14 @@ def _statement(units: list[Unit], verb: Unit, are: str, no: str) -> str:
         action = f"{no} available".strip()
     elif verb.form == "habitual" and (verb.lemma == "होना" or english.startswith("be ")):
         action = f"{are}{no} {english[3:] or 'done'}"
-    elif verb.form == "habitual":
-        action = f"{'do' if are == 'are' else 'does'}{no} {english}" if no else english
+    elif verb.form == "passive":
+        action = f"{are}{no} {participle(english)}"
+    elif verb.form in ("future", "will"):
+        action = f"will{no} be {participle(english)}" if verb.form == "future" else f"will{no} {english}"
+    elif verb.form == "progressive":
+        action = f"{are}{no} {gerund(english)}"
     else:
-        passive = f"{are}{no} {participle(english)}"
-        forms = {"future": f"will{no} be {participle(english)}", "will": f"will{no} {english}"}
-        action = (forms | {"passive": passive, "progressive": f"{are}{no} {gerund(english)}"})[verb.form]
+        action = f"{'do' if are == 'are' else 'does'}{no} {english}" if no else english
     return " ".join(filter(None, (what, action, *adjuncts)))
 
 

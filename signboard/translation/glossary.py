@@ -151,14 +151,14 @@ def read_glossary(path: Path = GLOSSARY) -> tuple[Entry, ...]:
         if len(fields) != 4 or not all(fields):
             raise DataError(f"{path}:{number}: expected four fields separated by tabs")
         entry = Entry(*fields)
-        wrong = {
-            f"unknown part of speech {entry.part_of_speech!r}": entry.part_of_speech not in PARTS_OF_SPEECH,
-            f"unknown domain {entry.domain!r}": entry.domain not in DOMAINS,
-            f"{entry.hindi!r} is not in NFC": clean(entry.hindi) != entry.hindi,
-            f"{entry.hindi!r} is in the glossary twice": entry.hindi in entries,
-        }
-        if any(wrong.values()):
-            raise DataError(f"{path}:{number}: {next(reason for reason, holds in wrong.items() if holds)}")
+        if entry.part_of_speech not in PARTS_OF_SPEECH:
+            raise DataError(f"{path}:{number}: unknown part of speech {entry.part_of_speech!r}")
+        if entry.domain not in DOMAINS:
+            raise DataError(f"{path}:{number}: unknown domain {entry.domain!r}")
+        if clean(entry.hindi) != entry.hindi:
+            raise DataError(f"{path}:{number}: {entry.hindi!r} is not in NFC")
+        if entry.hindi in entries:
+            raise DataError(f"{path}:{number}: {entry.hindi!r} is in the glossary twice")
         entries[entry.hindi] = entry
     return tuple(entries.values())
 

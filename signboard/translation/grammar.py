@@ -24,8 +24,6 @@ def word_set(key: str, section: str = "") -> frozenset[str]:
 SMALL = word_set("small", "english")
 #: Words that only grammar needs.
 FUNCTION = SMALL | word_set("function", "english") | {""}
-#: What these people have or are for takes the possessive.
-POSSESSIVE: dict[str, str] = TABLES["possessive"]
 
 
 def _first(phrase: str, ending: str, irregular: Mapping[str, str]) -> str:

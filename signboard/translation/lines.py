@@ -12,7 +12,7 @@ from signboard.translation.grammar import word_set
 from signboard.translation.result import Part, Translation
 from signboard.translation.spelling import SAME, similarity
 from signboard.translation.translator import Translator, default_translator
-from signboard.translation.units import COPULA, DEVANAGARI, FINITE, FORBIDDEN, NEGATION, POLITE, Unit, split
+from signboard.translation.units import COPULA, DEVANAGARI, FINITE, FORBIDDEN, GENITIVE, NEGATION, POLITE, Unit, split
 
 #: The most lines that are read as one phrase.
 MOST_LINES = 4
@@ -161,7 +161,7 @@ def _grammar_goes_on(line: list[Unit], following: list[Unit]) -> bool:
     leads = last.kind == "postposition" or all(u.kind == "adverb" for u in line)
     return (
         predicate
-        or last.lemma in word_set("open")
+        or last.lemma in GENITIVE | POLITE | word_set("open")
         or last.kind == "conjunction"
         or last.form in ("after", "infinitive")
         or first.kind in ("postposition", "conjunction")

@@ -31,8 +31,6 @@ _FAMILY = {sound: group[0] for group in TABLES["families"].split() for sound in 
 _OPEN = re.compile("([क-हळ]़?)(?=[अ-औक-हळँं])")
 # Letters that English words in Hindi spelling do not have, and those that only they have.
 _NATIVE, _FOREIGN = set("घझढधभणङळऋृः"), set("ॉऑॅऍ")
-# Words that only grammar needs, as people write them in Latin letters.
-_GRAMMAR: dict[str, str] = TABLES["latin"]
 #: From this probability a word is taken for English that is written by its sound.
 LOANWORD = 0.5
 #: From this one its Latin spelling is the English one, too.
@@ -46,8 +44,8 @@ _NEEDED = (9.0, 9.0, 2.9, 2.0, 0.9, -0.5, -1.3, -1.9, -2.5, -3.0)
 
 def latin(word: str, spelling: Spelling) -> Spelling:
     """A word in Latin letters, lower case: grammar and English words as people write them, else as spelled."""
-    if word in _GRAMMAR:
-        return Spelling(_GRAMMAR[word], 1.0)
+    if word in TABLES["latin"]:
+        return Spelling(TABLES["latin"][word], 1.0)
     english, chance = loanword(word, spelling.text)
     return Spelling(english, chance) if chance > _SURELY and not word.endswith("ों") else spelling
 

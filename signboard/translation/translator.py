@@ -22,6 +22,7 @@ from signboard.translation.transliteration import (
     WORD,
     Spelling,
     Transliterator,
+    default_transliterator,
     fill,
     romanizable,
     to_iso15919,
@@ -48,7 +49,7 @@ class Translator:
         speaker: Speaker | None = None,
     ) -> None:
         self.glossary = glossary or default_glossary()
-        self.transliterator = transliterator or Transliterator.load()
+        self.transliterator = transliterator or default_transliterator()
         self.speaker = speaker or Speaker.load()
 
     def translate(self, text: str) -> Translation:

@@ -82,9 +82,10 @@ def split(text: str, glossary: Glossary) -> list[list[Unit] | str]:
         rest = _covered(_numerals(_letters(tokens, glossary), glossary), glossary)
         while rest:  # a statement ends with है: आगे स्कूल है हॉर्न न बजायें
             pairs = enumerate(itertools.pairwise(rest), 1)
-            ends = [i for i, (unit, after) in pairs if unit.lemma in COPULA and after.kind in _BEGINS]
-            cut = min([*ends, len(rest), _LONGEST])
-            pieces.extend([rest[:cut], *[", " if ends else " "] * (cut < len(rest))])
+            ends = (i for i, (unit, after) in pairs if unit.lemma in COPULA and after.kind in _BEGINS)
+            end = next(ends, len(rest))
+            cut = min(end, _LONGEST)
+            pieces.extend([rest[:cut], *[", " if cut == end else " "] * (cut < len(rest))])
             rest = rest[cut:]
         tokens.clear()
 
@@ -115,9 +116,10 @@ def _letters(tokens: Sequence[Unit], glossary: Glossary) -> Iterator[Unit]:
     """English letters that are spelled out, with dots or without, as one unit: एच डी एफ सी and एचडीएफसी are HDFC."""
 
     def spelled(unit: Unit) -> bool:
-        only = _LETTERS_ONLY.fullmatch(unit.text) is not None
-        one = only and (len(LETTER_NAME.findall(unit.text)) == 1 or _DOT.search(unit.text) is not None)
-        return one or (only and glossary.lookup(unit.text) is None)
+        if not _LETTERS_ONLY.fullmatch(unit.text):
+            return False
+        one = len(LETTER_NAME.findall(unit.text)) == 1
+        return one or _DOT.search(unit.text) is not None or glossary.lookup(unit.text) is None
 
     for are_letters, run in itertools.groupby(tokens, spelled):
         together = list(run)

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 
 from signboard.detection import Detections, Detector
-from signboard.device_pictures import Crop, upload
+from signboard.device_pictures import upload
 from signboard.devices import choose_device, choose_precision
 from signboard.errors import SignboardError
 from signboard.geometry import FloatArray, ImageArray
@@ -29,14 +29,11 @@ from signboard.pipeline.schedule import Schedule
 from signboard.pipeline.words import Place, ReadWord, read_places, read_whole
 from signboard.reading import Reading, Word
 from signboard.recognition import Recognizer
-from signboard.recognition.recognizer import CropReading
 
 # A photo's picture, and the places on it.
 _Found = tuple[ImageArray, Detections]
 # Photos are decoded at no more than this side where their format allows it: words keep more pixels than are read.
 _DECODE_SIDE = 2560
-# What mending steps ask for changes words only where it is read with about this confidence or more.
-_LEAST_AGAIN = 0.5
 
 
 class Reader:
@@ -122,7 +119,7 @@ class Reader:
             verifier=verifier,
             without=without,
         )
-        self._read_crops: InBatches[Crop, CropReading] = InBatches(recognizer.read_lines)
+        self._read_crops = InBatches(recognizer.read_lines)
         self.schedule = Schedule(
             self._find,
             self._read_found,
@@ -208,24 +205,13 @@ class Reader:
     def _words(self, pictures: Sequence[ImageArray], found: Sequence[Detections]) -> list[list[ReadWord]]:
         """The words of pictures (H, W, 3) on which these places were found, mended."""
         places = [
-            [
-                Place(pixels, polygon, score >= self.threshold, self._least(score))
-                for polygon, score in detections.words()
-            ]
+            [Place(pixels, polygon, score >= self.threshold) for polygon, score in detections.words()]
             for pixels, detections in zip(pictures, found, strict=True)
         ]
         # One flat list of crops for the recogniser.
         at = iter(read_places([p for some in places for p in some], self._read_crops, self.recognizer.height))
         words = [_scored([next(at) for _ in some], d.scores) for some, d in zip(places, found, strict=True)]
-        return mend_words(self.steps, pictures, words, self._read_again)
-
-    def _least(self, score: float) -> float:
-        """The confidence that a reading must have at a place with this score of the detector."""
-        return max(self.min_confidence, self.verifier.least(score) if self.verifier else 0.0)
-
-    def _read_again(self, crops: Sequence[Crop]) -> list[CropReading]:
-        """Readings of crops that a mending step asks for."""
-        return self._read_crops(crops, [_LEAST_AGAIN] * len(crops))
+        return mend_words(self.steps, pictures, words, self._read_crops)
 
     def _the_right_way_up(self, pixels: ImageArray, words: list[ReadWord]) -> list[ReadWord]:
         """The words of a picture (H, W, 3); if it hangs upside down, as they are found on it the right way up."""

@@ -153,7 +153,7 @@ class _Lines(Recognizer):
         self.height, self.card, self.part_confidence = 32, {}, part_confidence
         self.language = None
 
-    def read_lines(self, crops: Sequence[np.ndarray], least: Sequence[float] = ()) -> list[CropReading]:
+    def read_lines(self, crops: Sequence[np.ndarray]) -> list[CropReading]:
         readings = []
         for crop in crops:
             ink = np.flatnonzero((crop.mean(axis=2) < 128).mean(axis=0) > 0.3)

@@ -75,7 +75,7 @@ class PoisonedDetector(Detector, Poisoned):
 class PoisonedRecognizer(Recognizer, Poisoned):
     """Reads how bright a word is."""
 
-    def read_lines(self, crops: Any, least: Sequence[float] = ()) -> list[CropReading]:
+    def read_lines(self, crops: Any) -> list[CropReading]:
         self.check(crops)
         return [CropReading(f"N{int(crop.mean())}", 0.9, ()) for crop in crops]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import numpy as np
 import torch
@@ -32,29 +32,25 @@ class InBatches(Generic[A, B]):
     """`work` on many items, no more at once than the device has memory for; what fitted is remembered.
 
     Args:
-        work: a result for each item, in their order; also given what belongs to each item, if anything does.
+        work: a result for each item, in their order.
         most: items at once, at most; None: all.
     """
 
-    def __init__(self, work: Callable[..., list[B]], most: int | None = None) -> None:
+    def __init__(self, work: Callable[[Sequence[A]], list[B]], most: int | None = None) -> None:
         self._work = work
         self.most = most
 
-    def __call__(self, items: Sequence[A], *beside: Sequence[Any]) -> list[B]:
+    def __call__(self, items: Sequence[A]) -> list[B]:
         """The results, in the order of `items`.
-
-        Args:
-            beside: sequences of what belongs to each item, as long as `items`.
 
         Raises:
             torch.OutOfMemoryError: one item alone is too much for the device.
         """
         results: list[B] = []
         while len(results) < len(items):
-            now = slice(len(results), len(results) + (self.most or len(items)))
-            part = items[now]
+            part = items[len(results) : len(results) + (self.most or len(items))]
             try:
-                results += self._work(part, *(some[now] for some in beside))
+                results += self._work(part)
             except torch.OutOfMemoryError:
                 if len(part) < 2:
                     raise
@@ -82,8 +78,8 @@ class Finder:
         self.candidates = candidates
         self.tile = tile
         self.batch = batch
-        self._photos: InBatches[ImageArray, Detections] = InBatches(self._detect, batch)
-        self._regions: InBatches[ImageArray, Detections] = InBatches(self._detect_regions, batch)
+        self._photos = InBatches(self._detect, batch)
+        self._regions = InBatches(self._detect_regions, batch)
 
     def find(self, pictures: Sequence[ImageArray]) -> list[Detections]:
         """Places on each picture (H, W, 3) uint8 RGB, in their order."""

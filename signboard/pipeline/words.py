@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 import numpy as np
 
@@ -29,13 +28,8 @@ _MARGIN = 0.05
 # Between words that are parted at a space, this share of the text's height belongs to neither.
 _GAP = 0.2
 
-
-class ReadCrops(Protocol):
-    """Crops (H, W, 3) uint8 RGB of any sizes in; what each says out, in their order."""
-
-    def __call__(self, crops: Sequence[Crop], least: Sequence[float] = ..., /) -> list[CropReading]:
-        """See `Recognizer.read_lines`."""
-        ...
+# Crops (H, W, 3) uint8 RGB of any sizes in; what each says out, in their order.
+ReadCrops = Callable[[Sequence[Crop]], list[CropReading]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,13 +40,11 @@ class Place:
         picture: the pixels (H, W, 3) uint8 RGB it lies on.
         polygon: (N, 2) float32, pixels of `picture`, clockwise; a quad may begin at any corner.
         likely: whether it is likely enough a word to be tried upside down, too, when it reads badly.
-        least: the confidence that its reading must have to be of use, 0 to 1.
     """
 
     picture: ImageArray
     polygon: FloatArray
     likely: bool = True
-    least: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -125,7 +117,7 @@ def read_whole(
 
     def attempt(some: Sequence[tuple[int, int]]) -> None:
         crops = [cut_out(places[i].picture, rotate_polygon_start(starts[i], r), height) for i, r in some]
-        for (i, r), reading in zip(some, read(crops, [places[i].least for i, _ in some]), strict=True):
+        for (i, r), reading in zip(some, read(crops), strict=True):
             if i not in best or reading.confidence > best[i][0].confidence:
                 best[i] = (reading, r)
 

@@ -238,29 +238,22 @@ class Recognizer:
         fit = [i for i in self._unsure(results) if sizes[i][1] < TALL_BELOW * sizes[i][0]] if self.tall else []
         return [i for i in fit if sizes[i][0] >= least_rows]
 
-    def read_lines(self, crops: Sequence[Crop], least: Sequence[float] = ()) -> list[CropReading]:
+    def read_lines(self, crops: Sequence[Crop]) -> list[CropReading]:
         """Readings of crops that may hold more than a word, with the places of their spaces.
 
         Crops may be such that are yet to be cut out on the device, `height` rows high (`device_pictures.Cut`).
 
         Each is read once, but for unsure ones not much wider than high that have more rows than the usual form shows:
         they are read in their tall form, too, and the surer reading counts.
-
-        Args:
-            crops: as for `read_crops`.
-            least: of each, the confidence that its reading must have to be of use; the language model is not asked
-                about those that can hardly come to it. Empty: any will do.
         """
-        results = self._read(crops, least)
+        results = self._read(crops)
         large = self._squarish(crops, results, least_rows=self.height + 1)
-        _keep_surer(
-            results, large, self._read([crops[i] for i in large], [least[i] for i in large if least], tall=True)
-        )
+        _keep_surer(results, large, self._read([crops[i] for i in large], tall=True))
         return results
 
     @torch.inference_mode()
-    def _read(self, crops: Sequence[Crop], least: Sequence[float] = (), *, tall: bool = False) -> list[CropReading]:
-        """Readings of crops, each read once, in its usual or its tall form; `least` as for `read_lines`."""
+    def _read(self, crops: Sequence[Crop], *, tall: bool = False) -> list[CropReading]:
+        """Readings of crops, each read once, in its usual or its tall form."""
         results = [CropReading("", 0.0)] * len(crops)
         doubtful: list[_Doubt] = []
         group: list[_Pass] = []
@@ -268,9 +261,9 @@ class Recognizer:
         for part, logits, two in one_ahead(passes):
             group.append(_Pass(part, logits, Frames.unpacked(two.numpy())))
             if sum(len(one.part) for one in group) >= _TOGETHER:
-                doubtful += self._decode(group, results, least)
+                doubtful += self._decode(group, results)
                 group = []
-        doubtful += self._decode(group, results, least)
+        doubtful += self._decode(group, results)
         if self._rescorer is not None and doubtful:
             candidates = self._rescorer.search_all([doubt.rows.numpy()[doubt.row] for doubt in doubtful])
             for doubt, found in zip(doubtful, candidates, strict=True):
@@ -279,7 +272,7 @@ class Recognizer:
                 results[doubt.crop] = self._reading(doubt.path, text, confidence)
         return results
 
-    def _decode(self, group: Sequence[_Pass], results: list[CropReading], least: Sequence[float]) -> list[_Doubt]:
+    def _decode(self, group: Sequence[_Pass], results: list[CropReading]) -> list[_Doubt]:
         """Put what the network alone reads in some passes into `results`; returns what is worth a search."""
         if not group:
             return []
@@ -288,9 +281,7 @@ class Recognizer:
         for (one, row, i), classes, confidence in zip(crops, paths.classes, paths.confidence.tolist(), strict=True):
             text = self.charset.decode(classes)
             results[i] = self._reading(one.frames.best[row], text, confidence if text else 0.0)
-        chosen = []
-        if self._rescorer is not None:
-            chosen = [crops[k] for k in self._rescorer.which(paths, [least[i] for _, _, i in crops if least])]
+        chosen = [crops[k] for k in self._rescorer.which(paths)] if self._rescorer is not None else []
         doubtful = []
         for one in group:
             few = [(row, i) for other, row, i in chosen if other is one]

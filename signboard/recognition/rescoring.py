@@ -17,13 +17,10 @@ from signboard.recognition.array_search import ArraySearch
 from signboard.recognition.ctc import Paths
 from signboard.recognition.language import LanguageModel, SearchOptions, joins
 from signboard.recognition.prefix_search import PrefixSearch
-from signboard.recognition.search_steps import TINY, Candidate, Steps, kind_of
+from signboard.recognition.search_steps import Candidate, Steps, kind_of
 
 # From so many crops on, arrays are faster: as long as the other form meets much that it does not know yet.
 _MANY = 24
-# A confidence c comes of evidence (see `ctc.Paths`) of about log(c) / `SearchOptions.doubt`, with so much to spare. On
-# 78 photos 1.0 saves 3 % of the searches; 0.45 would save 14 %, and cost one word that was read right.
-_SPARE_EVIDENCE = 1.0
 
 
 class Rescorer:
@@ -48,18 +45,9 @@ class Rescorer:
             return True
         return confidence < self.options.sure_mixed and self._mixed(classes)
 
-    def which(self, paths: Paths, least: Sequence[float] = ()) -> list[int]:
-        """Which of these best paths are worth a search: the doubtful ones but those that say next to nothing.
-
-        Args:
-            least: of each, the confidence that its reading must have to be of use; where it can hardly come to that, it
-                is worth none.
-        """
-        needed = np.full(len(paths.classes), self.options.hopeless)
-        if len(least):
-            logs = np.log(np.maximum(least, TINY)) / self.options.doubt
-            needed = np.maximum(needed, logs - _SPARE_EVIDENCE)
-        hopeful = (paths.evidence >= needed).tolist()
+    def which(self, paths: Paths) -> list[int]:
+        """Which of these best paths are worth a search: the doubtful ones but those that say next to nothing."""
+        hopeful = (paths.evidence >= self.options.hopeless).tolist()
         doubts = zip(hopeful, paths.classes, paths.confidence.tolist(), strict=True)
         return [i for i, (hope, classes, p) in enumerate(doubts) if hope and self.doubtful(classes, p)]
 

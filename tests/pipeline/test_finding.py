@@ -42,8 +42,6 @@ def test_a_batch_holds_so_many(most: int | None, sizes: list[int]) -> None:
     assert InBatches(device, most)(range(7)) == [10 * i for i in range(7)]
     assert device.sizes == sizes
     assert InBatches(device, most)([]) == []
-    beside = InBatches(lambda items, factors: [a * b for a, b in zip(items, factors, strict=True)], most)
-    assert beside([1, 2, 3, 4, 5], [5, 4, 3, 2, 1]) == [5, 8, 9, 8, 5]  # what belongs to an item goes with it
 
 
 def test_one_item_that_is_too_much_is_an_error() -> None:

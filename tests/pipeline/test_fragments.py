@@ -172,7 +172,7 @@ class _Widths(Recognizer):
         self.height, self.card, self.words = 30, {}, words
         self.language = None
 
-    def read_lines(self, crops: Sequence[np.ndarray], least: Sequence[float] = ()) -> list[CropReading]:
+    def read_lines(self, crops: Sequence[np.ndarray]) -> list[CropReading]:
         return [CropReading(*self.words[min(self.words, key=lambda w: abs(w - c.shape[1]))]) for c in crops]
 
 

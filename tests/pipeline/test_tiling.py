@@ -66,7 +66,7 @@ class ColourReader(Recognizer):
         self.card: dict[str, Any] = {}
         self.language = None
 
-    def read_lines(self, crops: Sequence[ImageArray], least: Sequence[float] = ()) -> list[CropReading]:
+    def read_lines(self, crops: Sequence[ImageArray]) -> list[CropReading]:
         return [CropReading("-".join(map(str, crop[16, crop.shape[1] // 2])), 0.9) for crop in crops]
 
 

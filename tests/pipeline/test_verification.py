@@ -6,7 +6,6 @@ import json
 import math
 import runpy
 import shutil
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,18 +35,6 @@ def test_both_networks_and_the_length_count() -> None:
     assert MODEL.probability("ro", 0.5, 0.7) == pytest.approx(1 / (1 + math.exp(0.6)))
     assert MODEL.accepts("road", 0.5, 0.7) and not MODEL.accepts("ro", 0.5, 0.7) and not MODEL.accepts("r", 0.5, 0.7)
     assert MODEL.accepts("r", 0.9, 0.8)  # letters that stand alone are words where both are sure
-
-
-@pytest.mark.parametrize("score", [0.6, 0.7, 0.8])
-def test_a_place_needs_a_confidence_to_be_a_word(score: float) -> None:
-    least = MODEL.least(score)
-    assert not MODEL.accepts("road", least - 1e-6, score) and MODEL.accepts("road", least + 1e-6, score)
-
-
-def test_a_place_that_is_a_word_however_it_reads_needs_no_confidence() -> None:
-    assert MODEL.least(1.0) == 0.0 and MODEL.accepts("road", 0.0, 1.0)
-    assert MODEL.least(0.1) == 1.0  # none is enough
-    assert replace(MODEL, confidence=-1.0).least(0.5) == 0.0
 
 
 @pytest.mark.parametrize(

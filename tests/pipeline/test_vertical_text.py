@@ -82,7 +82,7 @@ class _Letters(Recognizer):
         self.height, self.card, self.wide, self.confidence = 32, {}, wide, confidence
         self.language = None
 
-    def read_lines(self, crops: Sequence[np.ndarray], least: Sequence[float] = ()) -> list[CropReading]:
+    def read_lines(self, crops: Sequence[np.ndarray]) -> list[CropReading]:
         readings = []
         for crop in crops:
             if crop.shape[1] > 1.5 * crop.shape[0]:

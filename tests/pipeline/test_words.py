@@ -27,20 +27,16 @@ def test_a_reading_is_cut_at_its_spaces() -> None:
 
 def test_only_likely_words_are_tried_upside_down() -> None:
     shown: list[int] = []
-    asked: list[Sequence[float]] = []
 
-    def unsure(crops: Sequence[np.ndarray], least: Sequence[float] = ()) -> list[CropReading]:
+    def unsure(crops: Sequence[np.ndarray]) -> list[CropReading]:
         shown.append(len(crops))
-        asked.append(least)
         return [CropReading("a", 0.1)] * len(crops)
 
     pixels = np.zeros((60, 200, 3), np.uint8)
     quads = [np.array([[x, 10], [x + 50, 10], [x + 50, 30], [x, 30]], np.float32) for x in (10, 70, 130)]
-    kinds = [(True, 0.2), (False, 0.6), (True, 0.3)]
-    places = [Place(pixels, quad, likely, least) for quad, (likely, least) in zip(quads, kinds, strict=True)]
+    places = [Place(pixels, quad, likely) for quad, likely in zip(quads, [True, False, True], strict=True)]
     read_whole(places, unsure, 32)
     assert shown == [3, 2]
-    assert asked == [[0.2, 0.6, 0.3], [0.2, 0.3]]  # the confidence that each place needs goes along
 
 
 @pytest.mark.parametrize("way_up", [0, 90, 180, 270])
@@ -51,7 +47,7 @@ def test_text_is_read_whichever_way_it_runs(way_up: int) -> None:
     pixels = np.ascontiguousarray(np.rot90(upright, -way_up // 90))
     height, width = pixels.shape[:2]
 
-    def read(crops: Sequence[np.ndarray], least: Sequence[float] = ()) -> list[CropReading]:
+    def read(crops: Sequence[np.ndarray]) -> list[CropReading]:
         wide = [crop.shape[1] > 2 * crop.shape[0] for crop in crops]
         dark = [crop[:, : crop.shape[1] // 3].mean() < 60 for crop in crops]
         return [CropReading("text", 0.9 if a and b else 0.1) for a, b in zip(wide, dark, strict=True)]
@@ -64,4 +60,4 @@ def test_text_is_read_whichever_way_it_runs(way_up: int) -> None:
 
 
 def test_nothing_to_read() -> None:
-    assert read_places([], lambda crops, least: [CropReading("x", 1.0)] * len(crops), 32) == []
+    assert read_places([], lambda crops: [CropReading("x", 1.0)] * len(crops), 32) == []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -139,7 +138,7 @@ def test_unsure_crops_are_read_in_their_tall_form_and_strips_lying_on_their_side
     # (grey level, tall, height, width) of what is asked for; sure of the tall square, and of the strip's left side up.
     asked: list[tuple[int, bool, int, int]] = []
 
-    def read(crops: list[np.ndarray], least: Sequence[float] = (), *, tall: bool = False) -> list[CropReading]:
+    def read(crops: list[np.ndarray], *, tall: bool = False) -> list[CropReading]:
         results = []
         for crop in crops:
             height, width = crop.shape[:2]

@@ -15,12 +15,12 @@ are read together.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from typing import Protocol
 
 from signboard.device_pictures import Crop
 from signboard.geometry import ImageArray
-from signboard.pipeline.words import ReadWord
+from signboard.pipeline.words import ReadCrops, ReadWord
 from signboard.recognition.recognizer import CropReading
 
 Mending = Generator[Sequence[Crop], list[CropReading], list[ReadWord]]
@@ -55,7 +55,7 @@ def mend_words(
     steps: Sequence[MendingStep],
     pictures: Sequence[ImageArray],
     words: Sequence[list[ReadWord]],
-    read: Callable[[Sequence[Crop]], list[CropReading]],
+    read: ReadCrops,
 ) -> list[list[ReadWord]]:
     """The words of each picture after all steps, in the order of `pictures`.
 

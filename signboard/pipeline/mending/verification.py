@@ -44,13 +44,6 @@ class Verifier:
         logit = self.bias + self.score * score + self.confidence * confidence + self.single * one + self.double * two
         return 1.0 / (1.0 + math.exp(min(-logit, 700.0)))
 
-    def least(self, score: float) -> float:
-        """The confidence that a reading must have, 0 to 1, for a place with this score of the detector to be a word."""
-        if self.confidence <= 0.0:
-            return 0.0
-        logit = self.bias + self.score * score + max(self.single, self.double, 0.0)
-        return min(max(-logit / self.confidence, 0.0), 1.0)
-
     def accepts(self, text: str, confidence: float, score: float) -> bool:
         """Whether the place is more probably a word than not."""
         return self.probability(text, confidence, score) >= 0.5

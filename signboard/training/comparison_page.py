@@ -225,8 +225,8 @@ def _draw_curves(config: ComparisonConfig, results: Results, costs: Row, picture
 
 def _finish(axis: Any) -> None:
     axis.grid(alpha=0.3)
-    axis.set_xlim(left=0)
-    axis.set_ylim(0, max(1.0, axis.get_ylim()[1]) if axis.lines else 100)
+    axis.set_xlim(0, 1.05 * axis.get_xlim()[1])
+    axis.set_ylim(0, 1.05 * max(1.0, axis.get_ylim()[1]) if axis.lines else 100)
     if axis.lines:
         axis.legend()
     else:

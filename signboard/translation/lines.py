@@ -20,6 +20,8 @@ MOST_LINES = 4
 MOST_WORDS = 24
 # With these no line begins anew.
 _CLOSE = word_set("close") | FORBIDDEN
+# Who a sentence is about: with these alone none ends.
+_SUBJECTS = {"आप", "हम", "यह", "ये"}
 
 
 def translate_lines(lines: Sequence[str], translator: Translator | None = None) -> list[Translation | None]:
@@ -133,31 +135,37 @@ def _spans(text: str, glossary: Glossary) -> list[_Span]:
     return [(unit, first, end) for unit, (first, end) in zip(units, pairwise(ends), strict=True)]
 
 
-def _goes_on(spans: Iterable[_Span], start: int, border: int, stop: int) -> bool:
+def _goes_on(spans: Sequence[_Span], start: int, border: int, stop: int) -> bool:
     """Whether the phrase goes on across a border between two lines; both lines are given by their words' numbers."""
-    for _, first, end in spans:
+    for unit, first, end in spans:
         if first < border < end:
-            return first <= start or end >= stop
+            return first <= start or end >= stop or (unit is not None and unit.kind == "verb")
     before = [unit for unit, _, end in spans if start < end <= border]
     line = [unit for unit in takewhile(bool, reversed(before)) if unit][::-1]
     behind = [unit for unit, first, _ in spans if border <= first < stop]
     following = [unit for unit in takewhile(bool, behind) if unit]
-    return bool(line and following) and _grammar_goes_on(line, following)
+    if not line or not following:
+        return False
+    sentence = [unit for unit in takewhile(bool, reversed([u for u, _, end in spans if end <= border])) if unit]
+    rest = [unit for unit, first, _ in spans if unit and first >= border]
+    unfinished = any(u.lemma in _SUBJECTS for u in sentence) and not any(map(_is_finite, sentence))
+    return (unfinished and any(map(_is_finite, rest))) or _grammar_goes_on(line, following)
+
+
+def _is_finite(unit: Unit) -> bool:
+    """Whether a unit can be the verb of a sentence."""
+    return unit.lemma in COPULA or (unit.kind == "verb" and unit.form in FINITE)
 
 
 def _grammar_goes_on(line: list[Unit], following: list[Unit]) -> bool:
     """Whether the clause that ends at a line's end needs the next line."""
-
-    def finite(unit: Unit) -> bool:
-        return unit.kind == "verb" and unit.form in FINITE
-
     last, first = line[-1], following[0]
-    if last.lemma in COPULA or last.kind == "phrase" or finite(last):
+    if last.kind == "phrase" or _is_finite(last):
         return False
-    says = any(u.lemma in _CLOSE or finite(u) for u in following)
+    says = any(u.lemma in _CLOSE or (_is_finite(u) and u.lemma not in COPULA) for u in following)
     # A predicate with nothing else: what it is said of stands in the line above.
     bare = [u for u in following if u.lemma not in COPULA and u.kind != "adverb"]
-    predicate = len(bare) == 1 and (finite(bare[0]) or (bare[0].kind == "adjective" and following[-1].lemma in COPULA))
+    predicate = len(bare) == 1 and (_is_finite(bare[0]) or (bare[0].kind == "adjective" and following[-1].lemma in COPULA))
     leads = last.kind == "postposition" or all(u.kind == "adverb" for u in line)
     return (
         predicate
@@ -171,3 +179,4 @@ def _grammar_goes_on(line: list[Unit], following: list[Unit]) -> bool:
         or (says and any(u.lemma in POLITE for u in line))
         or (leads and (says or any(u.kind == "verb" for u in following)))
     )
+

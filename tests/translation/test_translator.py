@@ -318,12 +318,18 @@ def test_matching_of_lines(lines: list[str], expected: list[int | str | None]) -
         ("गति सीमा 40 / कि.मी.", ["Speed limit 40 km", ""]),
         ("सुबह 9 बजे से / शाम 6 बजे तक", ["From 9 am to 6 pm", ""]),
         ("दिल्ली / विकास प्राधिकरण / मुख्य द्वार", ["Delhi Development Authority", "", "Main gate"]),
+        # Verbs whose object or adverb stands in the line above; a sentence whose verb comes two lines below
+        ("बिना आज्ञा अन्दर / जाना सख्त मना है", ["Going in without permission is strictly prohibited", ""]),
+        ("यहाँ पेशाब / करना मना है", ["Urinating here is prohibited", ""]),
+        ("सूचना / आप / सी सी टी वी / निगरानी में हैं", ["Notice", "You are in CCTV surveillance", "", ""]),
         # A phrase that begins later, and two of them
         ("शर्मा स्टोर / प्रवेश / निषेध", ["Sharma Store", "No entry", ""]),
         ("प्रवेश / निषेध / प्रवेश / निषेध", ["No entry", "", "No entry", ""]),
         # Lines that stand for themselves
         ("आगे सड़क बंद है / धीरे चलें", ["Road closed ahead", "Go slow"]),
         ("सूचना / कृपया शांत रहें", ["Notice", "Please keep quiet"]),
+        ("सूचना / कैमरे की निगरानी में हैं", ["Notice", "In cameras surveillance"]),
+        ("आप / दिल्ली", ["You", "Delhi"]),
         ("स्टेशन के पास / मेरठ", ["Near the station", "Meerut"]),
         ("शर्मा स्टोर / दिल्ली", ["Sharma Store", "Delhi"]),
         ("निकास / प्रवेश", ["Exit", "Entry"]),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import accumulate, pairwise, takewhile
 
@@ -165,7 +165,8 @@ def _grammar_goes_on(line: list[Unit], following: list[Unit]) -> bool:
     says = any(u.lemma in _CLOSE or (_is_finite(u) and u.lemma not in COPULA) for u in following)
     # A predicate with nothing else: what it is said of stands in the line above.
     bare = [u for u in following if u.lemma not in COPULA and u.kind != "adverb"]
-    predicate = len(bare) == 1 and (_is_finite(bare[0]) or (bare[0].kind == "adjective" and following[-1].lemma in COPULA))
+    is_so = following[-1].lemma in COPULA
+    predicate = len(bare) == 1 and (_is_finite(bare[0]) or (bare[0].kind == "adjective" and is_so))
     leads = last.kind == "postposition" or all(u.kind == "adverb" for u in line)
     return (
         predicate

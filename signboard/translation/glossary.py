@@ -54,6 +54,8 @@ _NASAL = re.compile("ङ्(?=[क-घ])|ञ्(?=[च-झ])|ण्(?=[ट-ढ])
 _GLIDE = re.compile("([ािीेोक-ह])य([ेी])(?=ं?(?:ग[ाेी]ं?)?(?: |$))", re.MULTILINE)
 # यहॉ is how यहाँ comes out where the two signs are one piece of type.
 _JOINED = re.compile("ॉ(?= |$)", re.MULTILINE)
+# नहीं is often written without its nasal.
+_NOT = re.compile("(?<![^ \n])नह[िी](?![^ \n])")
 # (from, to), one after the other.
 _ONE_LETTER = (("ँ", "ं"), ("ॅ", "े"), ("ऑ", "ओ"), ("-", " "), *((mark, "") for mark in "\u093cःऽ.॰"))
 _AND = word_set("and")
@@ -70,7 +72,7 @@ def fold(text: str) -> str:
 def fold_all(texts: Iterable[str]) -> list[str]:
     """`fold` for many texts without line breaks, all in one pass."""
     text = _replaced(clean("\n".join(texts)), _ONE_LETTER)
-    text = _JOINED.sub("ां", text).replace("ॉ", "ो")
+    text = _NOT.sub("नहीं", _JOINED.sub("ां", text).replace("ॉ", "ो"))
     lines = (
         line.split()
         for line in _GLIDE.sub(lambda m: m[1] + {"े": "ए", "ी": "ई"}[m[2]], _NASAL.sub("ं", text)).split("\n")

@@ -206,16 +206,23 @@ def _glossed(units: list[Unit], names: Mapping[int, Part]) -> _Phrase:
 
 
 def _own_english(units: list[Unit], spelled: Mapping[str, Spelling]) -> _Phrase | None:
-    """The Latin half of a line that says the same thing in both scripts, राजीव चौक RAJIV CHOWK; else None."""
+    """The Latin half of a line that says the same thing in both scripts, राजीव चौक RAJIV CHOWK; else None.
+
+    A number of the Hindi half that the other half lacks would be lost: then it is None, too.
+    """
     latin = [i for i, u in enumerate(units) if u.kind == "latin" and any(c.isalpha() for c in u.text)]
     hindi = [i for i, u in enumerate(units) if u.kind not in ("latin", "number")]
     if not latin or not hindi or not (latin[0] > hindi[-1] or latin[-1] < hindi[0]):
         return None
-    said = " ".join(u.text for u in units if u.kind == "latin")
-    sayings = [(units[i].english, fill(units[i].text, spelled)) for i in hindi]
-    if similarity(sayings, said) < SAME:
+    half = range(latin[0], len(units)) if latin[0] > hindi[-1] else range(latin[-1] + 1)
+    numbers = {i: u.english for i, u in enumerate(units) if u.kind == "number"}
+    if not {n for i, n in numbers.items() if i not in half} <= {n for i, n in numbers.items() if i in half}:
         return None
-    parts = [Part(u.text, u.text if u.kind == "latin" else "", "kept", 0.9) for u in units]
+    said = " ".join(units[i].text for i in half)
+    sayings = [(units[i].english, fill(units[i].text, spelled)) for i in hindi]
+    if similarity(sayings, " ".join(units[i].text for i in half if i not in numbers)) < SAME:
+        return None
+    parts = [Part(u.text, u.text if i in half else "", "kept", 0.9) for i, u in enumerate(units)]
     return _Phrase(said, parts, 0.9, False)
 
 

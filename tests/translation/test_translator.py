@@ -35,6 +35,7 @@ PHRASES = [row for name in SETS for row in _rows(name)]
         ("यहाँ तैरना मना है", "No swimming here"),
         ("यहाँ नहाना मना है", "Bathing here is prohibited"),
         ("दीवार पर थूकना सख्त मना है", "Spitting on the wall is strictly prohibited"),
+        ("यह आम रास्ता नही", "This is not a thoroughfare"),
         ("शराब पीना दंडनीय अपराध है", "Drinking alcohol is a punishable offence"),
         # commands
         ("पुल पर न रुकें", "Do not stop on the bridge"),
@@ -379,6 +380,8 @@ def test_one_line_in_both_scripts() -> None:
     assert result.english == "MANDI HOUSE"
     assert {p.source for p in result.parts} == {"kept"}
     assert translate("मंडी हाउस PARKING").english == "Mandi House PARKING"
+    assert translate("गेट नं 3 GATE NO 3").english == "GATE NO 3"
+    assert "560.00" in translate("समुद्र सतह से ऊँचाई 560.00 मीटर MEAN SEA LEVEL METER").english  # a number is never lost
 
 
 def test_similarity_is_bounded_and_ordered() -> None:

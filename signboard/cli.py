@@ -2,17 +2,61 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import importlib.util
-from typing import Annotated
+import os
+import sys
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from signboard.commands.convert import convert
+from signboard.commands.interrupt import let_go_of_stdout
+from signboard.commands.messages import complain
 from signboard.commands.options import RunCommand
 from signboard.commands.run import run
+from signboard.output.sink import reason
+
+
+class _Commands(TyperGroup):
+    """All commands: what the system refuses is a line on standard error, never a traceback."""
+
+    def main(self, *args: Any, **options: Any) -> Any:
+        """Runs a command and ends the program."""
+        _fill_streams()
+        try:
+            try:
+                return super().main(*args, **options)
+            finally:
+                sys.stdout.flush()  # what is left of the output
+        except OSError as error:
+            if error.errno != errno.EPIPE:
+                name = "" if error.filename is None else f"{error.filename}: "
+                complain(f"{name}{reason(error)}")
+            if error.filename is not None:
+                sys.exit(2)  # a name that was given
+            let_go_of_stdout()
+            sys.exit(1)
+
+
+def _fill_streams() -> None:
+    """Opens what a caller has closed of the standard streams, so that no output gets the number of one of them.
+
+    Nothing is read from standard input then, and writing to standard output fails.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            descriptor = os.open(os.devnull, os.O_WRONLY if name == "stderr" else os.O_RDONLY)
+            if descriptor != number:
+                os.dup2(descriptor, number)
+                os.close(descriptor)
+            setattr(sys, name, os.fdopen(number, "r" if name == "stdin" else "w"))
+
 
 app = typer.Typer(
+    cls=_Commands,
     name="signboard",
     help="Finds, reads and translates every word on photos of signboards, Hindi and English, offline.",
     no_args_is_help=True,

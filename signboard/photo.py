@@ -555,7 +555,8 @@ def _from_array(array: np.ndarray, name: str, max_pixels: int) -> Photo:
         raise PhotoError(f"{label}: an array must be (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), not {array.shape}")
     height, width = array.shape[:2]
     _check_size(width, height, label, max_pixels)
-    if array.dtype == np.uint16:
+    kind = array.dtype.newbyteorder("=")  # files are often of the other byte order
+    if kind == np.uint16:
         array = ((array.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
     elif array.dtype == np.bool_:
         array = array.astype(np.uint8) * np.uint8(255)
@@ -563,7 +564,7 @@ def _from_array(array: np.ndarray, name: str, max_pixels: int) -> Photo:
         if not bool(np.isfinite(array).all()) or array.min() < 0 or array.max() > 1:
             raise PhotoError(f"{label}: an array of floats must lie between 0 and 1")
         array = np.rint(array * 255).astype(np.uint8)
-    elif array.dtype != np.uint8:
+    elif kind != np.uint8:
         raise PhotoError(f"{label}: an array must be uint8, uint16, bool or float, not {array.dtype}")
     if array.shape[2] == 1:
         array = np.repeat(array, 3, axis=2)

@@ -3,7 +3,7 @@
 Python works on one thing at a time in a process, so that with many cores, or a GPU, one process is busy with cutting
 out words while the rest waits. The process that starts the others hands out the photos and gives back the readings in
 the photos' order. When a process dies, a library has crashed or the memory was not enough, the photos it had are read
-again, each on its own, by one that takes its place; a photo that ends the process that reads it alone is an error.
+again, each on its own, by one that takes its place; a photo whose second process dies, too, is an error.
 """
 
 from __future__ import annotations
@@ -98,6 +98,7 @@ class ReaderProcesses:
         self._children: list[_Child] = []
         self._taken: dict[int, Source] = {}  # not answered yet
         self._again: deque[int] = deque()  # of these, the ones to be read on their own
+        self._doubted: set[int] = set()  # given to a process that died
         self._readings: dict[int, Reading] = {}
         self._group = max(_GROUP, batch_size) if isinstance(batch_size, int) else _GROUP
         self._waiting = processes - 1 if on_cpu_only else 0  # processes to start when the first one is ready
@@ -121,6 +122,7 @@ class ReaderProcesses:
             ProcessError: the processes end before they have read anything.
         """
         fresh = enumerate(photos)
+        self._doubted.clear()
         due = 0
         try:
             while True:
@@ -205,13 +207,14 @@ class ReaderProcesses:
             if not self._children:
                 raise ProcessError(f"a process that was to read photos {died} before it could begin")
             return
-        if len(child.given) == 1:
+        if len(child.given) == 1 and child.given[0] in self._doubted:
             number = child.given[0]
             name = printable(os.fspath(self._taken.pop(number)))
             error = f"{name}: the process that read it {died}"
             self._readings[number] = Reading(source=name, width=0, height=0, error=error)
         else:
             self._again.extend(child.given)
+            self._doubted.update(child.given)
         self._start()
 
 

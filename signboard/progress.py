@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import sys
 import time
@@ -51,13 +52,12 @@ class Progress:
     def say(self, message: str) -> None:
         """A line of its own above the bar."""
         self.clear()
-        print(message, file=self._stream, flush=True)
+        put(message + "\n", self._stream)
 
     def clear(self) -> None:
         """Takes the bar away."""
         if self._shown:
-            self._stream.write("\r\x1b[K")
-            self._stream.flush()
+            put("\r\x1b[K", self._stream)
 
     def _draw(self, now: float) -> None:
         rate = (self.done - self._before) / max(now - self._begin, 1e-9)
@@ -69,8 +69,13 @@ class Progress:
             width = min(width, 40)
             full = round(width * self.done / max(self.total, 1))
             bar = "[" + "#" * full + "." * (width - full) + "]"
-        self._stream.write("\r\x1b[K" + bar + numbers)
-        self._stream.flush()
+        put("\r\x1b[K" + bar + numbers, self._stream)
+
+
+def put(text: str, stream: TextIO | None = None) -> None:
+    """Text to standard error, or to `stream`, at once. A terminal that is gone, or a full disk, stops no work."""
+    with contextlib.suppress(OSError):
+        print(text, end="", file=stream if stream is not None else sys.stderr, flush=True)
 
 
 def tracked(items: Iterable[Item], unit: str = "photos", *, total: int | None = None) -> Iterator[Item]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
+from os import PathLike
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,7 +19,7 @@ from signboard.device_pictures import upload
 from signboard.devices import choose_device, choose_precision
 from signboard.errors import SignboardError
 from signboard.geometry import FloatArray, ImageArray
-from signboard.photo import Photo, PhotoSource
+from signboard.photo import Photo, PhotoSource, load_photo
 from signboard.pipeline.alternatives import alternatives
 from signboard.pipeline.finding import Finder, InBatches
 from signboard.pipeline.mending import STEPS, mend_words, mending_steps
@@ -151,7 +152,8 @@ class Reader:
     ) -> Iterator[Reading]:
         """Readings of many photos, in their order, as a stream: at most a few batches of photos are in memory.
 
-        A photo that cannot be opened or read gives a `Reading` with its `error`; it never stops the others.
+        A photo that cannot be opened or read gives a `Reading` with its `error`; it never stops the others. What
+        `photos` itself raises comes after the readings of the photos that it gave before.
 
         Args:
             photos: as for `read`; drawn from as needed.
@@ -160,25 +162,43 @@ class Reader:
                 With `tile`, photos come one by one and the regions of each go together.
             workers: threads that decode photos ahead (on a processor with "auto": threads that read); by
                 default as many as there are cores, at most eight.
+
+        Raises:
+            SignboardError: `photos` is the name of one, or an option makes no sense.
         """
-        if batch_size != "auto" and batch_size < 1:
-            raise SignboardError(f"batch_size: must be at least 1, not {batch_size}")
+        if isinstance(photos, str | bytes | PathLike):
+            raise SignboardError("photos: must be a list or another iterable of photos, not one name")
+        for name, value in (("batch_size", None if batch_size == "auto" else batch_size), ("workers", workers)):
+            if value is not None and (not isinstance(value, int | np.integer) or value < 1):
+                raise SignboardError(f"{name}: must be at least 1, not {value!r}")
         window = None if batch_size == "auto" else batch_size
         return self.schedule.many(iter(photos), window=window, workers=workers)
 
-    def detect(self, pixels: ImageArray) -> Detections:
-        """Word polygons and scores on one photo (H, W, 3) uint8 RGB; nothing is read."""
-        return self.detector.detect([pixels], box_threshold=self.threshold)[0]
+    def detect(self, photo: PhotoSource) -> Detections:
+        """Word polygons, in pixels, and scores on one photo; nothing is read.
 
-    def read_at(self, pixels: ImageArray, polygons: Sequence[FloatArray]) -> list[Word]:
+        Args:
+            photo: as for `read`.
+
+        Raises:
+            PhotoError: the photo cannot be opened.
+        """
+        return self.detector.detect([load_photo(photo).pixels], box_threshold=self.threshold)[0]
+
+    def read_at(self, photo: PhotoSource, polygons: Sequence[FloatArray]) -> list[Word]:
         """What is written at places that are known already, e.g. found by another program: a word each, in their order.
 
         Args:
-            pixels: the photo (H, W, 3) uint8 RGB.
-            polygons: (N, 2) float32 each, N >= 4, pixels, clockwise; quads may begin at any corner.
+            photo: as for `read`.
+            polygons: (N, 2) numbers each, N >= 4, pixels, clockwise; quads may begin at any corner.
+
+        Raises:
+            PhotoError: the photo cannot be opened.
+            SignboardError: a polygon is none.
         """
-        (picture,) = upload([pixels], self.device)
-        words, _ = read_whole([Place(picture, p) for p in polygons], self._read_crops, self.recognizer.height)
+        (picture,) = upload([load_photo(photo).pixels], self.device)
+        places = [Place(picture, _polygon(polygon, index)) for index, polygon in enumerate(polygons)]
+        words, _ = read_whole(places, self._read_crops, self.recognizer.height)
         return [to_word(word) for word in words]
 
     def _find(self, photos: Sequence[Photo]) -> list[_Found]:
@@ -222,6 +242,17 @@ class Reader:
         if not again or upside_down(again):
             return words
         return [from_turned(word, *pixels.shape[:2]) for word in again]
+
+
+def _polygon(points: FloatArray, index: int) -> FloatArray:
+    """A polygon as an array (N, 2) float32."""
+    try:
+        polygon = np.asarray(points, np.float32)
+    except (TypeError, ValueError):
+        polygon = np.empty(0, np.float32)
+    if polygon.ndim != 2 or polygon.shape[1] != 2 or len(polygon) < 4 or not np.isfinite(polygon).all():
+        raise SignboardError(f"polygons[{index}]: must be four finite points (x, y) or more")
+    return polygon
 
 
 def _scored(words: Sequence[list[ReadWord]], scores: Sequence[float]) -> list[ReadWord]:

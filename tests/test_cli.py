@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import json
 import os
@@ -574,7 +575,7 @@ def test_convert(street: Path, tmp_path: Path) -> None:
     assert call("convert", rows_path, "--output", tmp_path / "alto", "--format", "alto").exit_code == 0
     assert call("convert", rows_path, "--output", rows_path).exit_code == 2
     assert call("convert", tmp_path / "gone.jsonl").exit_code == 2
-    assert call("convert", tmp_path / "direct.csv").exit_code == 2
+    assert call("convert", tmp_path / "direct.csv").exit_code == 1
 
 
 # Never lose work ------------------------------------------------------------------------------------------------------
@@ -996,6 +997,60 @@ def test_a_full_disk_is_one_line(many: Path) -> None:
         command = [*FAKE, "run", str(many), "--json"]
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, timeout=300, check=False)
     assert done.returncode == 1 and b"disk full" in done.stderr and done.stderr.count(b"\n") == 1
+    for command in (["--version"], ["backbones"], ["translate", "थाना"]):
+        with Path("/dev/full").open("wb") as full:
+            done = subprocess.run([*FAKE, *command], stdout=full, stderr=subprocess.PIPE, timeout=300, check=False)
+        assert done.returncode == 1 and done.stderr == b"signboard: disk full\n", command
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+@pytest.mark.parametrize("errors", ["2>&-", "2>/dev/full"])
+def test_nowhere_to_complain_stops_no_run(street: Path, tmp_path: Path, errors: str) -> None:
+    command = f'"$@" run {street} -o {tmp_path}/a.jsonl {errors}'
+    done = subprocess.run(["bash", "-c", command, "", *FAKE], capture_output=True, timeout=300, check=False)
+    assert done.returncode == 1 and done.stdout == b""
+    assert sources(tmp_path / "a.jsonl") == [str(street / name) for name in ORDER]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell of POSIX closes the streams")
+def test_closed_streams_are_said(tmp_path: Path) -> None:
+    def closed(command: str) -> tuple[int, bytes]:
+        done = subprocess.run(["bash", "-c", command, "", *FAKE], capture_output=True, timeout=300, check=False)
+        return done.returncode, done.stderr
+
+    path = photo(tmp_path / "stop.jpg")
+    assert closed(f'"$@" run {path} >&-') == (1, b"signboard: standard output: bad file descriptor\n")
+    assert closed('"$@" run - <&-') == (2, b"signboard: nothing to read: no photos in -\n")
+    assert closed(f'"$@" run {path} -q -o {tmp_path}/a.jsonl >&-') == (0, b"")
+    assert sources(tmp_path / "a.jsonl") == [str(path)]
+
+
+def test_names_that_the_system_refuses_are_said(tmp_path: Path) -> None:
+    path, long = photo(tmp_path / "stop.jpg"), tmp_path / ("x" * 300)
+    call("run", path, "-o", tmp_path / "a.jsonl")
+    for arguments in (
+        ("run", path, "-o", f"{long}.jsonl"),
+        ("run", path, "-o", f"{long}.parquet"),
+        ("run", path, "--annotate", f"{long}.jpg"),
+        ("run", f"{long}.mp4"),
+        ("convert", tmp_path / "a.jsonl", "-o", f"{long}.csv"),
+        ("merge", f"{long}.jsonl"),
+    ):
+        result = call(*arguments)
+        assert result.exit_code == 2, arguments
+        assert result.stderr.startswith(f"signboard: {long}.") and result.stderr.endswith(": file name too long\n")
+
+
+def test_photos_with_long_names_are_no_less_photos(tmp_path: Path) -> None:
+    folder, drawn, alto = tmp_path / "photos", tmp_path / "drawn", tmp_path / "alto"
+    photo(folder / ("x" * 251 + ".jpg"))
+    photo(folder / ("x" * 250 + "y.jpg"))
+    photo(folder / ("y" * 255), format="PNG")
+    for options in (["--annotate", drawn], ["--format", "alto", "-o", alto]):
+        assert call("run", folder, *options).exit_code == 0
+    assert len(list(drawn.iterdir())) == len(list(alto.iterdir())) == 3
+    result = call("run", folder, "--format", "alto", "-o", alto, "--resume")
+    assert result.exit_code == 0 and "3 were there already" in result.stderr and len(list(alto.iterdir())) == 3
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="pipes are another matter there")
@@ -1046,6 +1101,13 @@ class Terminal(io.StringIO):
         return True
 
 
+class Gone(Terminal):
+    """A terminal that was closed."""
+
+    def write(self, text: str) -> int:
+        raise OSError(errno.EIO, "input/output error")
+
+
 def test_progress_says_rate_and_time_left() -> None:
     stream = Terminal()
     progress = Progress(2, shown=True, stream=stream)
@@ -1057,6 +1119,8 @@ def test_progress_says_rate_and_time_left() -> None:
     Progress(2, shown=False, stream=silent).step()
     assert silent.getvalue() == ""
     assert list(tracked(iter("ab"))) == ["a", "b"] and list(tracked([])) == []
+    Progress(1, shown=True, stream=(gone := Gone())).step()
+    Progress(1, shown=True, stream=gone).say("a line")
     resumed = Progress(10, shown=True, stream=(stream := Terminal()), unit="steps")
     resumed.begin(8)
     time.sleep(0.01)

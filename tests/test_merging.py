@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
+import os
 from pathlib import Path
 from typing import Any
 
@@ -237,6 +239,10 @@ def test_what_is_wrong_is_said(tmp_path: Path) -> None:
     assert call(source, "-o", tmp_path / "old.geojson").exit_code == 2
     assert (tmp_path / "old.geojson").read_text() == "mine"
     assert call(source, "-o", tmp_path / "old.geojson", "--overwrite").exit_code == 0
+    far = dataclasses.replace(photo("1.jpg", "BANK"), metadata={"gps": {"latitude": "x", "longitude": 1}})
+    damaged = write(tmp_path / "far.jsonl", far)
+    assert call(damaged).exit_code == 1 and "far.jsonl: line 1" in call(damaged).stderr
+    assert call(source, "-o", os.devnull, "--format", "jsonl").exit_code == 0
     empty = write(tmp_path / "empty.jsonl")
     assert json.loads(call(empty).stdout) == {"type": "FeatureCollection", "features": []}
 

@@ -66,6 +66,10 @@ def test_a_process_that_dies_by_chance_costs_nothing(tmp_path: Path) -> None:
     readings = read(photos)
     assert [reading.text for reading in readings] == [photo.stem for photo in photos]
     assert (tmp_path / "once.mark").exists()
+    # Nor where it had that photo alone.
+    (tmp_path / "once.mark").unlink()
+    (alone,) = read([tmp_path / "once.jpg"], count=1)
+    assert alone.text == "once" and (tmp_path / "once.mark").exists()
 
 
 def test_a_reader_that_fails_costs_its_photo_only(tmp_path: Path) -> None:

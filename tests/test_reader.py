@@ -95,6 +95,35 @@ def test_reading_many_is_a_stream(reader: Reader, photos: list[Path]) -> None:
     stream.close()  # type: ignore[attr-defined]
 
 
+def test_pictures_and_places_of_any_kind(reader: Reader, photos: list[Path]) -> None:
+    pixels = np.asarray(Image.open(photos[0]).convert("RGB"))
+    quad = np.array([[20, 20], [100, 20], [100, 60], [20, 60]], np.float32)
+    (expected,) = reader.read_at(pixels, [quad])
+    found = len(reader.detect(pixels))
+    opaque = np.full(pixels.shape[:2], 255, np.uint8)
+    for picture in (photos[0], pixels / 255, np.dstack([pixels, opaque]), pixels.astype(">u2") * 257):
+        assert reader.read_at(picture, [quad.tolist()]) == [expected] and len(reader.detect(picture)) == found
+    assert reader.read(pixels.astype(">u2") * 257) == reader.read(pixels)
+    for picture in (np.zeros((0, 0, 3), np.uint8), pixels.astype(np.int64), "absent.jpg"):
+        with pytest.raises(PhotoError):
+            reader.read_at(picture, [quad])
+        with pytest.raises(PhotoError):
+            reader.detect(picture)
+    for polygon in (quad * np.nan, quad[:3], quad[0], np.zeros((4, 3)), "text", [[1, 2], [3]]):
+        with pytest.raises(SignboardError, match=r"polygons\[1\]"):
+            reader.read_at(pixels, [quad, polygon])  # type: ignore[list-item]
+
+
+def test_what_is_no_list_of_photos_or_no_number_is_said(reader: Reader, photos: list[Path]) -> None:
+    for one in (str(photos[0]), photos[0], b"bytes"):
+        with pytest.raises(SignboardError, match="photos: "):
+            reader.read_many(one)  # type: ignore[arg-type]
+    for option in ({"batch_size": "many"}, {"batch_size": 0}, {"workers": 0}, {"workers": 1.5}):
+        with pytest.raises(SignboardError, match=next(iter(option))):
+            reader.read_many(photos, **option)  # type: ignore[arg-type]
+    assert len(list(reader.read_many(photos, batch_size=np.int64(2)))) == len(photos)  # type: ignore[arg-type]
+
+
 def test_half_precision_reads_much_the_same(reader: Reader, photos: list[Path]) -> None:
     half = Detector(reader.detector.network, side=160, threshold=0.12, box_threshold=0.0, dtype=torch.bfloat16)
     batch = torch.zeros((1, 96, 160, 3), dtype=torch.uint8)

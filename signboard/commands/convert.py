@@ -12,7 +12,7 @@ import typer
 
 from signboard.commands.messages import complain, usage
 from signboard.commands.options import CsvSafeOption, OverwriteOption, output_path
-from signboard.errors import ConfigError, SignboardError
+from signboard.errors import ConfigError, DataError, SignboardError
 
 if TYPE_CHECKING:
     from signboard.output.sink import WriteOptions
@@ -66,6 +66,9 @@ def convert(
             sink = _VideoRows(source, name, output, options, csv_safe)
         else:
             sink = _photo_rows(source, name, output, options, csv_safe)
+    except DataError as error:
+        complain(str(error))
+        raise typer.Exit(1) from None
     except SignboardError as error:
         raise usage(str(error)) from None
     try:

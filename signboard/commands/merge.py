@@ -14,6 +14,7 @@ from signboard.commands.messages import complain, usage
 from signboard.commands.options import OverwriteOption, QuietOption
 from signboard.errors import SignboardError
 from signboard.output.jsonl import one_line
+from signboard.progress import put
 
 if TYPE_CHECKING:
     from signboard.merging import MergedSign
@@ -60,11 +61,13 @@ def merge_command(
             raise usage(f"{path}: no such file")
         if output is not None and output.exists() and output.samefile(path):
             raise usage(f"{output}: is one of the files to merge; an output must be another file")
-    if output is not None and output.exists() and not overwrite:
-        raise usage(f"{output}: already there; --overwrite replaces it")
     from signboard.merging import merge_signs, observations
     from signboard.output.jsonl import read_jsonl
-    from signboard.output.sink import OutputError, write_whole
+    from signboard.output.sink import OutputError, is_stream, write_whole
+
+    stream = output is not None and is_stream(output)
+    if output is not None and output.exists() and not stream and not overwrite:
+        raise usage(f"{output}: already there; --overwrite replaces it")
 
     try:
         readings = itertools.chain.from_iterable(read_jsonl(path) for path in sources)
@@ -78,6 +81,8 @@ def merge_command(
         if output is None:
             sys.stdout.buffer.write(data)
             sys.stdout.buffer.flush()
+        elif stream:
+            output.write_bytes(data)
         else:
             write_whole(output, data)
     except BrokenPipeError:
@@ -87,7 +92,7 @@ def merge_command(
     if not quiet:
         lost = sum(observation.latitude is None for observation in found)
         note = f"; {lost} of them have no position and stay by themselves" if lost else ""
-        print(f"{len(found)} readings, {len(signs)} signs{note}", file=sys.stderr)
+        put(f"{len(found)} readings, {len(signs)} signs{note}\n")
 
 
 def _format(output: Path | None, name: str | None) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import sys
 from collections.abc import Iterator
 
 import typer
+
+from signboard.progress import put
 
 
 def usage(message: str) -> typer.Exit:
@@ -19,7 +20,7 @@ def usage(message: str) -> typer.Exit:
 def complain(message: str) -> None:
     from signboard.photo import printable
 
-    print(f"signboard: {printable(message)}", file=sys.stderr, flush=True)
+    put(f"signboard: {printable(message)}\n")
 
 
 @contextlib.contextmanager

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import os
 import sys
 import time
 from collections.abc import Generator, Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from signboard.commands import readers
@@ -16,7 +16,7 @@ from signboard.commands.interrupt import Stop, let_go_of_stdout
 from signboard.commands.messages import complain
 from signboard.commands.outputs import Outputs
 from signboard.errors import ConfigError, SignboardError
-from signboard.progress import Progress, speed
+from signboard.progress import Progress, put, speed
 
 if TYPE_CHECKING:
     from signboard.photo import Page
@@ -128,7 +128,7 @@ def read_photos(items: Sequence[Item], outputs: Outputs, source: Source, *, quie
         rate = speed(done / seconds)
         notes = f"; {warned} with warnings" if warned else ""
         notes += f"; {there} were there already" if there else ""
-        print(f"{summary}, {rate} photos/s{notes}{note}", file=sys.stderr)
+        put(f"{summary}, {rate} photos/s{notes}{note}\n")
     if not quiet:
         _name_failures(failed_before)
     return code or (1 if counts["failed"] or undrawn else 0)
@@ -139,7 +139,7 @@ _NAMED = 10  # photos, in one line
 
 def _name_failures(items: Sequence[Item]) -> None:
     """Says which photos an earlier run could not read and this one left as they are, of those that are there."""
-    paths = [item.path for item in items if Path(item.path).exists()]
+    paths = [item.path for item in items if os.path.lexists(item.path)]
     if paths:
         more = f" and {len(paths) - _NAMED} more" if len(paths) > _NAMED else ""
         photos = "1 photo" if len(paths) == 1 else f"{len(paths)} photos"

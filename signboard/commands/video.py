@@ -16,6 +16,7 @@ from signboard.commands import readers
 from signboard.commands.interrupt import Stop, let_go_of_stdout
 from signboard.commands.messages import complain
 from signboard.errors import ConfigError, SignboardError
+from signboard.progress import put
 from signboard.video.names import SUFFIXES, is_live, is_video
 
 if TYPE_CHECKING:
@@ -229,10 +230,8 @@ class _Run:
                 complain("interrupted; videos that were not read to their end are not in the output")
         if not self.quiet and not self.to_terminal and not code:
             spent = max(time.monotonic() - begin, 1e-9)
-            print(
-                f"{signs} signs on {len(todo) - failed} videos, {failed} failed, {seconds / spent:.1f} x real time",
-                file=sys.stderr,
-            )
+            pace = f"{seconds / spent:.1f} x real time"
+            put(f"{signs} signs on {len(todo) - failed} videos, {failed} failed, {pace}\n")
         return code or (1 if failed else 0)
 
     def _open(self, name: str) -> Any:
@@ -381,11 +380,9 @@ class _Bar:
         left = f"  {duration((self._duration - done) / pace)} left" if self._duration and pace > 0 else ""
         line = f"{self._name} {clock(done)}{total}  {pace:.1f} x real time  {signs} signs{left}"
         width = shutil.get_terminal_size().columns - 1
-        sys.stderr.write("\r\x1b[K" + line[:width])
-        sys.stderr.flush()
+        put("\r\x1b[K" + line[:width])
 
     def clear(self) -> None:
         """Takes the line away."""
         if self._shown:
-            sys.stderr.write("\r\x1b[K")
-            sys.stderr.flush()
+            put("\r\x1b[K")

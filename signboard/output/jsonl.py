@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 from signboard.errors import DataError
 from signboard.output.sink import OutputError, Piece, TextFormat
 from signboard.reading import Alternative, Line, Polygon, Reading, Sign, Word
+
+Part = TypeVar("Part")
 
 SCHEMA = "signboard/1"
 """Name and version of the rows. The number grows when an old program would misread a new row."""
@@ -55,25 +58,25 @@ def from_dict(row: dict[str, Any]) -> Reading:
     """The reading of a row.
 
     Raises:
-        DataError: the row is of another schema or something is missing from it.
+        DataError: the row is of another schema, or something in it is missing or not what the schema says.
     """
     if not isinstance(row, dict) or row.get("schema") != SCHEMA:
         found = row.get("schema") if isinstance(row, dict) else type(row).__name__
         raise DataError(f"not a row of schema {SCHEMA!r} but of {found!r}")
     try:
         return Reading(
-            source=row["source"],
-            width=row["width"],
-            height=row["height"],
+            source=_text(row["source"]),
+            width=_number(row["width"], 0),
+            height=_number(row["height"], 0),
             signs=tuple(_read_sign(sign) for sign in row["signs"]),
-            error=row["error"],
-            warnings=tuple(row["warnings"]),
-            metadata=row["metadata"],
-            page=row.get("page", 1),  # rows of earlier versions have none
+            error=None if row["error"] is None else _text(row["error"]),
+            warnings=tuple(_text(warning) for warning in row["warnings"]),
+            metadata=_read_metadata(row["metadata"], signs=bool(row["signs"])),
+            page=_number(row.get("page", 1), 1),  # rows of earlier versions have none
         )
     except KeyError as error:
         raise DataError(f"a row of schema {SCHEMA!r} has no key {error}") from None
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, AttributeError) as error:
         raise DataError(f"a damaged row of schema {SCHEMA!r}: {error}") from None
 
 
@@ -89,7 +92,7 @@ def read_jsonl(path: str | os.PathLike[str]) -> Iterator[Reading]:
                 continue
             try:
                 yield from_dict(json.loads(line))
-            except (ValueError, DataError) as error:
+            except (ValueError, RecursionError, DataError) as error:
                 raise DataError(f"{os.fspath(path)}: line {number}: {error}") from None
 
 
@@ -126,29 +129,81 @@ def _word(word: Word) -> dict[str, Any]:
     return row
 
 
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r:.40} stands where a text belongs")
+    value.encode("utf-8", "surrogateescape")  # half a character cannot be written to other formats
+    return value
+
+
+def _number(value: Any, low: float = -math.inf, high: float = math.inf) -> Any:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"{value!r:.40} stands where a number belongs")
+    if not (math.isfinite(value) and low <= value <= high):
+        raise ValueError(f"the number {value!r:.40} cannot be, where it stands")
+    return value
+
+
 def _read_polygon(points: list[list[float]]) -> Polygon:
-    return tuple((float(x), float(y)) for x, y in points)
+    polygon = tuple((float(_number(x)), float(_number(y))) for x, y in points)
+    if len(polygon) < 3:
+        raise ValueError("a polygon of fewer than three points")
+    return polygon
+
+
+def _read_metadata(row: dict[str, Any], *, signs: bool) -> dict[str, Any]:
+    """The metadata of a row, without those that are null; what this program knows of them is as the schema says."""
+    gps = row.get("gps")
+    if gps is not None:
+        for name, limit in (("latitude", 90.0), ("longitude", 180.0)):
+            _number(gps[name], -limit, limit)
+        for name, limit in (("altitude", math.inf), ("bearing", 360.0)):
+            if gps.get(name) is not None:
+                _number(gps[name], -limit, limit)
+    if row.get("time") is not None:
+        _text(row["time"])
+    video = row.get("video")
+    if video is not None:
+        _number(video["sign"], 0)
+        if video["signs"] is not None:
+            _number(video["signs"], 0)
+        for name in ("first", "last", "best", "frame", "seen") if signs else ():
+            _number(video[name], 0)
+        for at in video.get("track", ()):
+            _number(at["time"])
+            _read_polygon(at["polygon"])
+    return {key: value for key, value in row.items() if value is not None}
 
 
 def _read_sign(row: dict[str, Any]) -> Sign:
-    return Sign(tuple(_read_line(line) for line in row["lines"]), _read_polygon(row["polygon"]))
+    return Sign(_some(_read_line(line) for line in row["lines"]), _read_polygon(row["polygon"]))
 
 
 def _read_line(row: dict[str, Any]) -> Line:
-    words = tuple(_read_word(word) for word in row["words"])
-    return Line(words, _read_polygon(row["polygon"]), row.get("romanized"), row.get("translation"))
+    words = _some(_read_word(word) for word in row["words"])
+    said = (None if row.get(name) is None else _text(row[name]) for name in ("romanized", "translation"))
+    return Line(words, _read_polygon(row["polygon"]), *said)
 
 
 def _read_word(row: dict[str, Any]) -> Word:
     return Word(
-        text=row["text"],
+        text=_text(row["text"]),
         polygon=_read_polygon(row["polygon"]),
-        confidence=row["confidence"],
-        detection_score=row["detection_score"],
-        script=row["script"],
-        rotation=row["rotation"],
-        alternatives=tuple(Alternative(a["text"], a["confidence"]) for a in row.get("alternatives", ())),
+        confidence=_number(row["confidence"], 0, 1),
+        detection_score=_number(row["detection_score"], 0, 1),
+        script=_text(row["script"]),
+        rotation=_number(row["rotation"]),
+        alternatives=tuple(
+            Alternative(_text(a["text"]), _number(a["confidence"], 0, 1)) for a in row.get("alternatives", ())
+        ),
     )
+
+
+def _some(parts: Iterable[Part]) -> tuple[Part, ...]:
+    """The lines of a sign or the words of a line, at least one."""
+    if not (some := tuple(parts)):
+        raise ValueError("a sign without lines, or a line without words")
+    return some
 
 
 def pieces(file: BinaryIO, name: str) -> Iterator[Piece]:
@@ -165,7 +220,7 @@ def pieces(file: BinaryIO, name: str) -> Iterator[Piece]:
             return
         try:
             reading = from_dict(json.loads(line))
-        except (ValueError, DataError):
+        except (ValueError, RecursionError, DataError):
             raise OutputError(
                 f"{name}: line {number} is no JSON line of schema {SCHEMA!r}, --resume cannot go on with this file"
             ) from None

@@ -6,6 +6,7 @@ lock even when a run is killed.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import functools
 import os
@@ -223,8 +224,9 @@ class StreamSink:
         except BrokenPipeError:
             raise
         except OSError as error:
-            name = getattr(self._stream, "name", "<stdout>")
-            raise OutputError(f"{'standard output' if name == '<stdout>' else name}: {reason(error)}") from None
+            name = getattr(self._stream, "name", 1)
+            standard = isinstance(name, int) or name == "<stdout>"
+            raise OutputError(f"{'standard output' if standard else name}: {reason(error)}") from None
 
 
 class FileSink:
@@ -310,7 +312,8 @@ class FileSink:
             self._file.close()  # some systems replace no file that is open
             part.replace(self._path)
         except OSError as error:
-            part.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                part.unlink()
             raise OutputError(f"{self._path}: {reason(error)}") from None
         silent = self._found.silent
         self._file = open_output(self._path)
@@ -407,15 +410,25 @@ class FolderSink:
         self._lock_path.unlink(missing_ok=True)
 
 
+_LONGEST = 240
+"""Bytes of a file's name. File systems take 255: this leaves room for a number and for the ending of a part."""
+
+
 def unique_names(names: dict[str, str], taken: Iterable[str] = ()) -> dict[str, str]:
     """File names by photo, with a number added where two would be the same file on some file system.
 
-    `taken` are names that others have already.
+    A name that is so long that a number or `.part` behind it would be too much is cut. `taken` are names that others
+    have already; nor does a file get the name of a folder that others lie in.
     """
+    folders = {Path(os.path.dirname(name)) for name in names.values()}  # noqa: PTH120 - of a million names
     used = {name.casefold() for name in taken}
+    used |= {str(folder).casefold() for below in folders for folder in (below, *below.parents)}
     unique = {}
     for photo, name in names.items():
         path = Path(name)
+        while len(os.fsencode(path.name)) > _LONGEST and len(path.stem) > 1:
+            path = path.with_stem(path.stem[:-1])
+        name = str(path)
         number, candidate = 1, name
         while candidate.casefold() in used:
             number += 1
@@ -429,15 +442,18 @@ def write_whole(path: Path, data: bytes) -> None:
     """Writes a file under another name first, so that it is never there in part.
 
     Raises:
-        OutputError: it cannot be written.
+        OutputError: it cannot be written, or is a device, which the file would take the place of.
     """
+    if is_stream(path):
+        raise OutputError(f"{path}: is not a regular file")
     make_folder(path.parent)
     part = path.with_name(path.name + ".part")
     try:
         part.write_bytes(data)
         part.replace(path)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            part.unlink()
         raise OutputError(f"{path}: {reason(error)}") from None
 
 
@@ -459,8 +475,10 @@ def open_output(path: Path) -> BinaryIO:
     """Opens a file to read and write without touching what is in it; makes it when it is missing.
 
     Raises:
-        OutputError: no such folder, a folder, no permission, read-only.
+        OutputError: no such folder, a folder, a device, no permission, read-only.
     """
+    if is_stream(path):
+        raise OutputError(f"{path}: is not a regular file")
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
     except FileNotFoundError:

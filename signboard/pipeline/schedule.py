@@ -117,12 +117,15 @@ class Schedule(Generic[Found]):
             workers: threads; None: by the number of cores.
         """
         self._enter_process()
+        failure: list[Exception] = []
+        photos = _until_failure(photos, failure)
         threads = min(os.cpu_count() or 1, 8) if workers is None else max(1, workers)
-        if self.device.type != "cpu":
-            return self._windows(photos, window or self.window, threads)
-        if window is None and min(threads, torch.get_num_threads()) > 1:
-            return _giving_back(self._groups(photos, min(threads, torch.get_num_threads(), _SIDE_BY_SIDE)))
-        return _giving_back(self._windows(photos, window or self.window, threads))
+        on_cpu = self.device.type == "cpu"
+        if on_cpu and window is None and min(threads, torch.get_num_threads()) > 1:
+            readings = self._groups(photos, min(threads, torch.get_num_threads(), _SIDE_BY_SIDE))
+        else:
+            readings = self._windows(photos, window or self.window, threads)
+        return _to_the_end(readings, failure, give_back=on_cpu)
 
     def _enter_process(self) -> None:
         """Lets a forked child go on: the threads of the matrix libraries were not forked with it, so it uses none."""
@@ -322,13 +325,25 @@ def _use_own_stream(device: torch.device) -> None:
         torch.cuda.set_stream(torch.cuda.Stream(device))
 
 
-def _giving_back(readings: Generator[Reading, None, None]) -> Generator[Reading, None, None]:
-    """`readings`, free memory given back between them now and then."""
+def _until_failure(photos: Iterator[PhotoSource], failure: list[Exception]) -> Iterator[PhotoSource]:
+    """The photos until the iterator fails; its exception goes into `failure`."""
+    try:
+        yield from photos
+    except Exception as error:
+        failure.append(error)
+
+
+def _to_the_end(
+    readings: Generator[Reading, None, None], failure: Sequence[Exception], *, give_back: bool
+) -> Generator[Reading, None, None]:
+    """`readings`, and behind them the failure of what gives the photos; free memory is given back now and then."""
     with contextlib.closing(readings):
         for done, reading in enumerate(readings, 1):
             yield reading
-            if done % _GIVE_BACK == 0:
+            if give_back and done % _GIVE_BACK == 0:
                 give_back_memory()
+    if failure:
+        raise failure[0]
 
 
 __all__ = ["Schedule"]

@@ -8,6 +8,7 @@ import dataclasses
 import hashlib
 import io
 import mimetypes
+import re
 import sys
 import time
 import traceback
@@ -20,6 +21,7 @@ from fastapi import FastAPI, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from signboard.errors import SignboardError
 from signboard.image_files import HEAD, kind_of, tiff_pages
@@ -43,6 +45,7 @@ _PAGE = Path(__file__).parent / "page"
 _DRAWN_PIXELS = 25_000_000
 # Rows that say more than this about one photo are not drawn.
 _DRAWN_LINES = 2000
+_JSON = re.compile(r"application/([\w.-]+\+)?json")
 
 
 @dataclasses.dataclass
@@ -124,6 +127,7 @@ def make_app(
         redirect_slashes=False,
     )
     app.add_exception_handler(HTTPException, _on_http_error)
+    app.add_exception_handler(ClientDisconnect, _on_gone)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(QueueFullError, _on_full)
     app.add_exception_handler(ClosedError, _on_closed)
@@ -141,8 +145,15 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
     return problem(error.status_code, printable(str(error.detail)), error.headers)
 
 
+async def _on_gone(request: Request, error: Exception) -> Response:
+    return problem(499, "the client went away")
+
+
 async def _on_invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
+    kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
+    if any(found.get("loc") == ("body",) for found in error.errors()) and not _JSON.fullmatch(kind):
+        return problem(415, "send JSON, as Content-Type: application/json")
     return problem(422, _first(error.errors()))
 
 
@@ -202,7 +213,7 @@ _PROBLEMS: dict[int | str, dict[str, Any]] = {
     403: {"model": schema.Problem, "description": "Asked for by a page of another site."},
     408: {"model": schema.Problem, "description": "The body took too long."},
     413: {"model": schema.Problem, "description": "The body is too large, or holds too many photos."},
-    415: {"model": schema.Problem, "description": "Neither multipart/form-data nor a picture."},
+    415: {"model": schema.Problem, "description": "A body of a kind that is not taken here."},
     422: {"model": schema.Problem, "description": "An option or the body is not as documented here."},
     503: {"model": schema.Problem, "description": "Too much to do; Retry-After says when to try again."},
 }
@@ -242,6 +253,9 @@ _PHOTO_AND_ROW = {
     },
 }
 
+_OPTIONS = ("min_confidence", "detection_threshold", "translate", "tile", "with_position", "format")
+"""Of /v1/read."""
+
 _Share = Annotated[float | None, Query(ge=0, le=1, allow_inf_nan=False)]
 
 
@@ -272,6 +286,9 @@ def _add_api(app: FastAPI, service: Service) -> None:
         each of which counts as a photo. A photo that cannot be read is a row with
         its error; when no photo of the request can be read, the rows come with status 422.
         """
+        for name in request.query_params:
+            if name not in _OPTIONS:
+                raise HTTPException(422, f"{name[:200]}: no such option; there are {', '.join(_OPTIONS)}")
         begin = time.monotonic()
         service.queue.check_room()
         service.queue.arriving(1)
@@ -300,7 +317,7 @@ def _add_api(app: FastAPI, service: Service) -> None:
         "/v1/translate",
         summary="Hindi texts of signs in English and in Latin letters.",
         response_model=schema.Translations,
-        responses=_only(401, 403, 408, 413, 422, 503),
+        responses=_only(401, 403, 408, 413, 415, 422, 503),
     )
     async def translate_texts(asked: schema.TranslateRequest, request: Request) -> Response:
         """As `signboard translate --json`."""
@@ -313,7 +330,7 @@ def _add_api(app: FastAPI, service: Service) -> None:
     @app.post(
         "/v1/convert",
         summary="Rows of /v1/read in another format.",
-        responses=_only(401, 403, 408, 413, 422)
+        responses=_only(401, 403, 408, 413, 415, 422)
         | {200: {"content": {kind.split(";")[0]: {} for kind in TYPES.values()}, "description": "The file."}},
     )
     async def convert(asked: schema.ConvertRequest, request: Request) -> Response:

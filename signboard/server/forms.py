@@ -20,6 +20,11 @@ class _MemoryParser(MultiPartParser):
     """Starlette's parser, whose files never move to the disk: their size is bounded by that of the body."""
 
     spool_max_size = 1 << 62
+    ended = False
+
+    def on_end(self) -> None:
+        """Notes that the boundary behind the last part was there: what breaks off before it may lack photos."""
+        self.ended = True
 
 
 class Upload:
@@ -50,10 +55,16 @@ async def read_form(request: Request, limits: Limits, *, files: int, fields: int
         except MultiPartException as error:
             if "Too many files" in error.message:
                 raise HTTPException(413, f"too many photos: at most {files} a request") from None
+            if "Too many fields" in error.message:
+                allowed = "files only" if not fields else f"files and at most {fields} other field"
+                message = f"multipart/form-data: send {allowed}; options go into the address, as ?format=text"
+                raise HTTPException(422, message) from None
             raise HTTPException(422, f"multipart/form-data: {printable(error.message)}") from None
         except UnicodeError:  # a charset such as idna, whose errors are of another kind
             raise HTTPException(422, "multipart/form-data: names that are no text in the charset given") from None
         try:
+            if not parser.ended:
+                raise HTTPException(422, "multipart/form-data: the body ends before its last boundary")
             uploads = [
                 Upload(await value.read(), base_name(value.filename))
                 for _, value in form.multi_items()

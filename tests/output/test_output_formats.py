@@ -7,7 +7,9 @@ import dataclasses
 import importlib.util
 import io
 import json
+import math
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -142,6 +144,50 @@ def test_damaged_json_lines_are_named_by_their_number(line: str, words: str, tmp
     with pytest.raises(DataError, match=r"signs\.jsonl: line 2") as caught:
         list(jsonl.read_jsonl(path))
     assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("keys", "value"),
+    [
+        (("metadata",), None),
+        (("metadata", "gps"), {"latitude": "12", "longitude": 77.0}),
+        (("metadata", "gps"), {"latitude": 12.0}),
+        (("metadata", "gps"), {"latitude": 12.0, "longitude": 720.0}),
+        (("metadata", "gps"), {"latitude": math.nan, "longitude": 77.0}),
+        (("metadata", "gps"), {"latitude": 12.0, "longitude": 77.0, "bearing": "north"}),
+        (("metadata", "time"), ["today"]),
+        (("metadata", "video"), 7),
+        (("metadata", "video"), {"sign": 1, "signs": 1}),
+        (("source",), 5),
+        (("page",), "2"),
+        (("signs", 0, "lines"), []),
+        (("signs", 0, "lines", 0, "words"), []),
+        (("signs", 0, "lines", 0, "words", 0, "text"), None),
+        (("signs", 0, "lines", 0, "words", 0, "text"), "\ud83d"),
+        (("signs", 0, "lines", 0, "words", 0, "confidence"), "high"),
+        (("signs", 0, "lines", 0, "words", 0, "confidence"), 5.0),
+        (("signs", 0, "lines", 0, "words", 0, "polygon"), []),
+        (("signs", 0, "lines", 0, "words", 0, "polygon"), [[math.inf, 1], [2, 2], [3, 3], [4, 4]]),
+    ],
+)
+def test_values_that_the_schema_does_not_allow_are_named_by_their_line(
+    keys: tuple[str | int, ...], value: object, tmp_path: Path
+) -> None:
+    row = jsonl.to_dict(reading(), position=True)
+    place: Any = row
+    for key in keys[:-1]:
+        place = place[key]
+    place[keys[-1]] = value
+    path = tmp_path / "signs.jsonl"
+    path.write_text(json.dumps(row) + "\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r"signs\.jsonl: line 1: "):
+        list(jsonl.read_jsonl(path))
+
+
+def test_metadata_that_are_null_are_none(tmp_path: Path) -> None:
+    row = jsonl.to_dict(reading(), position=True)
+    row["metadata"] |= {"gps": None, "time": None}
+    assert jsonl.from_dict(row).metadata == {}
 
 
 # CSV ------------------------------------------------------------------------------------------------------------------

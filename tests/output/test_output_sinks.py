@@ -26,6 +26,7 @@ from signboard.output.sink import (
     TextFormat,
     WriteOptions,
     unique_names,
+    write_whole,
 )
 from signboard.reading import Reading
 
@@ -236,6 +237,34 @@ def test_names_are_unique_on_any_file_system() -> None:
     }  # fmt: skip
 
 
+def test_long_names_leave_room_for_a_number_and_the_ending_of_a_part(tmp_path: Path) -> None:
+    names = {"1": "a/" + "x" * 251 + ".xml", "2": "a/" + "x" * 250 + "y.xml", "3": "थ" * 85}
+    unique = unique_names(names)
+    assert len(set(unique.values())) == 3 and unique["1"].endswith("x.xml") and unique["2"].endswith("~2.xml")
+    for name in unique.values():
+        write_whole(tmp_path / name, b"whole")
+    with pytest.raises(OutputError, match="name too long"):
+        write_whole(tmp_path / names["1"], b"whole")
+
+
+def test_a_file_does_not_get_the_name_of_a_folder() -> None:
+    names = {"1": "x.jpg", "2": "X.jpg/in.jpg", "3": "b/c.jpg", "4": "b/c.jpg/d/in.jpg"}
+    assert unique_names(names) == {"1": "x~2.jpg", "2": "X.jpg/in.jpg", "3": "b/c~2.jpg", "4": "b/c.jpg/d/in.jpg"}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no named pipes in folders there")
+def test_no_file_takes_the_place_of_a_device(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for write in (
+        lambda: write_whole(pipe, b"whole"),
+        lambda: FileSink(jsonl.FORMAT, pipe, WriteOptions(overwrite=True)),
+    ):
+        with pytest.raises(OutputError, match="is not a regular file"):
+            write()
+    assert pipe.is_fifo() and list(tmp_path.iterdir()) == [pipe]
+
+
 # Parquet --------------------------------------------------------------------------------------------------------------
 
 
@@ -244,6 +273,8 @@ def test_parquet_rows_are_the_json_rows(tmp_path: Path) -> None:
     from signboard.output.parquet import ParquetSink
 
     path = tmp_path / "signs.parquet"
+    with pytest.raises(OutputError, match="is not a regular file"):
+        ParquetSink(Path(os.devnull), WriteOptions(resume=True))
     items = [reading(), empty(), failed(), reading(NAMES[3])]
     sink = ParquetSink(path)
     with pytest.raises(OutputError, match="another run"):

@@ -66,8 +66,26 @@ def greys(readings: Sequence[Reading]) -> list[str]:
     return [reading.error or reading.warnings[0] for reading in readings]
 
 
+class Gone(Exception):
+    pass
+
+
 RIGHT = [str(20 * i) for i in range(10)]
 WAYS = [{"window": None}, {"window": 1}, {"window": 3}, {"window": None, "workers": 1}]
+
+
+@pytest.mark.usefixtures("two_threads")
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("ahead", [False, True])
+def test_photos_before_a_failure_of_their_source_are_read(photos: list[Path], way: dict[str, Any], ahead: bool) -> None:
+    def camera() -> Iterator[Path]:
+        yield from photos[:7]
+        raise Gone
+
+    readings = []
+    with pytest.raises(Gone):
+        readings.extend(make(Stages(), ahead=ahead).many(camera(), **way))
+    assert greys(readings) == RIGHT[:7]
 
 
 @pytest.mark.usefixtures("two_threads")

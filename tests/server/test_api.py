@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import threading
@@ -151,6 +152,7 @@ def test_positions_only_when_they_are_asked_for(client: TestClient, form: str) -
         ({"translate": "perhaps"}, "translate"),
         ({"format": "pdf"}, "format"),
         ({"tile": "\ud800".encode("utf-8", "surrogatepass")}, "tile"),
+        ({"tranlate": "true"}, "tranlate"),
     ],
 )
 def test_wrong_options_are_named(client: TestClient, query: dict[str, Any], key: str) -> None:
@@ -168,6 +170,34 @@ def test_bodies_that_are_none(client: TestClient) -> None:
     assert client.get("/v1/read").status_code == 405 and client.get("/v1/nothing").status_code == 404
     fields = client.post("/v1/read", data={"photo": "/etc/passwd"}, files={})
     assert fields.status_code == 415
+    form = client.post("/v1/read", data={"format": "text"}, files={"photo": photo()})
+    assert form.status_code == 422 and "options go into the address" in form.json()["detail"]
+    curl = client.post("/v1/translate", content=b'{"texts":["a"]}', headers={"content-type": "text/plain"})
+    assert curl.status_code == 415 and "application/json" in curl.json()["detail"]
+
+
+def test_a_form_that_breaks_off_is_refused_whole(client: TestClient) -> None:
+    head = b'--x\r\nContent-Disposition: form-data; name="photo"; filename="a.png"\r\n\r\n'
+    kind = {"content-type": "multipart/form-data; boundary=x"}
+    body = head + photo(1) + b"\r\n" + head + photo(2)
+    assert len(rows(client.post("/v1/read", content=body + b"\r\n--x--\r\n", headers=kind))) == 2
+    answer = client.post("/v1/read", content=body[:-9], headers=kind)  # else the first photo would be all
+    assert answer.status_code == 422 and "last boundary" in answer.json()["detail"]
+
+
+def test_a_client_that_hangs_up_while_it_sends_is_no_fault_of_the_service(client: TestClient) -> None:
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.disconnect"}
+
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    headers = [(b"host", b"localhost"), (b"content-type", b"image/png"), (b"content-length", b"99")]
+    scope = {"type": "http", "method": "POST", "path": "/v1/read", "query_string": b"", "headers": headers}
+    asyncio.run(client.app(scope, receive, send))  # type: ignore[arg-type]
+    assert sent[0]["status"] == 499
 
 
 def test_limits() -> None:

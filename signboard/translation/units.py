@@ -33,8 +33,7 @@ _DOT = re.compile("[.॰]")
 #: Longer segments are no phrase of a sign; they are cut.
 _LONGEST = 24
 _HOUR = re.compile("(0?[1-9]|1[0-2])(?:[:.][0-5][0-9])?")
-# Hours, where each token is one letter: that of the table, n for a number.
-_CLOCK = re.compile(r"[apr]?nb?(?:s[apr]?nb?t?)?(?:\+[apr]?nb?(?:s[apr]?nb?t?)?)*")
+_CLOCK = re.compile(r"[apr]?nb?(?:s[apr]?nb?t?)?(?:\+[apr]?nb?(?:s[apr]?nb?t?)?)*")  # a letter a token, n: a number
 _CASES, _OBLIQUES = TABLES["marathi_cases"], TABLES["marathi_obliques"]
 _CASE = re.compile(f"(.+?)({'|'.join(_OBLIQUES)})(ं?)({'|'.join(_CASES)})")
 #: Behind है these begin a new statement.
@@ -159,7 +158,8 @@ def _numerals(given: Iterator[Unit], glossary: Glossary) -> Iterator[Unit]:
 
 def _hours(given: Iterable[Unit]) -> list[Unit]:
     """Hours and spans of hours as one number each: सुबह 9 से 1 बजे तक is 9 am to 1 pm, रात 2 बजे 2 am."""
-    tokens, out, done = list(given), [], 0
+    tokens, done = list(given), 0
+    out: list[Unit] = []
     hours = [_HOUR.fullmatch(unit.english) if unit.kind == "number" else None for unit in tokens]
     letters = (TABLES["clock"].get(unit.text, "n" if hour else " ") for unit, hour in zip(tokens, hours, strict=True))
     for found in _CLOCK.finditer("".join(letters)):

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from signboard.translation.grammar import FUNCTION, TABLES, word_set
 from signboard.translation.numerals import RUPEES
 from signboard.translation.speaker import Speech
-from signboard.translation.units import FORBIDDEN, HALF_OF_DAY, MARATHI_NO, NEGATION, Unit
+from signboard.translation.units import FORBIDDEN, MARATHI_NO, NEGATION, Unit
 
 #: A lost "not" turns a warning round: these words say one, in English and in Hindi.
 _PLAIN_NO = re.compile(r"\b(no|not|never|prohibited|forbidden|cannot|without)\b|n['’]t\b")
@@ -20,7 +20,7 @@ _HINDI_NO = (NEGATION | MARATHI_NO | FORBIDDEN | word_set("spoken_negation")) - 
 #: Units that name things and doings: each is said somehow.
 _NAMING = {"noun", "either", "adjective", "name", "unknown", "title", "verb", "phrase", "adverb"}
 #: What English leaves out, or says in another way.
-_LIGHT = FORBIDDEN | RUPEES | HALF_OF_DAY.keys() | word_set("light")
+_LIGHT = FORBIDDEN | RUPEES | TABLES["clock"].keys() | word_set("light")
 #: What "up to" and "and" may be in English.
 _OTHERWISE = {english: others.split() for english, others in TABLES["otherwise"].items()}
 #: Marathi says with several words that nobody knows what is one unit of Hindi.
@@ -70,20 +70,14 @@ def _keeps_links(units: Sequence[Unit], said: Speech) -> bool:
 
 
 def faithful(units: Sequence[Unit], said: Speech, english: str) -> bool:
-    """Whether what the network said of the units may be printed.
-
-    Args:
-        english: its words, with the units that it copies put in.
-    """
-    words = set(english.lower().split())
-    halves = {HALF_OF_DAY[u.lemma] for u in units if u.lemma in HALF_OF_DAY}
+    """Whether what the network said of the units may be printed: `english`, with the units that it copies put in."""
     return (
         said.log_probability > _LEAST
-        and bool(words)
+        and bool(english.strip())
         and keeps_negation(units, english)
         and not _moved(units, said)
         and (lost(units, said) <= 0 or any(u.text in _MARATHI for u in units))
-        and words & {"am", "pm"} <= halves
         and _keeps_links(units, said)
+        and not re.search(r" at [^ ]+( [ap]m)? to |( [ap]m| o'clock) [a-z]{4}| to$", english)  # hours come last
         and all(u.english.isascii() for u in units if u.kind == "latin")  # other scripts stay where they are
     )

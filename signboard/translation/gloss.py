@@ -5,28 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from signboard.translation.grammar import TABLES, gerund, participle, plural, uncounted, word_set
-from signboard.translation.units import COPULA, FINITE, FORBIDDEN, GENITIVE, HALF_OF_DAY, MARATHI_NO, NEGATION, Unit
+from signboard.translation.units import COPULA, FINITE, FORBIDDEN, GENITIVE, MARATHI_NO, NEGATION, Unit
 
 _POLITE = word_set("polite")
 _UNSAID = _POLITE | COPULA | GENITIVE | word_set("emphasis")
 _NO = NEGATION | MARATHI_NO
+_HOURS = (" am", " pm", " o'clock")
 
 
 def gloss(units: Sequence[Unit]) -> str:
-    """English for the units of one segment; every number and every negation is said.
-
-    Args:
-        units: those that the glossary lacks have their spelling as `english`.
-    """
-    return ", ".join(filter(None, map(_clause, _clauses(_merged(units)))))
+    """English for the units of one segment, which all have an `english`; every number and every negation is said."""
+    return ", ".join(filter(None, map(_clause, _clauses(units))))
 
 
 def agreeing(units: Sequence[Unit], i: int, owns: bool | None = None) -> str:
-    """English of a unit beside its neighbours: जूते without a postposition is shoes, महिला अस्पताल a women's hospital.
-
-    Args:
-        owns: whether a thing is said behind it; None: whether one stands behind it.
-    """
+    """English beside its neighbours: जूते is shoes. `owns`: whether a thing is said behind it, None: stands behind it."""
     unit, following = units[i], units[i + 1] if i + 1 < len(units) else None
     owns = owns or (owns is None and following is not None and following.kind == "noun")
     if owns and unit.kind == "noun" and unit.match and unit.match.entry.english in TABLES["possessive"]:
@@ -34,23 +27,6 @@ def agreeing(units: Sequence[Unit], i: int, owns: bool | None = None) -> str:
     one = i > 0 and units[i - 1].english in ("1", "one")
     several = unit.form == "oblique" and not one and (following is None or following.kind != "postposition")
     return plural(unit.english) if several else unit.english
-
-
-def _merged(units: Sequence[Unit]) -> list[Unit]:
-    """Hours as one unit each, 4 to 6 pm; who does something (तोड़ने वालों) is what he does."""
-    out: list[Unit] = []
-    for unit in units:
-        before = out[-1] if out else None
-        if before is not None and before.kind == "number" and unit.lemma == "बजे":
-            said = out.pop().english
-            if len(out) > 1 and out[-1].lemma == "से" and out[-2].kind == "number":
-                said = f"{out[-2].english} to {said}"
-                del out[-2:]
-            half = HALF_OF_DAY[out.pop().lemma] if out and out[-1].lemma in HALF_OF_DAY else "o'clock"
-            out.append(Unit(unit.text, "time", english=said if ":" in said and half == "o'clock" else f"{said} {half}"))
-        elif before is None or before.kind != "verb" or unit.lemma != "वाला":
-            out.append(unit)
-    return out
 
 
 def _clauses(units: Sequence[Unit]) -> Iterator[list[Unit]]:
@@ -64,7 +40,7 @@ def _clauses(units: Sequence[Unit]) -> Iterator[list[Unit]]:
             clause = []
         clause.append(unit)
         ends = unit.lemma in COPULA or (unit.kind == "verb" and unit.form == "imperative")
-        goes_on = i + 1 < len(units) and units[i + 1].lemma in COPULA
+        goes_on = i + 1 < len(units) and (units[i + 1].lemma in COPULA or units[i + 1].text in MARATHI_NO)
         if whole or (ends and not goes_on) or i + 1 == len(units):
             yield clause
             clause = []
@@ -75,11 +51,17 @@ def _clause(units: list[Unit]) -> str:
     please = "please " if any(u.lemma in _POLITE for u in units) else ""
     no = any(u.text in _NO for u in units)
     are = "are" if any(u.lemma == "हैं" for u in units) else "is"
-    core = [u for u in units if u.lemma not in _UNSAID and (u.negative or u.text not in _NO)]
+    core = [
+        unit
+        for before, unit in zip((units[0], *units), units, strict=False)
+        if unit.lemma not in _UNSAID or (unit.lemma in GENITIVE and before.form == "infinitive")
+        if (unit.negative or unit.text not in _NO) and (unit.lemma != "वाला" or before.kind != "verb")
+    ]
     if not core:
         return please + ("not" if no else "")
     *rest, last = core
     no = no or last.negative
+    told = no or (last.domain != "shop" and any(u.lemma in COPULA for u in units))
     if last.lemma in word_set("beware") and rest and rest[-1].lemma == "से":
         text = f"beware of {_phrase(rest[:-1])}"
     elif last.lemma in FORBIDDEN or last.english == "strictly prohibited":
@@ -92,10 +74,12 @@ def _clause(units: list[Unit]) -> str:
         text = f"{do_not}let {_words(rest[:at])} {_action(rest[at + 1 : -1], rest[-1].english)}"
     elif last.kind == "verb" and last.form in FINITE and last.form != "imperative":
         text = _statement(rest, last, are, " not" * no)
-    elif no and rest and last.kind == "adjective":
-        text = f"{_phrase(rest)} {are} not {last.english}"
+    elif last.kind == "adjective" and told and rest and rest[-1].kind not in ("postposition", "adverb"):
+        are = "are" if "and" in (u.english for u in rest) else are
+        text = f"{_phrase(rest)} {are} {'not ' * no}{last.english}"
     else:
-        text = _action(rest, last.english) if last.kind == "verb" else _phrase(core)
+        english = "contact us" if last.lemma == "मिलना" else last.english
+        text = _action(rest, english) if last.kind == "verb" else _phrase(core)
         text = ("do not " if last.kind == "verb" or units[-1].text in MARATHI_NO else "no ") * no + text
     return please + text
 
@@ -133,6 +117,8 @@ def _action(units: list[Unit], english: str) -> str:
 def _phrase(units: list[Unit]) -> str:
     """A noun phrase, or what is done, with what Hindi sets before it and English behind it."""
     if units and units[-1].kind == "verb":
+        if len(units) > 2 and units[-2].kind == "conjunction" and units[-3].kind == "verb":  # खरीदने और बेचने
+            return _action(units[:-3], f"{_doing(units[-3])} {units[-2].english} {_doing(units[-1])}")
         return _action(units[:-1], _doing(units[-1]))
     head, adjuncts = _parted(units)
     return " ".join(filter(None, (_words(head), *adjuncts)))
@@ -140,6 +126,7 @@ def _phrase(units: list[Unit]) -> str:
 
 def _parted(units: list[Unit]) -> tuple[list[Unit], list[str]]:
     """The last run of units without a postposition after it, and English for the rest."""
+    aside = [unit for unit in units if unit.kind == "adverb" or (unit.kind == "number" and " to " in unit.english)]
     out: list[str] = []
     head: list[Unit] = []
     chunk: list[Unit] = []
@@ -152,17 +139,20 @@ def _parted(units: list[Unit]) -> tuple[list[Unit], list[str]]:
                 english = "for"
             elif unit.lemma == "तक":
                 since = any(said.startswith("from ") for said in out)
-                english = "to" if since else "until" if chunk and chunk[-1].kind == "time" else "up to"
-            if len(chunk) > 1 and chunk[-1].kind == "time":  # counter until 2 pm
+                english = "to" if since else "until" if chunk and chunk[-1].english.endswith(_HOURS) else "up to"
+            if len(chunk) > 1 and chunk[-1].english.endswith(_HOURS):  # counter until 2 pm
                 out.append(_words(chunk[:-1]))
                 del chunk[:-1]
             out.append(f"{english} {_phrase(chunk)}".strip())
+            if unit.lemma in GENITIVE:  # होटल में ठहरने की व्यवस्था
+                english = "of" if units[-1].lemma in word_set("of_doing") else "for"
+                out = [" ".join((english, _phrase(chunk), *out[:-1]))]
             chunk = []
-        elif unit.kind != "adverb":
+        elif unit not in aside:
             if unit.lemma in word_set("this"):  # begins a phrase of its own: complain | on this number
                 head, chunk = head + chunk, []
             chunk.append(unit)
-    return head + chunk, out + [unit.english for unit in units if unit.kind == "adverb"]
+    return head + chunk, out + [unit.english for unit in aside]
 
 
 def _doing(verb: Unit) -> str:

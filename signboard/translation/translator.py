@@ -31,6 +31,8 @@ from signboard.translation.units import KEPT, MARATHI_NO, Unit, mark_names, spli
 
 #: Share of phrases of words set side by side that are right, of those whose every word is sure.
 _WORD_BY_WORD = 0.35
+#: An article before another determiner, and small words said twice.
+_DOUBLED = re.compile(r"(?i)\b(?:the|an?) (?=(?:this|your|our|any|every)\b)|\b(the|your|for|from|to) (?=\1\b)")
 
 
 class Translator:
@@ -136,8 +138,7 @@ def _by_glossary(units: list[Unit]) -> _Phrase | None:
     unit, match = units[0], units[0].match
     if len(units) != 1 or match is None or match.form in ("habitual", "passive", "future"):
         return None
-    words = unit.english.replace("~", "").split()
-    english = "do not " * (unit.kind == "verb" and unit.negative) + " ".join(words)
+    english = "do not " * (unit.kind == "verb" and unit.negative) + " ".join(unit.english.replace("~", "").split())
     return _Phrase(english, [Part(unit.text, english, "glossary", match.confidence)], match.confidence)
 
 
@@ -240,9 +241,10 @@ def _assemble(text: str, pieces: list[list[Unit] | str], phrases: Iterator[_Phra
             out = out.rstrip(" (") + " (" if mark[-1] == "(" else out
             continue
         phrase = next(phrases)
+        said = _DOUBLED.sub("", phrase.english)
         # A comma or a colon does not start a sentence, but names keep their capitals.
         starts = not out.rstrip(" ") or out.rstrip(" ")[-1] in ".!?|\n([)]-"
-        out += upper_first(phrase.english) if starts and phrase.begins else phrase.english
+        out += upper_first(said) if starts and phrase.begins else said
         parts += phrase.parts
         letters = sum(len(u.text) for u in piece)
         sure, total = sure + phrase.confidence * letters, total + letters

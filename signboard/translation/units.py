@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from signboard.translation.glossary import LONGEST, Glossary, Match
+from signboard.translation.glossary import LONGEST, Glossary, Match, noun_forms
 from signboard.translation.grammar import TABLES, word_set
 from signboard.translation.numerals import said_number
 from signboard.translation.transliteration import DIGITS, LETTER_NAME, LETTER_NAMES, letters, tidy
@@ -19,8 +19,6 @@ NEGATION, MARATHI_NO, FORBIDDEN = word_set("negation"), word_set("marathi_negati
 POLITE, COPULA, GENITIVE = word_set("polite"), word_set("copula"), word_set("genitive")
 #: Kinds of units that pass as they are.
 KEPT = {"number", "latin", "letters"}
-#: Which half of the day an hour is of.
-HALF_OF_DAY: dict[str, str] = TABLES["half_of_day"]
 #: Forms of a verb that make a sentence.
 FINITE = {"imperative", "habitual", "progressive", "will", "passive", "future"}
 _TOKEN = re.compile(
@@ -34,6 +32,10 @@ _LETTERS_ONLY = re.compile(rf"(?:(?:{LETTER_NAME.pattern})[.॰]?)+")
 _DOT = re.compile("[.॰]")
 #: Longer segments are no phrase of a sign; they are cut.
 _LONGEST = 24
+_HOUR = re.compile("(0?[1-9]|1[0-2])(?:[:.][0-5][0-9])?")
+_CLOCK = re.compile(r"[apr]?nb?(?:s[apr]?nb?t?)?(?:\+[apr]?nb?(?:s[apr]?nb?t?)?)*")  # a letter a token, n: a number
+_CASES, _OBLIQUES = TABLES["marathi_cases"], TABLES["marathi_obliques"]
+_CASE = re.compile(f"(.+?)({'|'.join(_OBLIQUES)})(ं?)({'|'.join(_CASES)})")
 #: Behind है these begin a new statement.
 _BEGINS = {"noun", "either", "adjective", "adverb", "verb", "phrase", "name", "unknown", "number"}
 #: Before a noun of these kinds a word that may be a name is one: प्रकाश स्टोर, चंदन नगर.
@@ -45,7 +47,7 @@ class Unit:
     """One glossary phrase, unknown word, number or foreign piece.
 
     Attributes:
-        text: as it stands in the text, spaces made single.
+        text: as it stands in the text, spaces made single; Hindi for Marathi words with a case.
         kind: the entry's part of speech; "unknown", "number", "latin" or "letters" for what is no entry.
         match: the glossary's entry, if there is one.
         english: the glossary's English, or what is kept; "" for unknown words.
@@ -79,10 +81,15 @@ def split(text: str, glossary: Glossary) -> list[list[Unit] | str]:
     tokens: list[Unit] = []  # of the open segment
 
     def close() -> None:
-        rest = _covered(_numerals(_letters(tokens, glossary), glossary), glossary)
+        rest = _covered(_hours(_numerals(_letters(tokens, glossary), glossary)), glossary)
+        strange = {unit.text: _in_hindi(unit.text, tokens, glossary) for unit in rest if unit.kind == "unknown"}
+        if any(strange.values()):
+            words = ((unit, word) for unit in tokens for word in (strange.get(unit.text) or "-").split())
+            hindi = (unit if word == "-" else Unit(word, "unknown") for unit, word in words)
+            rest = _covered(_hours(_numerals(_letters(hindi, glossary), glossary)), glossary)
         while rest:  # a statement ends with है: आगे स्कूल है हॉर्न न बजायें
             pairs = enumerate(itertools.pairwise(rest), 1)
-            ends = (i for i, (unit, after) in pairs if unit.lemma in COPULA and after.kind in _BEGINS)
+            ends = (i for i, (unit, after) in pairs if after.kind in _BEGINS and _ends(unit, rest[i:]))
             end = next(ends, len(rest))
             cut = min(end, _LONGEST)
             pieces.extend([rest[:cut], *[", " if cut == end else " "] * (cut < len(rest))])
@@ -105,6 +112,13 @@ def split(text: str, glossary: Glossary) -> list[list[Unit] | str]:
     return pieces
 
 
+def _ends(unit: Unit, behind: Sequence[Unit]) -> bool:
+    """Whether a statement ends with the unit: with है, or with a command where another verb stands behind it."""
+    command = unit.form == "imperative" and unit.text[-1] in "ंँोए"
+    verbs = (u.form in FINITE or u.kind == "phrase" or u.lemma in COPULA | FORBIDDEN | NEGATION for u in behind)
+    return unit.text.split()[-1] in COPULA or (command and any(verbs))
+
+
 def _abbreviation(token: str, glossary: Glossary) -> bool:
     """Whether the last dot belongs to the word (डॉ., कि.मी., आर.) and does not end a sentence."""
     match = glossary.lookup(token)
@@ -112,7 +126,7 @@ def _abbreviation(token: str, glossary: Glossary) -> bool:
     return bool(short) or "." in token[:-1] or token[:-1] in LETTER_NAMES
 
 
-def _letters(tokens: Sequence[Unit], glossary: Glossary) -> Iterator[Unit]:
+def _letters(tokens: Iterable[Unit], glossary: Glossary) -> Iterator[Unit]:
     """English letters that are spelled out, with dots or without, as one unit: एच डी एफ सी and एचडीएफसी are HDFC."""
 
     def spelled(unit: Unit) -> bool:
@@ -142,9 +156,49 @@ def _numerals(given: Iterator[Unit], glossary: Glossary) -> Iterator[Unit]:
         i += count
 
 
-def _covered(given: Iterator[Unit], glossary: Glossary) -> list[Unit]:
+def _hours(given: Iterable[Unit]) -> list[Unit]:
+    """Hours and spans of hours as one number each: सुबह 9 से 1 बजे तक is 9 am to 1 pm, रात 2 बजे 2 am."""
+    tokens, done = list(given), 0
+    out: list[Unit] = []
+    hours = [_HOUR.fullmatch(unit.english) if unit.kind == "number" else None for unit in tokens]
+    letters = (TABLES["clock"].get(unit.text, "n" if hour else " ") for unit, hour in zip(tokens, hours, strict=True))
+    for found in _CLOCK.finditer("".join(letters)):
+        said, half, since = "", "", -1
+        for i, letter in enumerate(found[0], found.start()):
+            said += {"s": " to ", "+": " and "}.get(letter, "")
+            if letter in "apr":
+                half, since = letter, -1
+            elif hour := hours[i]:
+                value = int(hour[1]) % 12
+                half = "ap"[value > 4] if half == "r" else half
+                half = "ap"[half == "a"] if half and value <= since else half
+                since, said = value, f"{said}{hour[0]} {half}m" if half else said + hour[0]
+            elif letter == "b" and not half and ":" not in said:
+                said += " o'clock"
+        if re.search("[aprb]", found[0]):
+            said = re.sub(r" ([ap]m)(?= to \S+ \1)", "", said)  # 4 to 6 pm
+            text = " ".join(unit.text for unit in tokens[found.start() : found.end()])
+            out += [*tokens[done : found.start()], Unit(text, "number", None, said)]
+            done = found.end()
+    return out + tokens[done:]
+
+
+def _in_hindi(word: str, tokens: Sequence[Unit], glossary: Glossary) -> str:
+    """A word with a Marathi case as Hindi says it, महिलांसाठी as महिलाओं के लिए; "" for others."""
+    marathi = any(unit.text in word_set("marathi_only") or "ळ" in unit.text for unit in tokens)
+    stem, oblique, several, case = found.groups() if (found := _CASE.fullmatch(word)) else ("", "ा", "", "त")
+    kinds = ("verb",) if oblique == "ण्या" else ("noun", "either")
+    ends = _OBLIQUES[oblique].split("|") if marathi or case not in word_set("marathi_unsure") else []
+    for base in (stem + end for end in ends):
+        match = glossary.lookup(base)
+        if match and match.confidence >= 0.85 and match.entry.part_of_speech in kinds:
+            many = (form for form, _ in noun_forms(match.entry.hindi) if several and form.endswith("ों"))
+            return f"{next(many, base)} {_CASES[case]}"
+    return str(TABLES["marathi_words"].get(word, ""))
+
+
+def _covered(tokens: Sequence[Unit], glossary: Glossary) -> list[Unit]:
     """The cheapest cover of the tokens by glossary phrases: few pieces, so long phrases win; unknown words last."""
-    tokens = list(given)
     n = len(tokens)
     best: list[tuple[float, int, Match | None]] = [(0.0, 0, None)] * (n + 1)  # cost from here on, next, match
     for i in range(n - 1, -1, -1):
@@ -167,8 +221,8 @@ def _covered(given: Iterator[Unit], glossary: Glossary) -> list[Unit]:
         unit = tokens[i]
         if match is not None:
             words, entry = [unit.text for unit in tokens[i:j]], match.entry
-            inside = words[-2:-1] if entry.part_of_speech == "verb" else []
-            negative = not NEGATION.isdisjoint(inside) and inside[0] not in entry.hindi.split()  # मत देना is to vote
+            inside = {*words[-2:-1], words[-1]} & (NEGATION | MARATHI_NO) if entry.part_of_speech == "verb" else set()
+            negative = not inside.issubset(entry.hindi.split())  # मत देना is to vote
             unit = Unit(" ".join(words), entry.part_of_speech, match, match.english, negative)
         units.append(unit)
         i = j
@@ -180,8 +234,8 @@ def _find(words: list[str], whole: bool, glossary: Glossary) -> Match | None:
 
     A complete sentence of the glossary that is but part of the text is the verb that it consists of, if it is one.
     """
-    negated = len(words) > 1 and words[-2] in NEGATION
-    bare = " ".join([*words[:-2], words[-1]] if negated else words)
+    negated = len(words) > 1 and (words[-2] in NEGATION or words[-1] in MARATHI_NO)
+    bare = " ".join(word for word in words if word not in NEGATION | MARATHI_NO) if negated else " ".join(words)
     match = glossary.lookup(" ".join(words))
     if match is None and len(words) == 2 and len(words[1]) > 2:
         joined = glossary.lookup("".join(words))  # one word that the sign writes as two: पास पोर्ट

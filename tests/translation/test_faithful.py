@@ -35,8 +35,8 @@ def _judged(hindi: str, said: str, log_probability: float = -0.1) -> bool:
         # a thing left out
         ("मोहन की दुकान", "<0> 's <2>", "the <2>"),
         ("यहाँ कागज धोना मना है", "<2> +ing <1> is prohibited <0>", "<1> is prohibited <0>"),
-        # another half of the day, a limit that is no limit
-        ("सुबह 9 बजे", "<1> am", "<1> pm"),
+        # hours in the middle, a limit that is no limit
+        ("सुबह 9 से 1 बजे तक बंद", "<1> <0>", "<1> at <0>"),
         ("20% तक छूट", "up to <0> <2>", "<0> <2>"),
     ],
 )

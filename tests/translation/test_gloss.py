@@ -27,7 +27,7 @@ def _units(hindi: str) -> list[Unit]:
         ("आगे सड़क बंद है", "road closed ahead"),
         ("यहाँ घड़ियां रिपेयर की जाती हैं", "watches are repaired here"),
         ("हेलमेट न पहनने पर जुर्माना", "fine for not wearing a helmet"),
-        ("सुबह 9 बजे से शाम 6 बजे तक", "from 9 am to 6 pm"),
+        ("सुबह 9 बजे से शाम 6 बजे तक", "9 am to 6 pm"),
         ("शाम 4 से 6 बजे", "4 to 6 pm"),
         ("प्लेटफार्म टिकट 10 रुपये", "platform ticket 10 rupees"),
         ("नियम तोड़ने वालों पर जुर्माना", "fine for breaking rules"),

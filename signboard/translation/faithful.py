@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from signboard.translation.grammar import FUNCTION, TABLES, word_set
 from signboard.translation.numerals import RUPEES
 from signboard.translation.speaker import Speech
-from signboard.translation.units import FORBIDDEN, MARATHI_NO, NEGATION, Unit
+from signboard.translation.units import COPULA, FORBIDDEN, GENITIVE, MARATHI_NO, NEGATION, Unit
 
 #: A lost "not" turns a warning round: these words say one, in English and in Hindi.
 _PLAIN_NO = re.compile(r"\b(no|not|never|prohibited|forbidden|cannot|without)\b|n['’]t\b")
@@ -50,10 +50,26 @@ def _moved(units: Sequence[Unit], said: Speech) -> bool:
 def lost(units: Sequence[Unit], said: Speech) -> int:
     """How many things of the phrase are not said: those not copied, less the network's own words that could be they."""
     copied = {unit for _, unit, _ in said.tokens}
-    things = (unit.kind in _NAMING and _LIGHT.isdisjoint((unit.text, unit.lemma)) for unit in units)
+    plain = not any(unit.text.endswith("कर") for unit in units)  # wearing slippers, to come
+    things = (
+        unit.kind in _NAMING and (_LIGHT.isdisjoint((unit.text, unit.lemma)) or (plain and _is_forbidden(unit, after)))
+        for unit, after in zip(units, (*units[1:], None), strict=True)
+    )
     left = sum(named and i not in copied for i, named in enumerate(things))
     own = sum(unit is None and not word.startswith("+") and word not in FUNCTION for word, unit, _ in said.tokens)
     return left - own
+
+
+def _is_forbidden(unit: Unit, after: Unit | None) -> bool:
+    """Whether coming or going is what a sign forbids: without it इस भवन में आना मना है would say "no building"."""
+    return unit.lemma in ("आना", "जाना") and after is not None and not FORBIDDEN.isdisjoint(after.lemma.split())
+
+
+def _keeps_owner(units: Sequence[Unit], said: Speech) -> bool:
+    """Whether यह भूमि नगर निगम की है says whose the land is, not what."""
+    owned = len(units) > 2 and units[-1].lemma in COPULA and units[-2].lemma in GENITIVE
+    own = {word for word, unit, _ in said.tokens if unit is None}
+    return not owned or not own.isdisjoint(("of", "belongs", "belong", "'s", "by"))
 
 
 def _keeps_links(units: Sequence[Unit], said: Speech) -> bool:
@@ -78,6 +94,7 @@ def faithful(units: Sequence[Unit], said: Speech, english: str) -> bool:
         and not _moved(units, said)
         and (lost(units, said) <= 0 or any(u.text in _MARATHI for u in units))
         and _keeps_links(units, said)
+        and _keeps_owner(units, said)
         and not re.search(r" at [^ ]+( [ap]m)? to |( [ap]m| o'clock) [a-z]{4}| to$", english)  # hours come last
         and all(u.english.isascii() for u in units if u.kind == "latin")  # other scripts stay where they are
     )

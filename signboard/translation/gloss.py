@@ -62,7 +62,10 @@ def _clause(units: list[Unit]) -> str:
     *rest, last = core
     no = no or last.negative
     told = no or (last.domain != "shop" and any(u.lemma in COPULA for u in units))
-    if last.lemma in word_set("beware") and rest and rest[-1].lemma == "से":
+    thing = 1 if units[0].lemma.startswith("यह ") else 2 if units[0].lemma in word_set("this") else 0
+    if thing and len(units) > thing + 2 and units[-1].lemma in COPULA and units[-2].lemma in GENITIVE:
+        text = f"{_words(units[:thing])} belong{'s' * (are == 'is')} to {_phrase(units[thing:-2])}"
+    elif last.lemma in word_set("beware") and rest and rest[-1].lemma == "से":
         text = f"beware of {_phrase(rest[:-1])}"
     elif last.lemma in FORBIDDEN or last.english == "strictly prohibited":
         doing = bool(rest) and rest[-1].kind == "verb"

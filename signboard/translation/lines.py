@@ -22,6 +22,8 @@ MOST_WORDS = 24
 _CLOSE = word_set("close") | FORBIDDEN
 # Who a sentence is about: with these alone none ends.
 _SUBJECTS = {"आप", "हम", "यह", "ये"}
+# Of these no notice says anything.
+_HEADINGS = {"सूचना", "चेतावनी"}
 
 
 def translate_lines(lines: Sequence[str], translator: Translator | None = None) -> list[Translation | None]:
@@ -169,7 +171,7 @@ def _grammar_goes_on(line: list[Unit], following: list[Unit]) -> bool:
     predicate = len(bare) == 1 and (_is_finite(bare[0]) or (bare[0].kind == "adjective" and is_so))
     leads = last.kind == "postposition" or all(u.kind == "adverb" for u in line)
     return (
-        predicate
+        (predicate and last.lemma not in _HEADINGS)
         or last.lemma in GENITIVE | POLITE | word_set("open")
         or last.kind == "conjunction"
         or last.form in ("after", "infinitive")
@@ -180,4 +182,3 @@ def _grammar_goes_on(line: list[Unit], following: list[Unit]) -> bool:
         or (says and any(u.lemma in POLITE for u in line))
         or (leads and (says or any(u.kind == "verb" for u in following)))
     )
-

@@ -22,7 +22,7 @@ MOST_WORDS = 24
 _CLOSE = word_set("close") | FORBIDDEN
 # Who a sentence is about: with these alone none ends.
 _SUBJECTS = {"आप", "हम", "यह", "ये"}
-# Of these no notice says anything.
+# These stand for themselves: no predicate is about them.
 _HEADINGS = {"सूचना", "चेतावनी"}
 
 

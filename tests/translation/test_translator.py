@@ -239,7 +239,7 @@ def test_odd_text_does_not_raise(stub_translator: Translator, text: str) -> None
 
 
 def test_random_text_neither_raises_nor_takes_long(stub_translator: Translator) -> None:
-    """Any Unicode, Devanagari without sense, entries and grammar words in any order; 10,000 characters in under 10 s."""
+    """Any Unicode, Devanagari without sense, entries and grammar words in any order; 10,000 characters within 10 s."""
     chance = random.Random(0)
     entries = [entry.hindi for entry in stub_translator.glossary.entries]
     grammar = "का के की से तक न मना है करें वाले समय को दें रुपये 5 बजे या कृपया यह करने ही पर बिना प्रवेश लेकर"

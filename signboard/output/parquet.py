@@ -18,9 +18,9 @@ from signboard.output.sink import (
     Piece,
     Recovered,
     WriteOptions,
-    is_stream,
     photo_key,
     reason,
+    refuse_stream,
 )
 from signboard.reading import Reading
 
@@ -117,8 +117,7 @@ class ParquetSink:
         self._columns = schema()
         if path.is_dir():
             raise OutputError(f"{path}: is a folder; name a file in it")
-        if is_stream(path):
-            raise OutputError(f"{path}: is not a regular file")
+        refuse_stream(path)
         self._path, self._part = path, path.with_name(path.name + ".part")
         self._options = options
         if path.exists() and not options.touches:

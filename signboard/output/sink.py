@@ -444,8 +444,7 @@ def write_whole(path: Path, data: bytes) -> None:
     Raises:
         OutputError: it cannot be written, or is a device, which the file would take the place of.
     """
-    if is_stream(path):
-        raise OutputError(f"{path}: is not a regular file")
+    refuse_stream(path)
     make_folder(path.parent)
     part = path.with_name(path.name + ".part")
     try:
@@ -477,8 +476,7 @@ def open_output(path: Path) -> BinaryIO:
     Raises:
         OutputError: no such folder, a folder, a device, no permission, read-only.
     """
-    if is_stream(path):
-        raise OutputError(f"{path}: is not a regular file")
+    refuse_stream(path)
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
     except FileNotFoundError:
@@ -497,6 +495,16 @@ def is_stream(path: Path) -> bool:
     except (OSError, ValueError):
         return False
     return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
+def refuse_stream(path: Path) -> None:
+    """Sees to it that no file takes the place of a device.
+
+    Raises:
+        OutputError: the path is one; see `is_stream`.
+    """
+    if is_stream(path):
+        raise OutputError(f"{path}: is not a regular file")
 
 
 def lock(file: BinaryIO, path: Path) -> None:

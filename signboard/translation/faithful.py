@@ -65,6 +65,13 @@ def _is_forbidden(unit: Unit, after: Unit | None) -> bool:
     return unit.lemma in ("आना", "जाना") and after is not None and not FORBIDDEN.isdisjoint(after.lemma.split())
 
 
+def _keeps_halves(units: Sequence[Unit], said: Speech) -> bool:
+    """Whether the network's own "am" and "pm" are those of words such as सुबह that stand beside no hour."""
+    own = {word for word, unit, _ in said.tokens if unit is None} & {"am", "pm"}
+    halves = {"a": "a", "p": "p", "r": "ap"}
+    return own <= {f"{half}m" for u in units for half in halves.get(TABLES["clock"].get(u.text, ""), "")}
+
+
 def _keeps_owner(units: Sequence[Unit], said: Speech) -> bool:
     """Whether यह भूमि नगर निगम की है says whose the land is, not what."""
     owned = len(units) > 2 and units[-1].lemma in COPULA and units[-2].lemma in GENITIVE
@@ -86,13 +93,18 @@ def _keeps_links(units: Sequence[Unit], said: Speech) -> bool:
 
 
 def faithful(units: Sequence[Unit], said: Speech, english: str) -> bool:
-    """Whether what the network said of the units may be printed: `english`, with the units that it copies put in."""
+    """Whether what the network said of the units may be printed.
+
+    Args:
+        english: its words, with the units that it copies put in.
+    """
     return (
         said.log_probability > _LEAST
         and bool(english.strip())
         and keeps_negation(units, english)
         and not _moved(units, said)
         and (lost(units, said) <= 0 or any(u.text in _MARATHI for u in units))
+        and _keeps_halves(units, said)
         and _keeps_links(units, said)
         and _keeps_owner(units, said)
         and not re.search(r" at [^ ]+( [ap]m)? to |( [ap]m| o'clock) [a-z]{4}| to$", english)  # hours come last

@@ -5,21 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from signboard.translation.grammar import TABLES, gerund, participle, plural, uncounted, word_set
-from signboard.translation.units import COPULA, FINITE, FORBIDDEN, GENITIVE, MARATHI_NO, NEGATION, Unit
+from signboard.translation.units import COPULA, FINITE, FORBIDDEN, GENITIVE, MARATHI_NO, NEGATION, POLITE, Unit
 
-_POLITE = word_set("polite")
-_UNSAID = _POLITE | COPULA | GENITIVE | word_set("emphasis")
+_UNSAID = POLITE | COPULA | GENITIVE | word_set("emphasis")
 _NO = NEGATION | MARATHI_NO
 _HOURS = (" am", " pm", " o'clock")
 
 
 def gloss(units: Sequence[Unit]) -> str:
-    """English for the units of one segment, which all have an `english`; every number and every negation is said."""
+    """English for the units of one segment; every number and every negation is said.
+
+    Args:
+        units: those that the glossary lacks have their spelling as `english`.
+    """
     return ", ".join(filter(None, map(_clause, _clauses(units))))
 
 
 def agreeing(units: Sequence[Unit], i: int, owns: bool | None = None) -> str:
-    """English beside its neighbours: जूते is shoes. `owns`: whether a thing is said behind it, None: stands behind it."""
+    """English of a unit beside its neighbours: जूते without a postposition is shoes, महिला अस्पताल a women's hospital.
+
+    Args:
+        owns: whether a thing is said behind it; None: whether one stands behind it.
+    """
     unit, following = units[i], units[i + 1] if i + 1 < len(units) else None
     owns = owns or (owns is None and following is not None and following.kind == "noun")
     if owns and unit.kind == "noun" and unit.match and unit.match.entry.english in TABLES["possessive"]:
@@ -35,7 +42,7 @@ def _clauses(units: Sequence[Unit]) -> Iterator[list[Unit]]:
     for i, unit in enumerate(units):
         whole = unit.kind == "phrase" and unit.lemma != "सख्त मना है"
         # "please", "here" and "ahead" belong to the phrase they stand before.
-        if whole and any(u.lemma not in _POLITE and u.kind != "adverb" for u in clause):
+        if whole and any(u.lemma not in POLITE and u.kind != "adverb" for u in clause):
             yield clause
             clause = []
         clause.append(unit)
@@ -48,7 +55,7 @@ def _clauses(units: Sequence[Unit]) -> Iterator[list[Unit]]:
 
 def _clause(units: list[Unit]) -> str:
     """One clause: "please", then a prohibition, a command, a statement, or a noun phrase."""
-    please = "please " if any(u.lemma in _POLITE for u in units) else ""
+    please = "please " if any(u.lemma in POLITE for u in units) else ""
     no = any(u.text in _NO for u in units)
     are = "are" if any(u.lemma == "हैं" for u in units) else "is"
     core = [

@@ -20,10 +20,6 @@ MOST_LINES = 4
 MOST_WORDS = 24
 # With these no line begins anew.
 _CLOSE = word_set("close") | FORBIDDEN
-# Who a sentence is about: with these alone none ends.
-_SUBJECTS = {"आप", "हम", "यह", "ये"}
-# These stand for themselves: no predicate is about them.
-_HEADINGS = {"सूचना", "चेतावनी"}
 
 
 def translate_lines(lines: Sequence[str], translator: Translator | None = None) -> list[Translation | None]:
@@ -150,28 +146,32 @@ def _goes_on(spans: Sequence[_Span], start: int, border: int, stop: int) -> bool
         return False
     sentence = [unit for unit in takewhile(bool, reversed([u for u, _, end in spans if end <= border])) if unit]
     rest = [unit for unit, first, _ in spans if unit and first >= border]
-    unfinished = any(u.lemma in _SUBJECTS for u in sentence) and not any(map(_is_finite, sentence))
-    return (unfinished and any(map(_is_finite, rest))) or _grammar_goes_on(line, following)
+    unfinished = any(u.lemma in word_set("subjects") for u in sentence) and not any(map(_is_predicate, sentence))
+    return (unfinished and any(map(_is_predicate, rest))) or _grammar_goes_on(line, following)
 
 
 def _is_finite(unit: Unit) -> bool:
-    """Whether a unit can be the verb of a sentence."""
-    return unit.lemma in COPULA or (unit.kind == "verb" and unit.form in FINITE)
+    return unit.kind == "verb" and unit.form in FINITE
+
+
+def _is_predicate(unit: Unit) -> bool:
+    """Whether a unit can be the verb of a sentence, है included."""
+    return unit.lemma in COPULA or _is_finite(unit)
 
 
 def _grammar_goes_on(line: list[Unit], following: list[Unit]) -> bool:
     """Whether the clause that ends at a line's end needs the next line."""
     last, first = line[-1], following[0]
-    if last.kind == "phrase" or _is_finite(last):
+    if last.kind == "phrase" or _is_predicate(last):
         return False
-    says = any(u.lemma in _CLOSE or (_is_finite(u) and u.lemma not in COPULA) for u in following)
+    says = any(u.lemma in _CLOSE or _is_finite(u) for u in following)
     # A predicate with nothing else: what it is said of stands in the line above.
     bare = [u for u in following if u.lemma not in COPULA and u.kind != "adverb"]
     is_so = following[-1].lemma in COPULA
     predicate = len(bare) == 1 and (_is_finite(bare[0]) or (bare[0].kind == "adjective" and is_so))
     leads = last.kind == "postposition" or all(u.kind == "adverb" for u in line)
     return (
-        (predicate and last.lemma not in _HEADINGS)
+        (predicate and last.lemma not in word_set("headings"))
         or last.lemma in GENITIVE | POLITE | word_set("open")
         or last.kind == "conjunction"
         or last.form in ("after", "infinitive")

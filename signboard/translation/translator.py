@@ -138,7 +138,8 @@ def _by_glossary(units: list[Unit]) -> _Phrase | None:
     unit, match = units[0], units[0].match
     if len(units) != 1 or match is None or match.form in ("habitual", "passive", "future"):
         return None
-    english = "do not " * (unit.kind == "verb" and unit.negative) + " ".join(unit.english.replace("~", "").split())
+    words = unit.english.replace("~", "").split()
+    english = "do not " * (unit.kind == "verb" and unit.negative) + " ".join(words)
     return _Phrase(english, [Part(unit.text, english, "glossary", match.confidence)], match.confidence)
 
 

@@ -65,7 +65,7 @@ def from_dict(row: dict[str, Any]) -> Reading:
         raise DataError(f"not a row of schema {SCHEMA!r} but of {found!r}")
     try:
         return Reading(
-            source=_text(row["source"]),
+            source=_name(row["source"]),
             width=_number(row["width"], 0),
             height=_number(row["height"], 0),
             signs=tuple(_read_sign(sign) for sign in row["signs"]),
@@ -129,11 +129,16 @@ def _word(word: Word) -> dict[str, Any]:
     return row
 
 
-def _text(value: Any) -> str:
+def _name(value: Any) -> str:
+    """The name of a photo: any string, as systems allow any."""
     if not isinstance(value, str):
         raise TypeError(f"{value!r:.40} stands where a text belongs")
-    value.encode("utf-8", "surrogateescape")  # half a character cannot be written to other formats
     return value
+
+
+def _text(value: Any) -> str:
+    _name(value).encode("utf-8", "surrogateescape")  # half a character cannot be written to other formats
+    return str(value)
 
 
 def _number(value: Any, low: float = -math.inf, high: float = math.inf) -> Any:

@@ -13,7 +13,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from output_samples import NAMES, empty, failed, quad, reading
 
@@ -108,6 +108,7 @@ few = settings(max_examples=15, deadline=None, suppress_health_check=[HealthChec
 
 @few
 @given(readings)
+@example(Reading(source="\ud800", width=8, height=8))
 def test_any_reading_survives_writing_and_reading_twice(item: Reading) -> None:
     line = jsonl.dumps(item)
     back = jsonl.from_dict(json.loads(line.encode("utf-8")))

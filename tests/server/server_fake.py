@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import sys
 import threading
-import time
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -23,6 +22,7 @@ class FakeReader:
     """Reads "photo R G B" off a photo of one colour. Counts what is read together."""
 
     slow = 0.5
+    leave = threading.Event()  # ends the wait for slow photos, once it is set
     batches: list[int] = []  # noqa: RUF012 - what the tests look at
     lock = threading.Lock()
 
@@ -51,7 +51,7 @@ class FakeReader:
         photo = load_photo(source)
         red, green, blue = (int(value) for value in photo.pixels[0, 0])
         if red == SLOW:
-            time.sleep(self.slow)
+            self.leave.wait(self.slow)
         if red == CRASH:
             raise OverflowError("a bug in the reader")
         signs = () if red == EMPTY else signs_for(f"{red} {green} {blue}", photo.width, photo.height, self.options)

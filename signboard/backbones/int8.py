@@ -170,11 +170,7 @@ class Conv:
         """Weights as oneDNN wants them for maps with `qparams`: bytes, their scales and zeros, the bias."""
         if qparams not in self._packed:
             layer = self.layer
-            weight = layer.weight.detach()
-            scales = weight.abs().amax(dim=(1, 2, 3)).clamp(min=1e-8) / largest_byte_weight()
-            whole = (weight / scales.view(-1, 1, 1, 1)).round().to(torch.int8)
-            zeros = torch.zeros(len(scales), dtype=torch.int32)
-            bias = torch.zeros(len(scales)) if layer.bias is None else layer.bias.detach().float()
+            whole, scales, zeros, bias = _rounded(layer)
             packed = torch.ops.onednn.qconv_prepack(
                 whole,
                 scales,
@@ -188,6 +184,67 @@ class Conv:
             )
             self._packed[qparams] = (packed, scales, zeros, bias)
         return self._packed[qparams]
+
+
+class Linear:
+    """A linear layer over rows with what follows it, its products computed in bytes.
+
+    Args:
+        name: of what goes in, in `ranges`.
+        ranges: of what goes into such layers.
+        takes: what the bytes that go in stand for; None: floats go in, and `ranges` say how they are rounded.
+        after: "none", "relu" or "gelu".
+        gives: what the bytes that come out stand for; None: float32 comes out.
+
+    Raises:
+        WeightsError: the range of what goes in is missing.
+    """
+
+    def __init__(
+        self,
+        layer: nn.Linear,
+        name: str,
+        ranges: Ranges,
+        *,
+        takes: QParams | None = None,
+        after: str = "none",
+        gives: QParams | None = None,
+    ) -> None:
+        self.layer, self.name, self.ranges = layer, name, ranges
+        self.after, self.gives = after, gives
+        self.seen = takes is None  # otherwise the range is that of the map it comes from
+        self.takes = takes or (QParams(1.0, 0) if ranges.measuring else ranges.qparams(name))
+        self._packed: tuple[Tensor, ...] | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_packed": None}  # as in `Conv`
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Rows (M, in), float32 or bytes that stand for what `takes` says -> (M, out)."""
+        if self.ranges.measuring:
+            if self.seen:
+                self.ranges.see(self.name, x)
+            y = self.layer(x)
+            return y if self.after == "none" else getattr(F, self.after)(y)  # type: ignore[no-any-return]
+        scale, zero = self.takes.scale, self.takes.zero
+        if x.dtype != torch.uint8:
+            x = (x * (1.0 / scale)).add_(zero + 0.5).clamp_(0.0, 255.0).to(torch.uint8)
+        if self._packed is None:
+            whole, *others = _rounded(self.layer)
+            self._packed = (torch.ops.onednn.qlinear_prepack(whole, None), *others)
+        out = self.gives or QParams(1.0, 0)
+        dtype = torch.float32 if self.gives is None else torch.uint8
+        after: tuple[Any, ...] = (self.after, [], "none" if self.after == "gelu" else "")
+        return torch.ops.onednn.qlinear_pointwise(x, scale, zero, *self._packed, out.scale, out.zero, dtype, *after)  # type: ignore[no-any-return]
+
+
+def _rounded(layer: nn.Conv2d | nn.Linear) -> tuple[Tensor, ...]:
+    """A layer's weight in bytes, the scale and zero of each output channel, the bias."""
+    weight = layer.weight.detach()
+    scales = weight.flatten(1).abs().amax(dim=1).clamp(min=1e-8) / largest_byte_weight()
+    whole = (weight / scales.view(-1, *[1] * (weight.dim() - 1))).round().to(torch.int8)
+    bias = torch.zeros(len(scales)) if layer.bias is None else layer.bias.detach().float()
+    return whole, scales, torch.zeros(len(scales), dtype=torch.int32), bias
 
 
 def measured_ranges(card: Mapping[str, Any]) -> Any:

@@ -17,7 +17,7 @@ from signboard.backbones.folding import folded
 from signboard.backbones.int8 import Ranges, measured_ranges, precision_of
 from signboard.batching import Fetched, chosen_rows, one_ahead, power_of_two, to_device
 from signboard.device_pictures import Crop, Cut, cut_all, kind_of
-from signboard.devices import choose_precision, computed
+from signboard.devices import computed
 from signboard.errors import ConfigError, WeightsError
 from signboard.geometry import ImageArray
 from signboard.recognition.charset import Charset
@@ -38,6 +38,8 @@ TALL_WIDTH = 96
 _UPENDED = 0.6
 # Crops whose paths are decoded together, at least.
 _TOGETHER = 64
+# In bytes passes of different widths share what follows the backbone, until they have so many frames or more.
+_SHARED = 1024
 # Widths are stretched to one of few, so that crops share batches and a crop's reading never depends on its neighbours.
 WIDTHS = (*range(MIN_WIDTH, 161, 16), *range(192, 1025, 32))
 
@@ -145,8 +147,7 @@ class Recognizer:
         if dtype == torch.int8:
             able = has_bytes(self.network)
             precision_of("int8", self.device, self.card, "the recogniser's card", able=able)
-            mixer = choose_precision("auto", self.device)
-            self._bytes = ByteRecognizer(self.network, Ranges(measured_ranges(self.card)), mixer)
+            self._bytes = ByteRecognizer(self.network, Ranges(measured_ranges(self.card)))
         elif dtype != torch.float32:
             self._running = folded(self.network).to(dtype).to(memory_format=torch.channels_last)
         self.height = network.config.height
@@ -327,7 +328,23 @@ class Recognizer:
         return rows, crop_width(height, width, rows, self.max_width, TALL_WIDTH if tall else MIN_WIDTH)
 
     def _passes(self, crops: Sequence[Crop], *, tall: bool) -> Iterator[tuple[list[int], torch.Tensor]]:
-        """(which crops, their logits (N, T, classes)), crops of one width together, each crop once.
+        """(which crops, their logits (N, T, classes)), crops of one width together, each crop once."""
+        group: list[tuple[list[int], torch.Tensor]] = []
+        frames = 0
+        for part, batch in self._batches(crops, tall=tall):
+            group.append((part, batch))
+            frames += batch.shape[0] * batch.shape[2] // self.network.frame_width
+            if self._bytes is None or frames >= _SHARED:
+                yield from self._computed(group)
+                group, frames = [], 0
+        yield from self._computed(group)
+
+    def _computed(self, group: Sequence[tuple[list[int], torch.Tensor]]) -> Iterator[tuple[list[int], torch.Tensor]]:
+        for (part, _), logits in zip(group, self._logits([batch for _, batch in group]), strict=True):
+            yield part, logits[: len(part)]
+
+    def _batches(self, crops: Sequence[Crop], *, tall: bool) -> Iterator[tuple[list[int], torch.Tensor]]:
+        """(which crops, as a batch (N, height or tall, W, 3) uint8 on the device).
 
         A kernel is compiled on a processor, and planned on CUDA, for every N and width, so N is a power of two: on a
         processor of fewer crops in a pass, on CUDA, where passes are short, filled up with black ones.
@@ -347,7 +364,7 @@ class Recognizer:
                     count = 1 << (count.bit_length() - 1)
                 part, members = members[:count], members[count:]
                 filled = power_of_two(count, size) if self.device.type == "cuda" else count
-                yield part, self._logits(self._batch([crops[i] for i in part], rows, width, filled))[:count]
+                yield part, self._batch([crops[i] for i in part], rows, width, filled)
 
     def _batch(self, crops: Sequence[Crop], rows: int, width: int, count: int) -> torch.Tensor:
         """Crops, all cut out or none, as (count, rows, width, 3) uint8 on the device; black ones fill up what lacks."""
@@ -367,12 +384,14 @@ class Recognizer:
             if text:
                 yield text, candidate.confidence
 
-    def _logits(self, batch: torch.Tensor) -> torch.Tensor:
-        """Crops (N, height, W, 3) uint8 -> logits (N, T, classes)."""
+    def _logits(self, batches: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+        """Batches of crops (N, height or tall, W, 3) uint8 -> the logits (N, T, classes) of each."""
+        if not batches:
+            return []
         if self._bytes is not None:
-            return self._bytes(batch)
-        logits, _ = computed(self._running, normalize_crops(batch.to(self.device)), self.dtype)
-        return logits  # type: ignore[no-any-return]
+            return self._bytes.logits([self._bytes.places(batch) for batch in batches])
+        batches = [normalize_crops(batch.to(self.device)) for batch in batches]
+        return [computed(self._running, batch, self.dtype)[0] for batch in batches]
 
 
 def normalize_crops(batch: torch.Tensor) -> torch.Tensor:

@@ -23,6 +23,7 @@ from signboard.backbones import build_backbone
 from signboard.backbones.folding import folded
 from signboard.backbones.int8 import (
     Conv,
+    Linear,
     QParams,
     QTensor,
     Ranges,
@@ -115,7 +116,7 @@ def test_a_table_of_no_ranges_is_refused(table: Any) -> None:
 _EXTREMES = """
 import torch
 from torch import nn
-from signboard.backbones.int8 import Conv, QParams, QTensor, Ranges
+from signboard.backbones.int8 import Conv, Linear, QParams, QTensor, Ranges
 from signboard.devices import largest_byte_weight
 
 torch.set_num_threads(1)
@@ -138,6 +139,20 @@ for inputs, outputs, kernel, size in layers:
     whole = (weight * largest).round().long()
     exact = nn.functional.conv2d(pixels.double(), whole.double(), padding=kernel // 2)
     assert torch.allclose(result.double(), exact, rtol=1e-5, atol=0.01), (inputs, kernel, (result - exact).abs().max())
+for inputs, outputs in ((192, 576), (768, 192)):
+    layer = nn.Linear(inputs, outputs)
+    with torch.no_grad():
+        layer.weight.fill_(1.0)
+        layer.weight[1::4] = -1.0
+        layer.weight[2::4, ::2] = -1.0
+        layer.bias.zero_()
+    whole = (layer.weight * largest).round().double()
+    for rows in (24, 320):
+        x = torch.full((rows, inputs), 255, dtype=torch.uint8)
+        x[:, ::3] = 1
+        with torch.inference_mode():
+            result = Linear(layer, "", Ranges({}), takes=QParams(1.0, 0))(x) * largest
+        assert torch.allclose(result.double(), x.double() @ whole.T, rtol=1e-5, atol=0.01), (inputs, rows)
 print("largest", largest)
 """
 
@@ -162,6 +177,32 @@ def test_no_sum_of_bytes_overflows(limit: str, kernel: str, largest: int) -> Non
     assert ran and all(name.endswith(f":{kernel}") for name in ran if kernel), ran
     chosen = int(lines[-1].split()[1])
     assert chosen == largest if largest else chosen in (64, 127)
+
+
+@needs_bytes
+@pytest.mark.parametrize("after", ["none", "relu", "gelu"])
+def test_linear_layers_in_bytes_are_those_of_floats(after: str) -> None:
+    torch.manual_seed(0)
+    first, second = nn.Linear(64, 96), nn.Linear(96, 32)
+    x = torch.randn(50, 64)
+    with torch.inference_mode():
+        middle = first(x) if after == "none" else getattr(nn.functional, after)(first(x))
+        measuring = Ranges()
+        made = Linear(first, "one", measuring, after=after)(x)
+        torch.testing.assert_close(made, middle)
+        torch.testing.assert_close(Linear(second, "two", measuring)(made), second(middle))
+        ranges = Ranges(measuring.table())
+        then = Linear(second, "two", ranges)
+        bytes_ = Linear(first, "one", ranges, after=after, gives=then.takes)(x)
+        found = then(bytes_)
+        floats = Linear(first, "one", ranges, after=after)(x)
+        wanted = second(middle)
+        copied = pickle.loads(pickle.dumps(then))(bytes_)
+    assert bytes_.dtype == torch.uint8 and floats.dtype == found.dtype == torch.float32
+    assert (floats - middle).abs().mean() < 0.02 * middle.std()
+    assert (found - wanted).abs().mean() < 0.03 * wanted.std() and torch.equal(copied, found)
+    with pytest.raises(WeightsError, match="three is missing"):
+        Linear(first, "three", ranges)
 
 
 @needs_bytes
@@ -365,7 +406,9 @@ def test_the_shipped_cards_have_the_range_of_every_map(kind: str) -> None:
     if kind == "detector":
         ByteDetector(Detector.load().network, ranges)(torch.zeros(1, 64, 64, 3, dtype=torch.uint8))
     else:
-        ByteRecognizer(Recognizer.load(language=False).network, ranges)(torch.zeros(1, 48, 32, 3, dtype=torch.uint8))
+        network = ByteRecognizer(Recognizer.load(language=False).network, ranges)
+        for rows in (48, 80):  # the tall form has layers of its own
+            network(torch.zeros(1, rows, 32, 3, dtype=torch.uint8))
     assert set(card["ranges"]) == set(ranges.table()) and card["ranges_of"] == card["sha256"]
     assert all(low <= 0.0 < high for low, high in card["ranges"].values())
 

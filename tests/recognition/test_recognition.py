@@ -170,7 +170,11 @@ def test_the_network_in_bytes_makes_of_floats_what_the_network_does(tall: bool) 
     crops = torch.randint(0, 256, (2, 80 if tall else 48, 96, 3), dtype=torch.uint8)
     with torch.inference_mode():
         expected, _ = network(normalize_crops(crops))
-    torch.testing.assert_close(ByteRecognizer(network, Ranges())(crops), expected, rtol=1e-3, atol=1e-3)
+        found = ByteRecognizer(network, Ranges())
+        torch.testing.assert_close(found(crops), expected, rtol=1e-3, atol=1e-3)
+        # Batches of other sizes beside it change nothing.
+        others = [found.places(crops[:1, :, :32]), found.places(crops), found.places(crops[:, :, 32:])]
+        torch.testing.assert_close(found.logits(others)[1], expected, rtol=1e-3, atol=1e-3)
 
 
 def test_the_text_with_most_confidence_in_all_counts() -> None:
@@ -228,7 +232,7 @@ def test_a_crop_of_two_words_says_where_they_part(monkeypatch: pytest.MonkeyPatc
         space = character == " "
         logits[0, frame, recognizer.charset.space if space else recognizer.charset.encode(character)[0]] = 9.0
     logits[0, 6:, 0] = 9.0
-    monkeypatch.setattr(recognizer, "_logits", lambda batch: logits)
+    monkeypatch.setattr(recognizer, "_logits", lambda batches: [logits for _ in batches])
     crop = np.zeros((32, 32, 3), np.uint8)
     (reading,) = recognizer.read_lines([crop])
     assert reading.text == "a b" and reading.gaps == (0.25,)
@@ -277,7 +281,7 @@ def test_passes_on_a_processor_hold_powers_of_two(monkeypatch: pytest.MonkeyPatc
     recognizer = Recognizer(RecognizerNetwork(RecognizerConfig(width=0.125, mixer=32, mixer_layers=1)))
     sizes: list[int] = []
     logits = recognizer._logits
-    monkeypatch.setattr(recognizer, "_logits", lambda batch: (sizes.append(len(batch)), logits(batch))[1])
+    monkeypatch.setattr(recognizer, "_logits", lambda batches: (sizes.extend(map(len, batches)), logits(batches))[1])
     rng = np.random.default_rng(0)
     crops = [rng.integers(0, 256, (20, width, 3), dtype=np.uint8) for width in [60] * 11 + [30]]
     together = recognizer.read_lines(crops)

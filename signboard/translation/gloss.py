@@ -18,7 +18,7 @@ def gloss(units: Sequence[Unit]) -> str:
     Args:
         units: those that the glossary lacks have their spelling as `english`.
     """
-    return ", ".join(filter(None, map(_clause, _clauses(units))))
+    return plaque(units) or ", ".join(filter(None, map(_clause, _clauses(units))))
 
 
 def agreeing(units: Sequence[Unit], i: int, owns: bool | None = None) -> str:
@@ -34,6 +34,25 @@ def agreeing(units: Sequence[Unit], i: int, owns: bool | None = None) -> str:
     one = i > 0 and units[i - 1].english in ("1", "one")
     several = unit.form == "oblique" and not one and (following is None or following.kind != "postposition")
     return plural(unit.english) if several else unit.english
+
+
+def plaque(units: Sequence[Unit]) -> str:
+    """What was done, by whom and when, "this building inaugurated by Shri A on 1.1.2019"; "" where that is not said."""
+    when, day = "", next((i for i, u in enumerate(units[:-1]) if u.lemma == "दिनांक"), -1)
+    if day >= 0:
+        when, behind = f"on {units[day + 1].english}", [*units[day + 2 :]]
+        units = [*units[:day], *behind[behind[:1] != [] and behind[0].lemma == "को" :]]
+    at = next((i for i, u in enumerate(units) if u.lemma in TABLES["ceremonies"]), -1)
+    persons = (u.kind == "postposition" and u.lemma.endswith(("द्वारा", "कमलों से")) for u in units)
+    by = next((i for i, ends in enumerate(persons) if ends), -1)
+    thing, who = (units[:at], units[at + 1 : by]) if at < by else (units[by + 1 : at], units[:by])
+    rest = [u for u in units[max(at, by) + 1 :] if u.form != "past" and u.lemma not in COPULA]
+    if min(at, by) < 0 or not who or any(word_set("held").isdisjoint((u.lemma, u.text)) for u in rest):
+        return ""
+    done = str(TABLES["ceremonies"][units[at].lemma])
+    what = _words([unit for unit in thing if unit.lemma not in GENITIVE])
+    done = done.replace("~", what) if what else done.replace(" of ~", "").replace("~ ", "")
+    return " ".join(filter(None, (done, units[by].english, _words(list(who)), when)))
 
 
 def _clauses(units: Sequence[Unit]) -> Iterator[list[Unit]]:
@@ -83,10 +102,15 @@ def _clause(units: list[Unit]) -> str:
         do_not = "do not " * (no or rest[-1].negative)
         text = f"{do_not}let {_words(rest[:at])} {_action(rest[at + 1 : -1], rest[-1].english)}"
     elif last.kind == "verb" and last.form in FINITE and last.form != "imperative":
-        text = _statement(rest, last, are, " not" * no)
+        text = _statement(rest, last, are, " not" * no, units[-1].lemma in COPULA)
     elif last.kind == "adjective" and told and rest and rest[-1].kind not in ("postposition", "adverb"):
         are = "are" if "and" in (u.english for u in rest) else are
         text = f"{_phrase(rest)} {are} {'not ' * no}{last.english}"
+    elif units[-1].lemma in COPULA and (done := _infinitive(core)):  # शराब बेचना दंडनीय अपराध है
+        what = _words(core[done:])
+        one = core[-1].kind == "noun" and are == "is" and not uncounted(what) and not what.startswith(("a ", "an "))
+        article = ("an " if what[0] in "aeiou" else "a ") * one
+        text = f"{_phrase(core[:done])} {are} {'not ' * no}{article}{what}"
     else:
         english = "contact us" if last.lemma == "मिलना" else last.english
         text = _action(rest, english) if last.kind == "verb" else _phrase(core)
@@ -94,20 +118,30 @@ def _clause(units: list[Unit]) -> str:
     return please + text
 
 
-def _statement(units: list[Unit], verb: Unit, are: str, no: str) -> str:
-    """What is done, or will be: "punctures are repaired here"."""
+def _infinitive(units: Sequence[Unit]) -> int:
+    """Where what is done ends, and what is said of it begins, with no postposition between them; 0: nowhere."""
+    last = max((i for i, u in enumerate(units[:-1], 1) if u.form == "infinitive"), default=0)
+    return 0 if any(u.kind == "postposition" for u in units[last:]) else last
+
+
+def _statement(units: list[Unit], verb: Unit, are: str, no: str, so_far: bool) -> str:
+    """What is done, was, or will be: "punctures are repaired here"; `so_far`: has been."""
     subject, adjuncts = _parted(units)
     english, what = verb.english.replace("get ~ ", "").replace(" ~", ""), _words(subject)
     if not subject and " " in english:  # the verb brings its object along: repair punctures
         english, _, what = english.partition(" ")
         are = "are" if what.endswith("s") else are
     are = "is" if uncounted(what) else are
+    past = "were" if verb.text.endswith(("ए", "ये")) and not uncounted(what) else "was"
     if verb.lemma == "मिलना":
         action = f"{no} available".strip()
     elif verb.form == "habitual" and (verb.lemma == "होना" or english.startswith("be ")):
         action = f"{are}{no} {english[3:] or 'done'}"
     elif verb.form == "passive":
         action = f"{are}{no} {participle(english)}"
+    elif verb.form == "past":
+        were, been = ("have" if are == "are" else "has", " been") if so_far else (past, "")
+        action = f"{were}{no}{been} {participle(english)}"
     elif verb.form in ("future", "will"):
         action = f"will{no} be {participle(english)}" if verb.form == "future" else f"will{no} {english}"
     elif verb.form == "progressive":
@@ -159,7 +193,9 @@ def _parted(units: list[Unit]) -> tuple[list[Unit], list[str]]:
                 out = [" ".join((english, _phrase(chunk), *out[:-1]))]
             chunk = []
         elif unit not in aside:
-            if unit.lemma in word_set("this"):  # begins a phrase of its own: complain | on this number
+            whole = bool(chunk) and chunk[0].lemma in ("यह", "ये", "अपना") and chunk[-1].kind == "noun"
+            own = whole and unit.kind in ("adjective", "number")  # यह पुल | 1999 में
+            if own or unit.lemma in word_set("this"):  # begins a phrase of its own: complain | on this number
                 head, chunk = head + chunk, []
             chunk.append(unit)
     return head + chunk, out + [unit.english for unit in aside]

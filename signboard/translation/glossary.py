@@ -125,8 +125,10 @@ def verb_forms(hindi: str) -> Iterable[tuple[str, str]]:
     forms += [(form, "imperative") for form in imperatives]
     stem = root if root in ("हो", "दे", "ले") else root + ("े" if consonant else "ए")
     forms += [(stem + end, "will") for end in ("गा", "गी", "ंगे", "ंगी")]
-    for gender, participle, wills in zip("ाेी", participles, TABLES["will_be"], strict=True):
+    gone = TABLES["irregular"]["जा"][1].split()
+    for gender, participle, went, wills in zip("ाेी", participles, gone, TABLES["will_be"], strict=True):
         forms.append((f"{participle} जात{gender}", "passive"))
+        forms.append((f"{participle} {went}", "past"))
         forms += [(f"{participle} {will}", "future") for will in wills.split()]
     heads = [before]
     for i, word in enumerate(before):

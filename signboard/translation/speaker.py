@@ -69,7 +69,8 @@ def features(unit: Unit, config: PhraseConfig) -> Features:
     spelling = () if kept else _pieces(fold(unit.text), config.spellings)
     words = () if kept else unit.english.lower().split()
     gloss = tuple(zlib.crc32(word.encode()) % config.glosses for word in words)
-    tags = (KINDS.index(unit.kind), DOMAIN_NAMES.index(unit.domain), GRAMMAR.index(unit.form), int(unit.negative))
+    form = GRAMMAR.index("passive" if unit.form == "past" else unit.form)
+    tags = (KINDS.index(unit.kind), DOMAIN_NAMES.index(unit.domain), form, int(unit.negative))
     return spelling, gloss, tags
 
 

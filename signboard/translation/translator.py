@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any
 
 from signboard.translation.faithful import faithful
-from signboard.translation.gloss import agreeing, gloss
+from signboard.translation.gloss import agreeing, gloss, plaque
 from signboard.translation.glossary import Glossary, default_glossary
 from signboard.translation.grammar import SMALL, inflect, uncounted, upper_first
 from signboard.translation.result import Part, Translation
@@ -124,10 +124,11 @@ class _Phrase:
 
 
 def _phrase(units: list[Unit], said: Speech, spelled: Mapping[str, Spelling]) -> _Phrase:
-    """The network's English; the glossary's words where it was not faithful."""
+    """The network's English; the glossary's words where it was not faithful, or never heard the like."""
     names = {i: name(unit.text, spelled, not unit.named) for i, unit in enumerate(units) if unit.kind == "unknown"}
     phrase = _spoken(units, said, names)
-    return phrase if faithful(units, said, phrase.english) else _glossed(units, names)
+    past = any(unit.form == "past" for unit in units) or plaque(units)
+    return phrase if not past and faithful(units, said, phrase.english) else _glossed(units, names)
 
 
 def _by_glossary(units: list[Unit]) -> _Phrase | None:
@@ -136,7 +137,7 @@ def _by_glossary(units: list[Unit]) -> _Phrase | None:
         parts = [Part(u.text, u.english, "transliterated" if u.kind == "letters" else "kept", 0.95) for u in units]
         return _Phrase(" ".join(u.english for u in units), parts, 0.95, False)
     unit, match = units[0], units[0].match
-    if len(units) != 1 or match is None or match.form in ("habitual", "passive", "future"):
+    if len(units) != 1 or match is None or match.form in ("habitual", "passive", "past", "future"):
         return None
     words = unit.english.replace("~", "").split()
     english = "do not " * (unit.kind == "verb" and unit.negative) + " ".join(words)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from signboard.translation.glossary import LONGEST, Glossary, Match, noun_forms
-from signboard.translation.grammar import TABLES, word_set
+from signboard.translation.grammar import TABLES, plural, word_set
 from signboard.translation.numerals import said_number
 from signboard.translation.transliteration import DIGITS, LETTER_NAME, LETTER_NAMES, letters, tidy
 
@@ -20,7 +20,7 @@ POLITE, COPULA, GENITIVE = word_set("polite"), word_set("copula"), word_set("gen
 #: Kinds of units that pass as they are.
 KEPT = {"number", "latin", "letters"}
 #: Forms of a verb that make a sentence.
-FINITE = {"imperative", "habitual", "progressive", "will", "passive", "future"}
+FINITE = {"imperative", "habitual", "progressive", "will", "passive", "past", "future"}
 _TOKEN = re.compile(
     rf"(?P<unknown>[{LETTER}]+(?:[.॰][{LETTER}]+)*[.॰]?)"
     r"|(?P<number>[+₹]?[0-9०-९]+(?:[.,:/-][0-9०-९]+)*%?)"
@@ -89,7 +89,11 @@ def split(text: str, glossary: Glossary) -> list[list[Unit] | str]:
             rest = _covered(_hours(_numerals(_letters(hindi, glossary), glossary)), glossary)
         while rest:  # a statement ends with है: आगे स्कूल है हॉर्न न बजायें
             pairs = enumerate(itertools.pairwise(rest), 1)
-            ends = (i for i, (unit, after) in pairs if after.kind in _BEGINS and _ends(unit, rest[i:]))
+            ends = (
+                i
+                for i, (unit, after) in pairs
+                if (after.kind in _BEGINS or after.lemma in POLITE) and _ends(unit, rest[i:])
+            )
             end = next(ends, len(rest))
             cut = min(end, _LONGEST)
             pieces.extend([rest[:cut], *[", " if cut == end else " "] * (cut < len(rest))])
@@ -224,6 +228,11 @@ def _covered(tokens: Sequence[Unit], glossary: Glossary) -> list[Unit]:
             inside = {*words[-2:-1], words[-1]} & (NEGATION | MARATHI_NO) if entry.part_of_speech == "verb" else set()
             negative = not inside.issubset(entry.hindi.split())  # मत देना is to vote
             unit = Unit(" ".join(words), entry.part_of_speech, match, match.english, negative)
+            noun = glossary.lookup(words[0]) if len(words) > 1 and units and units[-1].english.endswith(" of") else None
+            verb = glossary.verb(" ".join(words[1:])) if noun and unit.kind == "verb" else None
+            if noun and verb:  # सभी प्रकार की जांच की जाती है: all kinds of tests are done
+                units.append(Unit(words[0], "noun", noun, plural(noun.english)))
+                unit = Unit(" ".join(words[1:]), "verb", verb, verb.english, negative)
         units.append(unit)
         i = j
     return units

@@ -121,6 +121,7 @@ def _clause(units: list[Unit]) -> str:
 def _infinitive(units: Sequence[Unit]) -> int:
     """Where what is done ends, and what is said of it begins, with no postposition between them; 0: nowhere."""
     last = max((i for i, u in enumerate(units[:-1], 1) if u.form == "infinitive"), default=0)
+    last = 0 if last and units[last - 1].text.endswith("ने") else last  # काम करने वाला
     return 0 if any(u.kind == "postposition" for u in units[last:]) else last
 
 

@@ -33,6 +33,7 @@ _DOT = re.compile("[.॰]")
 #: Longer segments are no phrase of a sign; they are cut.
 _LONGEST = 24
 _HOUR = re.compile("(0?[1-9]|1[0-2])(?:[:.][0-5][0-9])?")
+_AGE = re.compile("(?:वर्ष|साल) से (कम|अधिक|ज्यादा|ऊपर) (?=आयु|उम्र|के )(?:(?:आयु|उम्र) )?((?:के|वाले) (?!लिए|$))?")
 _CLOCK = re.compile(r"[apr]?nb?(?:s[apr]?nb?t?)?(?:\+[apr]?nb?(?:s[apr]?nb?t?)?)*")  # a letter a token, n: a number
 _CASES, _OBLIQUES = TABLES["marathi_cases"], TABLES["marathi_obliques"]
 _CASE = re.compile(f"(.+?)({'|'.join(_OBLIQUES)})(ं?)({'|'.join(_CASES)})")
@@ -81,12 +82,12 @@ def split(text: str, glossary: Glossary) -> list[list[Unit] | str]:
     tokens: list[Unit] = []  # of the open segment
 
     def close() -> None:
-        rest = _covered(_hours(_numerals(_letters(tokens, glossary), glossary)), glossary)
+        rest = _covered(_hours(_ages(_numerals(_letters(tokens, glossary), glossary))), glossary)
         strange = {unit.text: _in_hindi(unit.text, tokens, glossary) for unit in rest if unit.kind == "unknown"}
         if any(strange.values()):
             words = ((unit, word) for unit in tokens for word in (strange.get(unit.text) or "-").split())
             hindi = (unit if word == "-" else Unit(word, "unknown") for unit, word in words)
-            rest = _covered(_hours(_numerals(_letters(hindi, glossary), glossary)), glossary)
+            rest = _covered(_hours(_ages(_numerals(_letters(hindi, glossary), glossary))), glossary)
         while rest:  # a statement ends with है: आगे स्कूल है हॉर्न न बजायें
             pairs = enumerate(itertools.pairwise(rest), 1)
             ends = (
@@ -158,6 +159,19 @@ def _numerals(given: Iterator[Unit], glossary: Glossary) -> Iterator[Unit]:
         count, said = said_number(words[i:], glossary) or (1, "")
         yield Unit(" ".join(words[i : i + count]), "number", None, said) if said else tokens[i]
         i += count
+
+
+def _ages(given: Iterator[Unit]) -> Iterator[Unit]:
+    """Whom an age allows or not, as one number: 18 वर्ष से कम आयु के बच्चों are under-18 children."""
+    tokens = list(given)
+    i = 0
+    while i < len(tokens):
+        behind = " ".join(unit.text for unit in tokens[i + 1 : i + 7]) + " "
+        age = _AGE.match(behind) if tokens[i].kind == "number" else None
+        count = len(age[0].split()) if age else 0
+        said = f"{'under' if age[1] == 'कम' else 'over'}-{tokens[i].english}{'' if age[2] else 's'}" if age else ""
+        yield Unit(f"{tokens[i].text} {age[0].strip()}", "number", None, said) if age else tokens[i]
+        i += 1 + count
 
 
 def _hours(given: Iterable[Unit]) -> list[Unit]:

@@ -49,6 +49,13 @@ PHRASES = [row for name in SETS for row in _rows(name)]
         ("पौधे लगाए गए हैं", "Saplings have been planted"),
         ("यहाँ सभी प्रकार की जांच की जाती है", "All kinds of tests are done here"),
         ("बच्चों को शराब बेचना अपराध है", "Selling liquor to children is an offence"),
+        (
+            "18 वर्ष से कम आयु के व्यक्तियों को शराब बेचना दंडनीय अपराध है",
+            "Selling liquor to under-18 persons is a punishable offence",
+        ),
+        ("60 वर्ष से अधिक आयु के व्यक्तियों के लिए", "For over-60 persons"),
+        ("18 वर्ष से कम उम्र के लिए वर्जित", "No under-18s"),
+        ("काम करने वाले लड़के की जरूरत है", "Working boy need"),
         ("गहरा पानी है कृपया सावधान रहें", "Deep water, please be careful"),
         ("यह संपत्ति भारत सरकार की है", "This property belongs to Government of India"),
         ("इस भवन में आना मना है", "Coming in this building is prohibited"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 
 from signboard.translation.grammar import TABLES, gerund, participle, plural, uncounted, word_set
@@ -103,6 +104,8 @@ def _clause(units: list[Unit]) -> str:
         text = f"{do_not}let {_words(rest[:at])} {_action(rest[at + 1 : -1], rest[-1].english)}"
     elif last.kind == "verb" and last.form in FINITE and last.form != "imperative":
         text = _statement(rest, last, are, " not" * no, units[-1].lemma in COPULA)
+    elif told and rest and last.english.startswith(("a ", "an ")) and rest[-1].kind in ("noun", "unknown", "name"):
+        text = f"{_phrase(rest)} {are} {'not ' * no}{last.english}"
     elif last.kind == "adjective" and told and rest and rest[-1].kind not in ("postposition", "adverb"):
         are = "are" if "and" in (u.english for u in rest) else are
         text = f"{_phrase(rest)} {are} {'not ' * no}{last.english}"
@@ -154,6 +157,8 @@ def _statement(units: list[Unit], verb: Unit, are: str, no: str, so_far: bool) -
 
 def _action(units: list[Unit], english: str) -> str:
     """A verb with its object and what else belongs to it."""
+    if units and units[-1].lemma == "को" and english not in word_set("to_whom"):  # पक्षियों को न मारें
+        units = units[:-1]
     target, adjuncts = _parted(units)
     said = english.replace("~", _words(target)) if "~" in english else f"{english} {_words(target)}"
     return " ".join(" ".join((said, *adjuncts)).split())
@@ -175,10 +180,12 @@ def _parted(units: list[Unit]) -> tuple[list[Unit], list[str]]:
     out: list[str] = []
     head: list[Unit] = []
     chunk: list[Unit] = []
-    for unit in units:
+    for unit, after in itertools.zip_longest(units, units[1:]):
+        if unit.lemma == "को" and after is not None and after.kind == "verb":
+            continue  # the verb's object: परिसर को स्वच्छ रखने में
         if unit.kind == "postposition":
             english = unit.english
-            if unit.lemma == "को" and chunk and chunk[-1].domain == "day":
+            if unit.lemma == "को" and any(u.domain == "day" for u in chunk):
                 english = "on"
             elif unit.lemma == "पर" and chunk and chunk[-1].kind == "verb":
                 english = "for"

@@ -228,6 +228,7 @@ def _covered(tokens: Sequence[Unit], glossary: Glossary) -> list[Unit]:
             if match:  # one for each piece, less the better it fits
                 kind, cost = match.entry.part_of_speech, best[j][0] + 2.0 - match.confidence
                 cost += 1.2 * (kind == "phrase" and j - i < n)  # a sentence inside a longer text is rather part of one
+                cost += 3.0 * (kind == "phrase" and i > 0 and tokens[i - 1].text == "को")  # a sentence has its objects
                 cost -= 0.1 * (j - i - 1) * (kind == "verb")  # मोबाइल | रिपेयर किए जाते, not मोबाइल रिपेयर | किए जाते
                 options.append((cost, j, match))
         # Among equals the longer phrase wins.

@@ -146,8 +146,9 @@ def _statement(units: list[Unit], verb: Unit, are: str, no: str, so_far: bool) -
     elif verb.form == "past":
         were, been = ("have" if are == "are" else "has", " been") if so_far else (past, "")
         action = f"{were}{no}{been} {participle(english)}"
-    elif verb.form in ("future", "will"):
-        action = f"will{no} be {participle(english)}" if verb.form == "future" else f"will{no} {english}"
+    elif verb.form in ("future", "will", "may", "may be"):
+        will = verb.form.replace("future", "will be").partition(" ")
+        action = f"{will[0]}{no} be {participle(english)}" if will[2] else f"{will[0]}{no} {english}"
     elif verb.form == "progressive":
         action = f"{are}{no} {gerund(english)}"
     else:

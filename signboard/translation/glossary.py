@@ -129,6 +129,7 @@ def verb_forms(hindi: str) -> Iterable[tuple[str, str]]:
     for gender, participle, went, wills in zip("ाेी", participles, gone, TABLES["will_be"], strict=True):
         forms.append((f"{participle} जात{gender}", "passive"))
         forms.append((f"{participle} {went}", "past"))
+        forms.append((f"{participle} जा सकत{gender}", "may be"))
         forms += [(f"{participle} {will}", "future") for will in wills.split()]
     heads = [before]
     for i, word in enumerate(before):

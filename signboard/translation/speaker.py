@@ -30,6 +30,8 @@ KINDS = ("", *sorted(PARTS_OF_SPEECH), "unknown", "number", "latin", "letters")
 DOMAIN_NAMES = ("", *sorted(DOMAINS))
 _VERBS = ("infinitive", "imperative", "habitual", "progressive", "will", "passive", "future", "after")
 GRAMMAR = ("", "base", "plural", "oblique", *_VERBS)
+#: Forms that the network has not met, as those that it has; it is not believed there.
+_HEARD_AS = {"past": "passive", "may": "will", "may be": "future"}
 #: Most units of one phrase, and most words of its English.
 MOST_UNITS, MOST_WORDS = 32, 40
 
@@ -69,7 +71,7 @@ def features(unit: Unit, config: PhraseConfig) -> Features:
     spelling = () if kept else _pieces(fold(unit.text), config.spellings)
     words = () if kept else unit.english.lower().split()
     gloss = tuple(zlib.crc32(word.encode()) % config.glosses for word in words)
-    form = GRAMMAR.index("passive" if unit.form == "past" else unit.form)
+    form = GRAMMAR.index(_HEARD_AS.get(unit.form, unit.form))
     tags = (KINDS.index(unit.kind), DOMAIN_NAMES.index(unit.domain), form, int(unit.negative))
     return spelling, gloss, tags
 

@@ -27,7 +27,7 @@ from signboard.translation.transliteration import (
     romanizable,
     to_iso15919,
 )
-from signboard.translation.units import KEPT, MARATHI_NO, Unit, mark_names, split
+from signboard.translation.units import KEPT, MARATHI_NO, UNHEARD, Unit, mark_names, split
 
 #: Share of phrases of words set side by side that are right, of those whose every word is sure.
 _WORD_BY_WORD = 0.35
@@ -127,8 +127,8 @@ def _phrase(units: list[Unit], said: Speech, spelled: Mapping[str, Spelling]) ->
     """The network's English; the glossary's words where it was not faithful, or never heard the like."""
     names = {i: name(unit.text, spelled, not unit.named) for i, unit in enumerate(units) if unit.kind == "unknown"}
     phrase = _spoken(units, said, names)
-    past = any(unit.form == "past" for unit in units) or plaque(units)
-    return phrase if not past and faithful(units, said, phrase.english) else _glossed(units, names)
+    unheard = any(unit.form in UNHEARD for unit in units) or plaque(units)
+    return phrase if not unheard and faithful(units, said, phrase.english) else _glossed(units, names)
 
 
 def _by_glossary(units: list[Unit]) -> _Phrase | None:
@@ -137,7 +137,7 @@ def _by_glossary(units: list[Unit]) -> _Phrase | None:
         parts = [Part(u.text, u.english, "transliterated" if u.kind == "letters" else "kept", 0.95) for u in units]
         return _Phrase(" ".join(u.english for u in units), parts, 0.95, False)
     unit, match = units[0], units[0].match
-    if len(units) != 1 or match is None or match.form in ("habitual", "passive", "past", "future"):
+    if len(units) != 1 or match is None or match.form in {"habitual", "passive", "future"} | UNHEARD:
         return None
     words = unit.english.replace("~", "").split()
     english = "do not " * (unit.kind == "verb" and unit.negative) + " ".join(words)

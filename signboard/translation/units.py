@@ -20,7 +20,9 @@ POLITE, COPULA, GENITIVE = word_set("polite"), word_set("copula"), word_set("gen
 #: Kinds of units that pass as they are.
 KEPT = {"number", "latin", "letters"}
 #: Forms of a verb that make a sentence.
-FINITE = {"imperative", "habitual", "progressive", "will", "passive", "past", "future"}
+FINITE = {"past", "may", "may be", "imperative", "habitual", "progressive", "will", "passive", "future"}
+#: Those of them that only the glossary's words can say.
+UNHEARD = {"past", "may", "may be"}
 _TOKEN = re.compile(
     rf"(?P<unknown>[{LETTER}]+(?:[.॰][{LETTER}]+)*[.॰]?)"
     r"|(?P<number>[+₹]?[0-9०-९]+(?:[.,:/-][0-9०-९]+)*%?)"

@@ -56,6 +56,8 @@ PHRASES = [row for name in SETS for row in _rows(name)]
         ("60 वर्ष से अधिक आयु के व्यक्तियों के लिए", "For over-60 persons"),
         ("18 वर्ष से कम उम्र के लिए वर्जित", "No under-18s"),
         ("काम करने वाले लड़के की जरूरत है", "Working boy need"),
+        ("आपका वाहन जब्त किया जा सकता है", "Your vehicle may be confiscated"),
+        ("बच्चे खेल सकते हैं", "Children may play"),
         ("खंभे को छूना मना है", "Touching pole is prohibited"),
         ("पक्षियों को मारने पर जुर्माना", "Fine for hitting birds"),
         ("परिसर को स्वच्छ रखने में सहयोग करें", "Cooperate in keeping complex clean"),

@@ -169,6 +169,8 @@ def _label(name: str) -> str:
 def _read_file(path: str, name: str) -> bytes:
     """The whole file: reading first and decoding from memory keeps Pillow away from paths and open files."""
     label = _label(name)
+    if not path:
+        raise PhotoError(f"{label}: its path is empty")
     try:
         # A named pipe or a device would block or never end; a folder gives its own line.
         mode = Path(path).stat().st_mode

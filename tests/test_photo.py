@@ -386,6 +386,7 @@ def test_paths_that_are_no_files(tmp_path: Path) -> None:
     for path, words in (
         (tmp_path / "gone.jpg", "no such file"),
         (tmp_path, "is a folder"),
+        ("", "photo: its path is empty"),
         (tmp_path / ("x" * 300 + ".jpg"), "cannot be read"),
         ("a\0b.jpg", "cannot be read"),
     ):

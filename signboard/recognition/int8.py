@@ -94,7 +94,7 @@ class ByteRecognizer:
     def _filled(self, values: Sequence[Tensor]) -> Tensor:
         """Rows one below the other, and zeros to one of few numbers of rows: each has compiled kernels of its own."""
         count = sum(len(rows) for rows in values)
-        step = max(32, 1 << (count.bit_length() - 4))  # at most an eighth is filled up
+        step = 1 << max(5, count.bit_length() - 4)  # at most an eighth is filled up, or 31 rows
         missing = 0 if self.ranges.measuring else -count % step
         return torch.cat([*values, values[0].new_zeros(missing, values[0].shape[1])])
 
@@ -112,7 +112,7 @@ class _ByteMixer:
         self.first = linear(layer.mlp[0], "wide", after="gelu", gives=self.second.takes)
 
     def __call__(self, x: Tensor, shapes: Sequence[tuple[int, int, int]]) -> None:
-        """Rows (M, C) of batches of `shapes`, (crops, rows, columns), with zeros below them; works in place."""
+        """Rows (M, C) of batches of `shapes`, (crops, rows, columns), others below them; works in place."""
         for part in _parts(x, shapes):
             part += self.layer.neighbours(part)
         attended = torch.zeros_like(x)

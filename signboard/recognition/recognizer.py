@@ -38,7 +38,7 @@ TALL_WIDTH = 96
 _UPENDED = 0.6
 # Crops whose paths are decoded together, at least.
 _TOGETHER = 64
-# In bytes passes of different widths share what follows the backbone, until they have so many frames or more.
+# In bytes passes of different widths share what follows the backbone, until they have so many columns of it or more.
 _SHARED = 1024
 # Widths are stretched to one of few, so that crops share batches and a crop's reading never depends on its neighbours.
 WIDTHS = (*range(MIN_WIDTH, 161, 16), *range(192, 1025, 32))
@@ -117,8 +117,8 @@ class Recognizer:
         max_width: columns of the widest crop; longer words are squeezed.
         batch_area: pixels of crops in one forward pass.
         device: where the network runs.
-        dtype: what the network computes in: float32, a half precision, or int8 (its convolutions, see `backbones.int8`;
-            on a processor, with a card that has the ranges of the network's maps).
+        dtype: what the network computes in: float32, a half precision, or int8 (convolutions and products of attention
+            layers, see `recognition.int8`; on a processor, with a card that has the ranges of the network's maps).
         card: the card of the weights, kept for whoever asks.
         language: what unsure readings are weighed with (see `language.py`); None: the network alone reads.
         again: `read_crops` reads those with less confidence a second time; 0: none.

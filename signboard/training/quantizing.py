@@ -42,10 +42,19 @@ def recognizer_ranges(recognizer: Recognizer, crops: Iterable[ImageArray]) -> di
     """
     ranges = Ranges()
     network = ByteRecognizer(recognizer.network, ranges)
+
+    def see(crop: ImageArray, *, tall: bool) -> None:
+        network(torch.from_numpy(resize_crop(crop, *recognizer.form(*crop.shape[:2], tall=tall)))[None])
+
+    crops, tall = list(crops), False
     for crop in crops:
-        height, width = crop.shape[:2]
-        for tall in (False, True) if recognizer.tall and width < TALL_BELOW * height else (False,):
-            network(torch.from_numpy(resize_crop(crop, *recognizer.form(height, width, tall=tall)))[None])
+        see(crop, tall=False)
+        if recognizer.tall and crop.shape[1] < TALL_BELOW * crop.shape[0]:
+            see(crop, tall=True)
+            tall = True
+    if recognizer.tall and not tall:  # the layers of the tall form need ranges, too
+        for crop in crops:
+            see(crop, tall=True)
     return _table(ranges)
 
 

@@ -39,21 +39,46 @@ def agreeing(units: Sequence[Unit], i: int, owns: bool | None = None) -> str:
 
 def plaque(units: Sequence[Unit]) -> str:
     """What was done, by whom and when, "this building inaugurated by Shri A on 1.1.2019"; "" where that is not said."""
-    when, day = "", next((i for i, u in enumerate(units[:-1]) if u.lemma == "दिनांक"), -1)
-    if day >= 0:
-        when, behind = f"on {units[day + 1].english}", [*units[day + 2 :]]
-        units = [*units[:day], *behind[behind[:1] != [] and behind[0].lemma == "को" :]]
+    units, when = _without_date(list(units))
     at = next((i for i, u in enumerate(units) if u.lemma in TABLES["ceremonies"]), -1)
     persons = (u.kind == "postposition" and u.lemma.endswith(("द्वारा", "कमलों से")) for u in units)
     by = next((i for i, ends in enumerate(persons) if ends), -1)
-    thing, who = (units[:at], units[at + 1 : by]) if at < by else (units[by + 1 : at], units[:by])
-    rest = [u for u in units[max(at, by) + 1 :] if u.form != "past" and u.lemma not in COPULA]
-    if min(at, by) < 0 or not who or any(word_set("held").isdisjoint((u.lemma, u.text)) for u in rest):
+    if min(at, by) < 0 or any(u.negative or u.text in _NO for u in units):
         return ""
-    done = str(TABLES["ceremonies"][units[at].lemma])
+    second = at + 2 if at + 2 < len(units) and units[at + 1].kind == "conjunction" else at  # शिलान्यास एवं लोकार्पण
+    second = second if units[second].lemma in TABLES["ceremonies"] else at
+    thing, who = (units[:at], units[second + 1 : by]) if at < by else (units[by + 1 : at], units[:by])
+    rest = [u for u in units[max(second, by) + 1 :] if u.form != "past" and u.lemma not in COPULA]
+    future = [u for u in rest if u.form == "future"]
+    strange = any(word_set("held").isdisjoint((u.lemma, u.text)) for u in rest if u not in future)
+    named = units[second + 1 : second + 2]
+    if not who or strange or any(u.text in word_set("of_ceremonies") for u in named) or _dated(who):
+        return ""
+    done = TABLES["ceremonies"][units[at].lemma]
+    if second > at:
+        done += " and " + TABLES["ceremonies"][units[second].lemma].partition("| ")[2]
     what = _words([unit for unit in thing if unit.lemma not in GENITIVE])
     done = done.replace("~", what) if what else done.replace(" of ~", "").replace("~ ", "")
-    return " ".join(filter(None, (done, units[by].english, _words(list(who)), when)))
+    done = done.replace("|", "to be" if future else "").strip()
+    return " ".join(" ".join(filter(None, (done, units[by].english, _words(list(who)), when))).split())
+
+
+def _dated(units: Sequence[Unit]) -> bool:
+    """Whether there is a number among the units, or a को."""
+    return any(u.kind == "number" or u.lemma == "को" for u in units)
+
+
+def _without_date(units: list[Unit]) -> tuple[list[Unit], str]:
+    """The units without the date among them, दिनांक 5 जून 2012 को, and that date in English, "on 5 June 2012"."""
+    for i, unit in enumerate(units):
+        end = i
+        while end < len(units) and (units[end].kind == "number" or units[end].domain == "day" or end == i):
+            end += 1
+        on = end < len(units) and units[end].lemma == "को"
+        said = _words(units[i + 1 : end] if unit.lemma == "दिनांक" else units[i:end])
+        if said and (unit.lemma == "दिनांक" or (on and unit.kind == "number")):
+            return units[:i] + units[end + on :], f"on {said}"
+    return units, ""
 
 
 def _clauses(units: Sequence[Unit]) -> Iterator[list[Unit]]:
@@ -146,6 +171,8 @@ def _statement(units: list[Unit], verb: Unit, are: str, no: str, so_far: bool) -
     elif verb.form == "past":
         were, been = ("have" if are == "are" else "has", " been") if so_far else (past, "")
         action = f"{were}{no}{been} {participle(english)}"
+    elif verb.form == "may" and (verb.lemma in ("होना", "ले जाना") or verb.lemma.split()[-1] not in word_set("unmoved")):
+        return _may(subject, verb, no, adjuncts)
     elif verb.form in ("future", "will", "may", "may be"):
         will = verb.form.replace("future", "will be").partition(" ")
         action = f"{will[0]}{no} be {participle(english)}" if will[2] else f"{will[0]}{no} {english}"
@@ -156,10 +183,26 @@ def _statement(units: list[Unit], verb: Unit, are: str, no: str, so_far: bool) -
     return " ".join(filter(None, (what, action, *adjuncts)))
 
 
+def _may(subject: list[Unit], verb: Unit, no: str, adjuncts: list[str]) -> str:
+    """What one may do, or what may be: "you may not take photos", "there may be a fine"."""
+    if verb.lemma == "होना" and subject and subject[-1].kind == "adjective":
+        said = f"{_words(subject[:-1])} may{no} be {subject[-1].english}"
+    elif verb.lemma == "होना":
+        said = f"there may{no} be {_words(subject)}"
+    elif subject and subject[0].text in word_set("subjects"):
+        said = f"{subject[0].english} may{no} {verb.english.replace('~', '')} {_words(subject[1:])}"
+    else:
+        said = f"{_words(subject)} may{no} be {participle(verb.english.replace(' ~', ''))}"
+    return " ".join(" ".join((said, *adjuncts)).split())
+
+
 def _action(units: list[Unit], english: str) -> str:
     """A verb with its object and what else belongs to it."""
-    if units and units[-1].lemma == "को" and english not in word_set("to_whom"):  # पक्षियों को न मारें
-        units = units[:-1]
+    end = next((i for i, u in enumerate(units) if u.lemma == "को"), 0)
+    thing = any(u.kind in ("noun", "either", "unknown", "name") for u in _parted(units[end + 1 :])[0])
+    thing = thing or any(u.kind == "verb" for u in units[end + 1 :])
+    if end and not thing and english not in word_set("to_whom") and units[end - 1].domain != "day":
+        units = [*units[end + 1 :], *units[:end]]  # बच्चों को पानी से दूर रखें
     target, adjuncts = _parted(units)
     said = english.replace("~", _words(target)) if "~" in english else f"{english} {_words(target)}"
     return " ".join(" ".join((said, *adjuncts)).split())
@@ -211,7 +254,9 @@ def _parted(units: list[Unit]) -> tuple[list[Unit], list[str]]:
 
 
 def _doing(verb: Unit) -> str:
-    """The gerund, with its negation: "not wearing", as in हेलमेट न पहनने पर."""
+    """The gerund, with its negation: "not wearing", as in हेलमेट न पहनने पर; of what was done, "given" in दिए गए नंबर."""
+    if verb.form == "past":
+        return participle(verb.english)
     return f"not {gerund(verb.english)}" if verb.negative else gerund(verb.english)
 
 

@@ -128,7 +128,7 @@ def verb_forms(hindi: str) -> Iterable[tuple[str, str]]:
     gone = TABLES["irregular"]["जा"][1].split()
     for gender, participle, went, wills in zip("ाेी", participles, gone, TABLES["will_be"], strict=True):
         forms.append((f"{participle} जात{gender}", "passive"))
-        forms.append((f"{participle} {went}", "past"))
+        forms += [(f"{participle} {went}", "past"), (f"{participle} {went} थ{gender}", "past")]
         forms.append((f"{participle} जा सकत{gender}", "may be"))
         forms += [(f"{participle} {will}", "future") for will in wills.split()]
     heads = [before]

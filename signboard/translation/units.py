@@ -35,7 +35,11 @@ _DOT = re.compile("[.॰]")
 #: Longer segments are no phrase of a sign; they are cut.
 _LONGEST = 24
 _HOUR = re.compile("(0?[1-9]|1[0-2])(?:[:.][0-5][0-9])?")
-_AGE = re.compile("(?:वर्ष|साल) से (कम|अधिक|ज्यादा|ऊपर) (?=आयु|उम्र|के )(?:(?:आयु|उम्र) )?((?:के|वाले) (?!लिए|$))?")
+_AGE = re.compile(
+    "(?:वर्ष|साल) से (कम|अधिक|ज्यादा|ऊपर) "
+    "(?:(?:आयु|उम्र) (?:वालों |((?:के|की|वाले|वाली) (?!लिए|$)))?"
+    "|(के (?=बच्च|व्यक्ति|लोग|युवा|युवक|नागरिक|महिला|पुरुष|छात्र)))"
+)
 _CLOCK = re.compile(r"[apr]?nb?(?:s[apr]?nb?t?)?(?:\+[apr]?nb?(?:s[apr]?nb?t?)?)*")  # a letter a token, n: a number
 _CASES, _OBLIQUES = TABLES["marathi_cases"], TABLES["marathi_obliques"]
 _CASE = re.compile(f"(.+?)({'|'.join(_OBLIQUES)})(ं?)({'|'.join(_CASES)})")
@@ -169,11 +173,14 @@ def _ages(given: Iterator[Unit]) -> Iterator[Unit]:
     i = 0
     while i < len(tokens):
         behind = " ".join(unit.text for unit in tokens[i + 1 : i + 7]) + " "
-        age = _AGE.match(behind) if tokens[i].kind == "number" else None
-        count = len(age[0].split()) if age else 0
-        said = f"{'under' if age[1] == 'कम' else 'over'}-{tokens[i].english}{'' if age[2] else 's'}" if age else ""
-        yield Unit(f"{tokens[i].text} {age[0].strip()}", "number", None, said) if age else tokens[i]
-        i += 1 + count
+        span = i > 0 and tokens[i - 1].text == "से"  # 6 माह से 5 वर्ष
+        age = _AGE.match(behind) if tokens[i].kind == "number" and not span else None
+        if age is None:
+            yield tokens[i]
+        else:
+            said = f"{'under' if age[1] == 'कम' else 'over'}-{tokens[i].english}{'' if age[2] or age[3] else 's'}"
+            yield Unit(f"{tokens[i].text} {age[0].strip()}", "number", None, said)
+        i += 1 + (len(age[0].split()) if age else 0)
 
 
 def _hours(given: Iterable[Unit]) -> list[Unit]:
@@ -245,10 +252,12 @@ def _covered(tokens: Sequence[Unit], glossary: Glossary) -> list[Unit]:
             inside = {*words[-2:-1], words[-1]} & (NEGATION | MARATHI_NO) if entry.part_of_speech == "verb" else set()
             negative = not inside.issubset(entry.hindi.split())  # मत देना is to vote
             unit = Unit(" ".join(words), entry.part_of_speech, match, match.english, negative)
-            noun = glossary.lookup(words[0]) if len(words) > 1 and units and units[-1].english.endswith(" of") else None
+            kinds_of = units[-1:] and units[-1].kind == "adjective" and units[-1].english.endswith(" of")
+            noun = glossary.lookup(words[0]) if len(words) > 1 and kinds_of else None
             verb = glossary.verb(" ".join(words[1:])) if noun and unit.kind == "verb" else None
             if noun and verb:  # सभी प्रकार की जांच की जाती है: all kinds of tests are done
-                units.append(Unit(words[0], "noun", noun, plural(noun.english)))
+                doing = noun.english.endswith("ing")
+                units.append(Unit(words[0], "noun", noun, noun.english if doing else plural(noun.english)))
                 unit = Unit(" ".join(words[1:]), "verb", verb, verb.english, negative)
         units.append(unit)
         i = j

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -397,6 +398,27 @@ def test_the_script_writes_ranges_into_the_cards_that_can_have_them(
 def test_without_pictures_nothing_is_measured(network: DetectorNetwork) -> None:
     with pytest.raises(DataError, match="no pictures"):
         detector_ranges(Detector(network), [])
+
+
+@needs_bytes
+@pytest.mark.parametrize("tall", [False, True])
+def test_crops_of_many_widths_are_read_together_as_alone(tall: bool) -> None:
+    recognizer = Recognizer.load(language=False, precision="int8")
+    random = np.random.default_rng(0)
+    sizes = [(48, width) for width in (40, 90, 300, 90, 700, 48, 700, 500, 90, 650, 700, 700)]
+    crops = [cv2.resize(random.integers(0, 256, (6, 9, 3), np.uint8), (w, h)) for h, w in sizes]
+    together = recognizer.frames(crops, tall=tall)
+    assert sum(map(len, together)) > (0 if tall else 1024)  # more than one group
+    for crop, found in zip(crops, together, strict=True):
+        (alone,) = recognizer.frames([crop], tall=tall)
+        np.testing.assert_allclose(found, alone, atol=1e-5)
+
+
+def test_a_recognizer_with_a_tall_form_has_its_ranges_without_crops_for_it() -> None:
+    torch.manual_seed(0)
+    config = RecognizerConfig(width=0.125, mixer=32, mixer_layers=1, height=48, grid_layers=1, tall=80)
+    table = recognizer_ranges(Recognizer(RecognizerNetwork(config)), [np.full((48, 200, 3), 99, np.uint8)])
+    assert {"grid.0.qkv", "grid.0.out", "grid.0.wide", "grid.0.mlp", "mixer.0.mlp"} <= set(table)
 
 
 @pytest.mark.parametrize("kind", ["detector", "recognizer"])

@@ -4,8 +4,8 @@
     python scripts/quantize.py --set DIR --weights-detector my/detector.json --weights-recognizer my/recognizer.json
 
 Run it after either network was trained, on labelled photos like those to be read. On x86 processors with AVX2
-convolutions take a quarter to two fifths of float32's time in int8, the products of attention layers a sixth. Networks
-on ResNets can be computed so; of others the card is left as it is.
+convolutions take a quarter to two fifths of float32's time in int8, the products of attention layers a quarter.
+Networks on ResNets can be computed so; of others the card is left as it is.
 """
 
 from __future__ import annotations

@@ -42,19 +42,12 @@ def recognizer_ranges(recognizer: Recognizer, crops: Iterable[ImageArray]) -> di
     """
     ranges = Ranges()
     network = ByteRecognizer(recognizer.network, ranges)
-
-    def see(crop: ImageArray, *, tall: bool) -> None:
-        network(torch.from_numpy(resize_crop(crop, *recognizer.form(*crop.shape[:2], tall=tall)))[None])
-
-    crops, tall = list(crops), False
-    for crop in crops:
-        see(crop, tall=False)
-        if recognizer.tall and crop.shape[1] < TALL_BELOW * crop.shape[0]:
-            see(crop, tall=True)
-            tall = True
-    if recognizer.tall and not tall:  # the layers of the tall form need ranges, too
-        for crop in crops:
-            see(crop, tall=True)
+    crops = list(crops)
+    squarish = [crop for crop in crops if crop.shape[1] < TALL_BELOW * crop.shape[0]]
+    # The layers of the tall form need ranges, whatever the crops are like.
+    for tall, some in ((False, crops), (True, (squarish or crops) if recognizer.tall else [])):
+        for crop in some:
+            network(torch.from_numpy(resize_crop(crop, *recognizer.form(*crop.shape[:2], tall=tall)))[None])
     return _table(ranges)
 
 

@@ -30,7 +30,7 @@ KINDS = ("", *sorted(PARTS_OF_SPEECH), "unknown", "number", "latin", "letters")
 DOMAIN_NAMES = ("", *sorted(DOMAINS))
 _VERBS = ("infinitive", "imperative", "habitual", "progressive", "will", "passive", "future", "after")
 GRAMMAR = ("", "base", "plural", "oblique", *_VERBS)
-#: Forms that the network has not met, as those that it has; it is not believed there.
+#: Forms that the network has not learned, as those that it knows.
 _HEARD_AS = {"past": "passive", "may": "will", "may be": "future"}
 #: Most units of one phrase, and most words of its English.
 MOST_UNITS, MOST_WORDS = 32, 40

@@ -69,7 +69,7 @@ class Translator:
         spelled = self._spell([*ready, *(unit.text for units in segments for unit in units)])
         for units in segments:
             mark_names(units)
-        alone = [_by_glossary(units) or _own_english(units, spelled) for units in segments]
+        alone = [_by_glossary(units) or _own_english(units, spelled) or _by_rules(units, spelled) for units in segments]
         asked = [units for units, known in zip(segments, alone, strict=True) if known is None]
         said = iter(self.speaker.say(asked))
         phrases = [known or _phrase(units, next(said), spelled) for units, known in zip(segments, alone, strict=True)]
@@ -123,12 +123,22 @@ class _Phrase:
     begins: bool = True
 
 
+def _names(units: Sequence[Unit], spelled: Mapping[str, Spelling]) -> dict[int, Part]:
+    """English for the units that the glossary lacks, by their place."""
+    return {i: name(unit.text, spelled, not unit.named) for i, unit in enumerate(units) if unit.kind == "unknown"}
+
+
 def _phrase(units: list[Unit], said: Speech, spelled: Mapping[str, Spelling]) -> _Phrase:
-    """The network's English; the glossary's words where it was not faithful, or never heard the like."""
-    names = {i: name(unit.text, spelled, not unit.named) for i, unit in enumerate(units) if unit.kind == "unknown"}
+    """The network's English; the glossary's words where it was not faithful."""
+    names = _names(units, spelled)
     phrase = _spoken(units, said, names)
+    return phrase if faithful(units, said, phrase.english) else _glossed(units, names)
+
+
+def _by_rules(units: list[Unit], spelled: Mapping[str, Spelling]) -> _Phrase | None:
+    """The glossary's words where the network has not learned what is said: what was done, or may be; else None."""
     unheard = any(unit.form in UNHEARD for unit in units) or plaque(units)
-    return phrase if not unheard and faithful(units, said, phrase.english) else _glossed(units, names)
+    return _glossed(units, _names(units, spelled)) if unheard else None
 
 
 def _by_glossary(units: list[Unit]) -> _Phrase | None:

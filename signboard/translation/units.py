@@ -19,10 +19,10 @@ NEGATION, MARATHI_NO, FORBIDDEN = word_set("negation"), word_set("marathi_negati
 POLITE, COPULA, GENITIVE = word_set("polite"), word_set("copula"), word_set("genitive")
 #: Kinds of units that pass as they are.
 KEPT = {"number", "latin", "letters"}
-#: Forms of a verb that make a sentence.
-FINITE = {"past", "may", "may be", "imperative", "habitual", "progressive", "will", "passive", "future"}
-#: Those of them that only the glossary's words can say.
+#: Forms of a verb that the network has not learned.
 UNHEARD = {"past", "may", "may be"}
+#: Forms of a verb that make a sentence.
+FINITE = UNHEARD | {"imperative", "habitual", "progressive", "will", "passive", "future"}
 _TOKEN = re.compile(
     rf"(?P<unknown>[{LETTER}]+(?:[.॰][{LETTER}]+)*[.॰]?)"
     r"|(?P<number>[+₹]?[0-9०-९]+(?:[.,:/-][0-9०-९]+)*%?)"
@@ -88,12 +88,12 @@ def split(text: str, glossary: Glossary) -> list[list[Unit] | str]:
     tokens: list[Unit] = []  # of the open segment
 
     def close() -> None:
-        rest = _covered(_hours(_ages(_numerals(_letters(tokens, glossary), glossary))), glossary)
+        rest = _units(tokens, glossary)
         strange = {unit.text: _in_hindi(unit.text, tokens, glossary) for unit in rest if unit.kind == "unknown"}
         if any(strange.values()):
             words = ((unit, word) for unit in tokens for word in (strange.get(unit.text) or "-").split())
             hindi = (unit if word == "-" else Unit(word, "unknown") for unit, word in words)
-            rest = _covered(_hours(_ages(_numerals(_letters(hindi, glossary), glossary))), glossary)
+            rest = _units(hindi, glossary)
         while rest:  # a statement ends with है: आगे स्कूल है हॉर्न न बजायें
             pairs = enumerate(itertools.pairwise(rest), 1)
             ends = (
@@ -135,6 +135,11 @@ def _abbreviation(token: str, glossary: Glossary) -> bool:
     match = glossary.lookup(token)
     short = match and match.entry.part_of_speech in ("abbreviation", "title", "unit") and "." in match.entry.hindi
     return bool(short) or "." in token[:-1] or token[:-1] in LETTER_NAMES
+
+
+def _units(tokens: Iterable[Unit], glossary: Glossary) -> list[Unit]:
+    """Tokens as units: letters, numbers, ages and hours put together, the rest covered by the glossary."""
+    return _covered(_hours(_ages(_numerals(_letters(tokens, glossary), glossary))), glossary)
 
 
 def _letters(tokens: Iterable[Unit], glossary: Glossary) -> Iterator[Unit]:

@@ -137,7 +137,7 @@ def _clause(units: list[Unit]) -> str:
     elif units[-1].lemma in COPULA and (done := _infinitive(core)):  # शराब बेचना दंडनीय अपराध है
         what = _words(core[done:])
         one = core[-1].kind == "noun" and are == "is" and not uncounted(what) and not what.startswith(("a ", "an "))
-        article = ("an " if what[0] in "aeiou" else "a ") * one
+        article = ("an " if what.startswith(tuple("aeiou")) else "a ") * one
         text = f"{_phrase(core[:done])} {are} {'not ' * no}{article}{what}"
     else:
         english = "contact us" if last.lemma == "मिलना" else last.english
@@ -255,9 +255,8 @@ def _parted(units: list[Unit]) -> tuple[list[Unit], list[str]]:
 
 def _doing(verb: Unit) -> str:
     """The gerund, with its negation: "not wearing", as in हेलमेट न पहनने पर; of what was done, "given" in दिए गए नंबर."""
-    if verb.form == "past":
-        return participle(verb.english)
-    return f"not {gerund(verb.english)}" if verb.negative else gerund(verb.english)
+    doing = participle(verb.english) if verb.form == "past" else gerund(verb.english)
+    return f"not {doing}" if verb.negative else doing
 
 
 def _words(units: list[Unit]) -> str:

@@ -56,6 +56,7 @@ PHRASES = [row for name in SETS for row in _rows(name)]
         ("मूर्ति का अनावरण नगर निगम द्वारा किया जाएगा", "Statue to be unveiled by municipal corporation"),
         ("यह भवन 1990 में बनाया गया था", "This building was made in 1990"),
         ("नीचे दिए गए नंबर पर संपर्क करें", "Contact on the number given below"),
+        ("बेचा न गया माल", "Not sold goods"),
         ("बेचा गया माल वापस नहीं होगा", "Sold goods will not be taken back"),
         ("18 वर्ष से कम आयु वालों का प्रवेश वर्जित", "No entry for under-18s"),
         ("3 वर्ष से कम के कारावास", "Imprisonment less than 3 year"),

@@ -19,18 +19,27 @@ def word(text: str, confidence: float, left: float, top: float, right: float, bo
 
 
 def read_whole(
-    size: tuple[int, int], words: list[ReadWord], says: tuple[str, float], bordered: tuple[str, float] = ("", 0.0)
+    size: tuple[int, int],
+    words: list[ReadWord],
+    says: tuple[str, float],
+    bordered: tuple[str, float] = ("", 0.0),
+    courses: Sequence[tuple[str, float]] = (),
 ) -> tuple[list[str], int]:
-    """(texts, crops read) of a picture of `size` (width, height)."""
+    """(texts, crops read) of a picture of `size` (width, height); `courses`: what its first courses say, the others "".
+
+    Crops along courses are not counted.
+    """
     asked = 0
 
     def read(crops: Sequence[np.ndarray]) -> list[CropReading]:
         nonlocal asked
+        if asked:
+            return [CropReading(*(courses[i] if i < len(courses) else ("", 0.0))) for i in range(len(crops))]
         asked += len(crops)
         return [CropReading(*says), CropReading(*bordered)]
 
     picture = np.full((size[1], size[0], 3), 90, np.uint8)
-    (result,) = mend_words([ReadWholePicture(0.2)], [picture], [words], read)
+    (result,) = mend_words([ReadWholePicture(0.2, 48)], [picture], [words], read)
     return [w.text for w in result], asked
 
 
@@ -59,6 +68,34 @@ def test_the_surer_reading_counts() -> None:
     assert read_whole((300, 63), two, ("MAINSTREET", 0.7))[0] == ["MAIN", "STREET"]
 
 
+def test_an_unsure_picture_is_read_along_other_courses() -> None:
+    arch = [("STARBUCKS", 0.8), ("STARBUCKS", 0.7), ("STAR", 0.9)]
+    assert read_whole((300, 130), [], ("ARENA", 0.4), courses=arch)[0] == ["STARBUCKS"]
+    assert read_whole((300, 130), [], ("ARENA", 0.4), courses=[("STARBUCKS", 0.58)])[0] == []  # one alone
+    assert read_whole((300, 130), [], ("ARENA", 0.95), courses=arch)[0] == ["ARENA"]
+    found = [word("STAPBUCKS", 0.6, 2, 2, 298, 128)]
+    assert read_whole((300, 130), found, ("ARENA", 0.4), courses=arch)[0] == ["STARBUCKS"]
+    sure = [word("STARBUCKS", 0.95, 2, 2, 298, 128)]
+    assert read_whole((300, 130), sure, ("ARENA", 0.4), courses=[("ARENAS", 0.99)] * 3)[0] == ["STARBUCKS"]
+
+
+def test_a_whole_that_holds_the_pieces_found_takes_their_place() -> None:
+    pieces = [word("NS", 1.0, 140, 5, 170, 58)]
+    assert read_whole((174, 63), pieces, ("HIGGINS", 0.91))[0] == ["HIGGINS"]
+    assert read_whole((174, 63), pieces, ("HIGGINS", 0.6))[0] == ["NS"]
+    assert read_whole((174, 63), pieces, ("HIGGIN", 0.91))[0] == ["NS"]
+    two = [word("S", 0.99, 100, 5, 120, 58), word("E", 1.0, 5, 5, 25, 58)]
+    assert read_whole((174, 63), two, ("EMBASSY", 0.8))[0] == ["EMBASSY"]
+    wide = [word("HIGGIN", 1.0, 2, 5, 150, 58)]
+    assert read_whole((174, 63), wide, ("HIGGINS", 0.91))[0] == ["HIGGIN"]
+
+
+def test_tiny_pictures_are_words() -> None:
+    assert read_whole((257, 42), [], ("MAGNOLIA", 0.43))[0] == ["MAGNOLIA"]
+    assert read_whole((257, 142), [], ("MAGNOLIA", 0.43))[0] == []
+    assert read_whole((50, 42), [], ("IN", 0.43))[0] == []
+
+
 def test_a_comma_of_the_word_is_not_lost() -> None:
     price = [word("₹7,550/-", 0.67, 2, 5, 295, 58)]
     assert read_whole((300, 63), price, ("₹7550/-", 0.9))[0] == ["₹7,550/-"]
@@ -80,6 +117,6 @@ def test_the_word_takes_the_whole_picture_and_says_what_the_detector_saw(found: 
     def read(crops: Sequence[np.ndarray]) -> list[CropReading]:
         return [CropReading("DAILY", 0.9)] * len(crops)
 
-    ((result,),) = mend_words([ReadWholePicture(0.2)], [np.zeros((63, 130, 3), np.uint8)], [words], read)
+    ((result,),) = mend_words([ReadWholePicture(0.2, 48)], [np.zeros((63, 130, 3), np.uint8)], [words], read)
     assert result.polygon.tolist() == [[0, 0], [130, 0], [130, 63], [0, 63]]
     assert result.score == (0.8 if found else 0.0)

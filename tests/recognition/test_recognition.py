@@ -124,10 +124,13 @@ def test_unsure_crops_are_read_again_with_a_border(monkeypatch: pytest.MonkeyPat
         assert all(len(np.unique(crop)) == 1 for crop in crops)  # the border repeats the crop
         return [readings[int(crop[0, 0, 0])][crop.shape[0] != 20] for crop in crops]
 
+    straightened = []
     monkeypatch.setattr(recognizer, "_read", read)
+    monkeypatch.setattr(recognizer, "_straightened", lambda crop, before: straightened.append(before) or before)
     crops = [np.full((20, 50, 3), level, np.uint8) for level in readings]
     assert recognizer.read_crops(crops) == [("sure", 0.9), ("better", 0.7), ("unsure", 0.5), ("", 0.0)]
     assert shapes == [(20, 50)] * 4 + [(20 + 2 * 2, 50 + 2 * 5)] * 2
+    assert straightened == [("unsure", 0.5), ("", 0.0)]
 
 
 def test_unsure_crops_are_read_in_their_tall_form_and_strips_lying_on_their_sides(

@@ -61,7 +61,7 @@ def mending_steps(
     steps.append(JoinVerticalText(threshold, height))
     steps.append(RejectRepetition(is_word))
     steps.append(RejectNonWords(min_confidence, verifier))
-    steps.append(ReadWholePicture(min_confidence))
+    steps.append(ReadWholePicture(min_confidence, height))
     return [step for step in steps if step.name not in without]
 
 

@@ -1,0 +1,142 @@
+"""Courses that a word may take across an upright box, and which of the readings along them to believe.
+
+A crop that was cut along its sides alone holds an arched, sloping or receding word together with all that is around it.
+Nothing says which course the word takes, so an unsure crop is straightened along each of a few dozen courses that fit
+its box exactly, and the readings vote. Shi et al. 2016 ("Robust scene text recognition with automatic rectification")
+have a network guess the course; here nothing has to be trained, and crops that are read surely cost nothing.
+"""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from collections import defaultdict
+from collections.abc import Sequence
+
+import numpy as np
+
+from signboard.geometry import FloatArray
+
+_ARCHES = (20, 35, 50, 65, 78)  # degrees from the middle of an arch to its end
+_SLANTS = (10, 20, 30, 40)  # degrees by which a word is turned
+_SLOPES = (0.8, 0.65, 0.5)  # height of a word with upright sides that climbs or falls, as a share of the box's
+_FAR_END = 0.55  # height of a receding word's far end, as a share of the near one's
+_FAR_AT = (0.0, 0.5, 1.0)  # where that end is: at the top of the box, in the middle, at the bottom
+# Seen beyond both ends and above and below, as shares of the word's height.
+_ENDS, _EDGES = 0.12, 0.06
+_STEPS = 9  # points along each edge of an arch
+# A text's weight is its best confidence and half the squares of its others. It must exceed that of what the crop was
+# read as by this much, and may not be shorter: a course that cuts letters off reads the others well. With half or twice
+# these numbers as many words of the validation sets are put right, but for a few.
+_SUPPORT, _BY = 0.5, 0.15
+
+
+def courses(height: int, width: int, *, margin: float = 1.0) -> list[FloatArray]:
+    """Polygons in a box of `height` x `width` pixels, each of a word that would have just that box around it.
+
+    Args:
+        margin: factor on what is seen around the word.
+
+    Returns:
+        (4, 2) or, of an arch, (2k, 2) float32 each, pixels, clockwise from the text's top-left. Those that the box is
+        too low or too narrow for are left out.
+    """
+    ends, edges = _ENDS * margin, _EDGES * margin
+    found = [_turned(height, width, sign * angle, ends, edges) for angle in _SLANTS for sign in (1, -1)]
+    if width >= 0.8 * height:
+        found += [_climbing(height, width, share, up, ends, edges) for share in _SLOPES for up in (True, False)]
+    found += [_receding(height, width, at, left, edges) for at in _FAR_AT for left in (True, False)]
+    for angle in _ARCHES:
+        arch = _arch(height, width, angle, ends, edges)
+        if arch is not None:
+            found += [arch, _mirrored(arch, height)]
+    return [polygon.astype(np.float32) for polygon in found if polygon is not None]
+
+
+def _arch(height: float, width: float, degrees: float, ends: float, edges: float) -> FloatArray | None:
+    """Along the upper part of a circle, `degrees` to either side of its top."""
+    angle = math.radians(degrees)
+    outer = width / (2 * math.sin(angle))
+    inner = (outer - height) / math.cos(angle)  # its ends stand on the box's lower side
+    thick = outer - inner
+    if inner <= 0.05 * outer or not 0.15 * height < thick < 0.97 * height:
+        return None
+    angle += 2 * ends * thick / (outer + inner)
+    at = np.linspace(-angle, angle, _STEPS)
+    across, up = np.sin(at), np.cos(at)
+    rings = [
+        np.stack([width / 2 + r * across, outer - r * up], 1) for r in (outer + edges * thick, inner - edges * thick)
+    ]
+    return np.concatenate([rings[0], rings[1][::-1]])
+
+
+def _mirrored(polygon: FloatArray, height: float) -> FloatArray:
+    """The polygon upside down in its box, again clockwise from the text's top-left."""
+    half = len(polygon) // 2
+    flipped = polygon * (1, -1) + (0, height)
+    return np.concatenate([flipped[half:][::-1], flipped[:half][::-1]])
+
+
+def _turned(height: float, width: float, degrees: float, ends: float, edges: float) -> FloatArray | None:
+    """A rectangle turned by `degrees`, upwards to the right where they are positive."""
+    cosine, sine = math.cos(math.radians(degrees)), math.sin(math.radians(abs(degrees)))
+    # width = length * cosine + thick * sine and height = length * sine + thick * cosine
+    length, thick = np.array([width * cosine - height * sine, height * cosine - width * sine]) / (cosine**2 - sine**2)
+    if thick < 0.12 * height or length < 0.5 * thick:
+        return None
+    along = np.array([cosine, -math.copysign(sine, degrees)])
+    down = np.array([-along[1], along[0]])
+    along, down = along * (length / 2 + ends * thick), down * (thick / 2 + edges * thick)
+    return np.array([width / 2, height / 2]) + np.array([-along - down, along - down, along + down, down - along])
+
+
+def _climbing(height: float, width: float, share: float, up: bool, ends: float, edges: float) -> FloatArray:
+    """A parallelogram with upright sides, `share` of the box high."""
+    thick = share * height
+    slope = (height - thick) / width * (-1 if up else 1)
+    left = height - thick if up else 0.0
+    x = np.array([-ends * thick, width + ends * thick])
+    top = left + slope * x - edges * thick
+    bottom = top + (1 + 2 * edges) * thick
+    return np.array([[x[0], top[0]], [x[1], top[1]], [x[1], bottom[1]], [x[0], bottom[0]]])
+
+
+def _receding(height: float, width: float, at: float, left: bool, edges: float) -> FloatArray:
+    """A trapezium with upright sides, its lower one on the right, or on the left."""
+    top = (1 - _FAR_END) * at * height
+    near, far = (0.0, height), (top, top + _FAR_END * height)
+    (a, b), (c, d) = (far, near) if left else (near, far)
+    more = edges * height
+    return np.array([[-more, a - more], [width + more, c - more], [width + more, d + more], [-more, b + more]])
+
+
+def best_supported(before: tuple[str, float], readings: Sequence[tuple[str, float]]) -> tuple[str, float]:
+    """(text, confidence) of a crop that was read as `before` and along several courses as `readings`.
+
+    Texts are compared by their letters, marks and digits, case aside. The confidence is the best one of its text.
+    """
+    looks: dict[str, list[tuple[float, str]]] = defaultdict(list)
+    for text, confidence in readings:
+        if letters := _letters(text):
+            looks[letters].append((confidence, text))
+    own = _letters(before[0])
+    same = looks.pop(own, [])
+    longer = {letters: found for letters, found in looks.items() if len(letters) >= len(own)}
+    if longer:
+        best = max(longer, key=lambda letters: _weight([c for c, _ in longer[letters]]))
+        if _weight([c for c, _ in longer[best]]) > _weight([before[1], *(c for c, _ in same)]) + _BY:
+            confidence, text = max(longer[best])
+            return text, confidence
+    return before
+
+
+def _weight(confidences: Sequence[float]) -> float:
+    best, *others = sorted(confidences, reverse=True)
+    return best + _SUPPORT * sum(confidence**2 for confidence in others)
+
+
+def _letters(text: str) -> str:
+    return "".join(c for c in text.casefold() if unicodedata.category(c)[0] in "LMN")
+
+
+__all__ = ["best_supported", "courses"]

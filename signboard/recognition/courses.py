@@ -8,6 +8,7 @@ have a network guess the course; here nothing has to be trained, and crops that 
 
 from __future__ import annotations
 
+import functools
 import math
 import unicodedata
 from collections import defaultdict
@@ -17,14 +18,30 @@ import numpy as np
 
 from signboard.geometry import FloatArray
 
-_ARCHES = (20, 35, 50, 65, 78)  # degrees from the middle of an arch to its end
+# Arcs of a circle by the angles of their ends, degrees clockwise from its top: arches, rings, and sides of rings.
+_ARCS = (
+    (-20, 20),
+    (-35, 35),
+    (-50, 50),
+    (-65, 65),
+    (-78, 78),
+    (-95, 95),
+    (-110, 110),
+    (-130, 130),
+    (-80, -10),
+    (-80, 20),
+)
 _SLANTS = (10, 20, 30, 40)  # degrees by which a word is turned
 _SLOPES = (0.8, 0.65, 0.5)  # height of a word with upright sides that climbs or falls, as a share of the box's
 _FAR_END = 0.55  # height of a receding word's far end, as a share of the near one's
 _FAR_AT = (0.0, 0.5, 1.0)  # where that end is: at the top of the box, in the middle, at the bottom
 # Seen beyond both ends and above and below, as shares of the word's height.
 _ENDS, _EDGES = 0.12, 0.06
-_STEPS = 9  # points along each edge of an arch
+_STEPS = 9  # points along each edge of an arc
+# Heights of a word along an arc, as shares of the radius. Where several fit the box about as well, the one nearest to
+# `_USUAL` counts; none does that misses the box's proportions by more than `_MISS`.
+_HEIGHTS, _USUAL, _MISS = np.geomspace(0.03, 0.9, 60), 0.3, 0.06
+_LOW, _HIGH = 0.15, 0.97  # and as shares of the box's height
 # A text's weight is its best confidence and half the squares of its others. It must exceed that of what the crop was
 # read as by this much, and may not be shorter: a course that cuts letters off reads the others well. With half or twice
 # these numbers as many words of the validation sets are put right, but for a few.
@@ -38,7 +55,7 @@ def courses(height: int, width: int, *, margin: float = 1.0) -> list[FloatArray]
         margin: factor on what is seen around the word.
 
     Returns:
-        (4, 2) or, of an arch, (2k, 2) float32 each, pixels, clockwise from the text's top-left. Those that the box is
+        (4, 2) or, along an arc, (2k, 2) float32 each, pixels, clockwise from the text's top-left. Those that the box is
         too low or too narrow for are left out.
     """
     ends, edges = _ENDS * margin, _EDGES * margin
@@ -46,28 +63,40 @@ def courses(height: int, width: int, *, margin: float = 1.0) -> list[FloatArray]
     if width >= 0.8 * height:
         found += [_climbing(height, width, share, up, ends, edges) for share in _SLOPES for up in (True, False)]
     found += [_receding(height, width, at, left, edges) for at in _FAR_AT for left in (True, False)]
-    for angle in _ARCHES:
-        arch = _arch(height, width, angle, ends, edges)
-        if arch is not None:
-            found += [arch, _mirrored(arch, height)]
+    for start, end in _ARCS:
+        for first, last in sorted({(start, end), (-end, -start)}):
+            arc = _arc(height, width, first, last, ends, edges)
+            if arc is not None:
+                found += [arc, _mirrored(arc, height)]
     return [polygon.astype(np.float32) for polygon in found if polygon is not None]
 
 
-def _arch(height: float, width: float, degrees: float, ends: float, edges: float) -> FloatArray | None:
-    """Along the upper part of a circle, `degrees` to either side of its top."""
-    angle = math.radians(degrees)
-    outer = width / (2 * math.sin(angle))
-    inner = (outer - height) / math.cos(angle)  # its ends stand on the box's lower side
-    thick = outer - inner
-    if inner <= 0.05 * outer or not 0.15 * height < thick < 0.97 * height:
+@functools.cache
+def _extents(first: float, last: float) -> FloatArray:
+    """(left, top, width, height) of arcs about (0, 0) of radius 1, from `first` to `last`, for words of `_HEIGHTS`."""
+    at = np.radians(np.linspace(first, last, 64))
+    circle = np.stack([np.sin(at), -np.cos(at)])
+    points = np.stack([np.concatenate([circle, (1 - thick) * circle], axis=1) for thick in _HEIGHTS])
+    return np.concatenate([points.min(axis=2), np.ptp(points, axis=2)], axis=1)
+
+
+def _arc(height: float, width: float, first: float, last: float, ends: float, edges: float) -> FloatArray | None:
+    """Along a circle from `first` to `last` degrees, stretched by a little where that is needed to fill the box."""
+    extents = _extents(first, last)
+    miss = np.abs(np.log(extents[:, 2] * height / (extents[:, 3] * width)))
+    chosen = int(np.argmin(miss + 0.01 * np.abs(np.log(_HEIGHTS / _USUAL))))
+    left, top, wide, high = extents[chosen]
+    thick = _HEIGHTS[chosen]
+    if miss[chosen] > _MISS or not _LOW < thick / high < _HIGH:
         return None
-    angle += 2 * ends * thick / (outer + inner)
-    at = np.linspace(-angle, angle, _STEPS)
-    across, up = np.sin(at), np.cos(at)
-    rings = [
-        np.stack([width / 2 + r * across, outer - r * up], 1) for r in (outer + edges * thick, inner - edges * thick)
-    ]
-    return np.concatenate([rings[0], rings[1][::-1]])
+    more = math.degrees(2 * ends * thick / (2 - thick))
+    at = np.radians(np.linspace(first - more, last + more, _STEPS))
+    circle = np.stack([np.sin(at), -np.cos(at)], axis=1)
+    above, below = (
+        (radius * circle - (left, top)) * (width / wide, height / high)
+        for radius in (1 + edges * thick, 1 - (1 + edges) * thick)
+    )
+    return np.concatenate([above, below[::-1]])
 
 
 def _mirrored(polygon: FloatArray, height: float) -> FloatArray:

@@ -73,6 +73,8 @@ def test_an_unsure_picture_is_read_along_other_courses() -> None:
     assert read_whole((300, 130), [], ("ARENA", 0.4), courses=arch)[0] == ["STARBUCKS"]
     assert read_whole((300, 130), [], ("ARENA", 0.4), courses=[("STARBUCKS", 0.58)])[0] == []  # one alone
     assert read_whole((300, 130), [], ("ARENA", 0.95), courses=arch)[0] == ["ARENA"]
+    assert read_whole((300, 130), [], ("", 0.0), courses=arch)[0] == ["STARBUCKS"]
+    assert read_whole((900, 390), [], ("", 0.0), courses=arch)[0] == []
     found = [word("STAPBUCKS", 0.6, 2, 2, 298, 128)]
     assert read_whole((300, 130), found, ("ARENA", 0.4), courses=arch)[0] == ["STARBUCKS"]
     sure = [word("STARBUCKS", 0.95, 2, 2, 298, 128)]

@@ -24,8 +24,9 @@ _MOST_WORDS = 3  # found on the picture
 _LEAST, _LEAST_OTHER, _LEAST_SHORT, _LEAST_SINGLE = 0.5, 0.6, 0.8, 0.9
 # What pictures of so few rows say: they are words that were cut out, not photos.
 _TINY, _LEAST_TINY = 64, 0.3
-# Readings less sure than this are tried along other courses, too.
-_SURE = 0.9
+# Readings less sure than this are tried along other courses, too; those of less than two characters only on pictures of
+# so few rows: letters around a badge may say nothing when they are read straight on.
+_SURE, _CUT_OUT = 0.9, 200
 # Words found that take less of the picture's width are pieces of a whole that says more and is as sure as this.
 _PIECES, _LEAST_WHOLE = 0.7, 0.7
 
@@ -103,7 +104,7 @@ class ReadWholePicture:
         texts = {reading.text.casefold() for reading in readings}
         same = len(texts) == 1 and all(reading.confidence >= self.min_confidence for reading in readings)
         sure = max([reading.confidence, *(word.confidence for word in words)])
-        if len(reading.text) > 1 and sure < _SURE:
+        if (len(reading.text) > 1 or _TINY < height <= _CUT_OUT) and sure < _SURE:
             looks = yield [cut(picture, polygon, self.height) for polygon in courses(height, width)]
             before = reading.text, reading.confidence
             text, confidence = best_supported(before, [(look.text, look.confidence) for look in looks])

@@ -14,6 +14,7 @@ from signboard.pipeline.mending.lost_letters import RestoreLostLetters
 from signboard.pipeline.mending.numbers import JoinNumbers
 from signboard.pipeline.mending.orientation import DecideOrientation
 from signboard.pipeline.mending.repetition import RejectRepetition
+from signboard.pipeline.mending.second_look import LookAgain
 from signboard.pipeline.mending.step import Mending, MendingStep, mend_words
 from signboard.pipeline.mending.verification import RejectNonWords, Verifier
 from signboard.pipeline.mending.vertical_text import JoinVerticalText
@@ -29,6 +30,7 @@ STEPS = {
     JoinVerticalText.name: "letters below one another are joined to words",
     RejectRepetition.name: "what walls, windows and fences were read as is left out",
     RejectNonWords.name: "places that are no words are left out",
+    LookAgain.name: "unsure words are read again with more around them",
     ReadWholePicture.name: "a picture that may be one word is read as one, too",
 }
 
@@ -61,6 +63,7 @@ def mending_steps(
     steps.append(JoinVerticalText(threshold, height))
     steps.append(RejectRepetition(is_word))
     steps.append(RejectNonWords(min_confidence, verifier))
+    steps.append(LookAgain(height))
     steps.append(ReadWholePicture(min_confidence, height))
     return [step for step in steps if step.name not in without]
 

@@ -40,9 +40,12 @@ def test_the_surer_reading_counts() -> None:
     assert asked == [round(112 * 48 / 52)] * 2
 
 
-def test_sure_and_curved_words_cost_nothing() -> None:
+def test_sure_curved_and_stacked_words_cost_nothing() -> None:
     arch = ReadWord("CAFE", 0.4, np.array([[0, 20], [50, 0], [100, 20], [100, 60], [50, 40], [0, 60]], np.float32))
     assert look_again([word("HOTEL", 0.8, 50, 150), arch], []) == ([("HOTEL", 0.8), ("CAFE", 0.4)], [])
+    stacked = word("BAR", 0.4, 50, 80, 100, 190)
+    assert look_again([stacked], []) == ([("BAR", 0.4)], [])
+    assert look_again([word("I", 0.4, 50, 60)], [("1", 0.7)])[0] == [("1", 0.7)]
     assert look_again([], []) == ([], [])
 
 

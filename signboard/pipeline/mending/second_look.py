@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from signboard.geometry import ImageArray
+from signboard.geometry import ImageArray, text_size
 from signboard.pipeline.mending.fragments import letters_of
 from signboard.pipeline.mending.step import Mending
 from signboard.pipeline.words import ReadWord, cut_out
@@ -13,6 +13,16 @@ from signboard.pipeline.words import ReadWord, cut_out
 _UNSURE = 0.8
 # With so much around them, as a share of their height: three times as much as at first.
 _MARGIN = 0.15
+# Words of two characters and more that are so many times as high as wide are letters below one another.
+_STACKED = 1.5
+
+
+def _on_a_line(word: ReadWord) -> bool:
+    """Whether the word is straight, and its letters stand beside one another."""
+    if len(word.polygon) != 4:
+        return False
+    width, height = text_size(word.polygon)
+    return len(word.text) < 2 or height <= _STACKED * width
 
 
 class LookAgain:
@@ -30,8 +40,8 @@ class LookAgain:
         self.height = height
 
     def mend(self, picture: ImageArray, words: list[ReadWord]) -> Mending:
-        """See `MendingStep`. Curved words have no margin and are left as they are."""
-        unsure = [i for i, word in enumerate(words) if word.confidence < _UNSURE and len(word.polygon) == 4]
+        """See `MendingStep`. Curved words have no margin, and letters below one another were read one by one."""
+        unsure = [i for i, word in enumerate(words) if word.confidence < _UNSURE and _on_a_line(word)]
         if not unsure:
             return words
         looks = yield [cut_out(picture, words[i].polygon, self.height, margin=_MARGIN) for i in unsure]

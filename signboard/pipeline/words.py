@@ -65,6 +65,12 @@ class ReadWord:
     score: float = 1.0
 
 
+def is_upended(polygon: FloatArray) -> bool:
+    """Whether a polygon, from its text's top-left, is so much higher than wide that text may run up or down in it."""
+    width, height = text_size(polygon)
+    return height > _TALL * width
+
+
 def cut_out(picture: ImageArray, polygon: FloatArray, height: int, *, margin: float = _MARGIN) -> Crop:
     """The crop (height, W, 3) that the recogniser sees of the word at `polygon`: a little of what is around it, too.
 
@@ -111,8 +117,7 @@ def read_whole(
     starts = [p.polygon if upright or len(p.polygon) != 4 else order_quad(p.polygon) for p in places]
     jobs: list[tuple[int, int]] = []  # (place, rotation)
     for i, polygon in enumerate(starts):
-        width, tall = text_size(polygon)
-        jobs += [(i, r) for r in ((0, 90, 270) if tall > _TALL * width and not upright else (0,))]
+        jobs += [(i, r) for r in ((0, 90, 270) if is_upended(polygon) and not upright else (0,))]
     best: dict[int, tuple[CropReading, int]] = {}
 
     def attempt(some: Sequence[tuple[int, int]]) -> None:
@@ -158,4 +163,14 @@ def _without_margin(shares: tuple[float, ...], polygon: FloatArray) -> tuple[flo
     return tuple(min(max(share * (1 + 2 * margin) - margin, 0.0), 1.0) for share in shares)
 
 
-__all__ = ["UNSURE", "Place", "ReadCrops", "ReadWord", "cut_out", "read_places", "read_whole", "split_at_spaces"]
+__all__ = [
+    "UNSURE",
+    "Place",
+    "ReadCrops",
+    "ReadWord",
+    "cut_out",
+    "is_upended",
+    "read_places",
+    "read_whole",
+    "split_at_spaces",
+]

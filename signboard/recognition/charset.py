@@ -30,6 +30,11 @@ def normalize(text: str) -> str:
     return " ".join(unicodedata.normalize("NFC", text.translate(_INVISIBLE)).split())
 
 
+def letters_of(text: str) -> str:
+    """The letters, marks and digits of `text`, case folded."""
+    return "".join(c for c in text.casefold() if unicodedata.category(c)[0] in "LMN")
+
+
 def to_visual(text: str) -> str:
     """`text` with every vowel sign i moved before the consonant cluster that it is drawn left of."""
     return _TO_VISUAL.sub("\u093f\\1", text)

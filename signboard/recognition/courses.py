@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import functools
 import math
-import unicodedata
 from collections import defaultdict
 from collections.abc import Sequence
 
 import numpy as np
 
 from signboard.geometry import FloatArray
+from signboard.recognition.charset import letters_of
 
 # Arcs of a circle by the angles of their ends, degrees clockwise from its top: arches, rings, and sides of rings.
 _ARCS = (
@@ -146,9 +146,9 @@ def best_supported(before: tuple[str, float], readings: Sequence[tuple[str, floa
     """
     looks: dict[str, list[tuple[float, str]]] = defaultdict(list)
     for text, confidence in readings:
-        if letters := _letters(text):
+        if letters := letters_of(text):
             looks[letters].append((confidence, text))
-    own = _letters(before[0])
+    own = letters_of(before[0])
     same = looks.pop(own, [])
     longer = {letters: found for letters, found in looks.items() if len(letters) >= len(own)}
     if longer:
@@ -162,10 +162,6 @@ def best_supported(before: tuple[str, float], readings: Sequence[tuple[str, floa
 def _weight(confidences: Sequence[float]) -> float:
     best, *others = sorted(confidences, reverse=True)
     return best + _SUPPORT * sum(confidence**2 for confidence in others)
-
-
-def _letters(text: str) -> str:
-    return "".join(c for c in text.casefold() if unicodedata.category(c)[0] in "LMN")
 
 
 __all__ = ["best_supported", "courses"]

@@ -19,7 +19,7 @@ def word(text: str, confidence: float, left: float, right: float, top: float = 1
 
 
 def look_again(words: list[ReadWord], says: Sequence[tuple[str, float]]) -> tuple[list[tuple[str, float]], list[int]]:
-    """((text, confidence) of each word, columns of each crop that was asked for) on a picture with a dark frame."""
+    """((text, confidence) of each word, columns of each crop that was asked for)."""
     asked: list[int] = []
 
     def read(crops: Sequence[np.ndarray]) -> list[CropReading]:

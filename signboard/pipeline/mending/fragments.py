@@ -15,6 +15,7 @@ from signboard.pipeline.mending.number_marks import marked
 from signboard.pipeline.mending.orientation import main_rotation
 from signboard.pipeline.mending.step import Mending
 from signboard.pipeline.words import ReadWord, cut_out
+from signboard.recognition.charset import letters_of
 from signboard.recognition.recognizer import CropReading
 
 # Words are merged in so many rounds: two pieces, then up to four, then eight.
@@ -225,11 +226,6 @@ def without_twice(first: ReadWord, second: ReadWord) -> list[ReadWord]:
     return words
 
 
-def letters_of(text: str) -> str:
-    """The letters, marks and digits of `text`, case folded."""
-    return "".join(c for c in text.casefold() if unicodedata.category(c)[0] in "LMN")
-
-
 class MergeFragments:
     """Words that were found in pieces, put together.
 
@@ -275,6 +271,6 @@ class MergeFragments:
 
 
 __all__ = [
-    "MergeFragments", "Pair", "accepts_merge", "around", "confirmed", "letters_of", "merge_candidates", "next_on_line",
+    "MergeFragments", "Pair", "accepts_merge", "around", "confirmed", "merge_candidates", "next_on_line",
     "without_twice",
 ]  # fmt: skip

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from signboard.geometry import FloatArray, ImageArray, grow_sides, text_size
-from signboard.pipeline.mending.fragments import letters_of
 from signboard.pipeline.mending.orientation import main_rotation
 from signboard.pipeline.mending.step import Mending
 from signboard.pipeline.words import UNSURE, ReadWord, cut_out
+from signboard.recognition.charset import letters_of
 from signboard.recognition.language import LanguageModel
 
 # How far beyond a word a lost first or last letter is looked for, in heights of the text.

@@ -8,9 +8,9 @@ import numpy as np
 
 from signboard.device_pictures import cut
 from signboard.geometry import FloatArray, ImageArray
-from signboard.pipeline.mending.fragments import letters_of
 from signboard.pipeline.mending.step import Mending
 from signboard.pipeline.words import ReadWord
+from signboard.recognition.charset import letters_of
 from signboard.recognition.courses import best_supported, courses
 from signboard.recognition.recognizer import CropReading, with_border
 
@@ -71,7 +71,7 @@ def takes_whole(reading: CropReading, words: list[ReadWord], *, height: int, wid
 
 
 def _is_pieces_of(words: list[ReadWord], whole: str, width: int) -> bool:
-    """Whether the words, left to right, are some of the letters of `whole`, and take no more of the width than that."""
+    """Whether the words, left to right, are some of the letters of `whole`, and leave much of the width free."""
     left = [float(word.polygon[:, 0].min()) for word in words]
     found = "".join(words[i].text for i in np.argsort(left)).casefold()
     rest = iter(whole.casefold())

@@ -22,6 +22,7 @@ from signboard.script import is_devanagari
 from signboard.weights import WEIGHTS_FOLDER, load_card, load_state
 
 BOUNDARY, END = 0, 1  # symbols: what stands before a word, what stands behind the last one
+_UNKNOWN = 10.0  # nats that a character costs which the model does not know, where only spelling counts
 STEP = 1 / 16  # nats; logarithms are stored as bytes, -STEP each
 DIGIT, NATIVE_DIGIT = "0", "०"
 BITS = 8  # of a symbol
@@ -286,6 +287,18 @@ class LanguageModel:
         """`word`, of the word with this `word_code`."""
         slot = self.words.find(value)
         return None if slot < 0 else -STEP * self.words.column(0)[slot]
+
+    def spelling(self, text: str) -> float:
+        """The log probability of a character of `text`, on average; one that the model does not know costs -10."""
+        total, count, contexts = 0.0, 0, self.start
+        for character in to_visual(text):
+            symbol = self.symbol_of(character)
+            if symbol < 0:
+                log_p, contexts = -_UNKNOWN, self.start
+            else:
+                log_p, contexts = self.step(contexts, symbol)
+            total, count = total + log_p, count + 1
+        return total / max(count, 1)
 
     def is_word(self, text: str) -> bool:
         """Whether the word list has `text`, marks around it and case left aside. Single letters are no words."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from signboard.recognition.ctc import Frames, Paths, best_two, spaces
 from signboard.recognition.int8 import ByteRecognizer, has_bytes
 from signboard.recognition.language import LanguageModel
 from signboard.recognition.network import RecognizerConfig, RecognizerNetwork
+from signboard.recognition.reranking import FURTHER, Candidates, Look, Reranker, candidates, from_card
 from signboard.recognition.rescoring import Candidate, Rescorer
 from signboard.weights import WEIGHTS_FOLDER, load_network
 
@@ -94,6 +96,14 @@ class _Doubt:
     row: int
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Seen:
+    """What reading crops shows beside their texts, of each crop: its frames (T, C), the search's further readings."""
+
+    frames: list[NDArray[np.float32]]
+    further: list[tuple[tuple[str, float], ...]]
+
+
 def most_agreed(readings: Sequence[CropReading]) -> CropReading:
     """Of several readings of one crop, the surest one of the text that has most confidence in all, case aside."""
     total: dict[str, float] = defaultdict(float)
@@ -160,6 +170,7 @@ class Recognizer:
         self.again = again
         self.language = language
         self._rescorer = None if language is None else Rescorer(language, self.charset.characters)
+        self._reranker: Reranker | None = None if language is None else from_card(self.card)
 
     @classmethod
     def load(
@@ -207,38 +218,86 @@ class Recognizer:
         read again with a border, those that are not much wider than high in their tall form, too, and upright strips
         lying on either side; the text that has most confidence in all counts (`most_agreed`). Those that are unsure yet
         are straightened along the courses that text may take across them (see `courses`): some twenty readings more.
+        The readings vote, and where that says nothing sure, all of them are weighed together (see `reranking`).
 
         Args:
             crops: (H, W, 3) uint8 RGB each, any sizes, upright text.
         """
-        results = self._read(crops)
-        unsure = self._unsure(results)
-        looks = {i: [results[i]] for i in unsure}
+        texts = [(reading.text, reading.confidence) for reading in self._read(crops)]
+        unsure = [i for i, (_, confidence) in enumerate(texts) if confidence < self.again]
+        for i, looks in zip(unsure, self._looks([crops[i] for i in unsure]), strict=True):
+            before = most_agreed([CropReading(look.text, look.confidence) for look in looks])
+            texts[i] = (before.text, before.confidence)
+            if before.confidence < self.again:
+                texts[i] = self._straightened(crops[i], texts[i], looks)
+        return texts
+
+    def candidates(self, crops: Sequence[ImageArray]) -> list[Candidates | None]:
+        """What the unsure ones of crops, as for `read_crops`, may say, by all looks at them; None for the others.
+
+        Raises:
+            ConfigError: there is no language model.
+        """
+        if self.language is None:
+            raise ConfigError("candidates: needs a recogniser with a language model")
+        found: list[Candidates | None] = [None] * len(crops)
+        unsure = self._unsure(self._read(crops))
+        for i, looks in zip(unsure, self._looks([crops[i] for i in unsure]), strict=True):
+            before = most_agreed([CropReading(look.text, look.confidence) for look in looks])
+            if before.confidence < self.again:
+                more = self._along_courses(crops[i])
+                voted = self._voted((before.text, before.confidence), more)
+                if voted[1] < self.again:
+                    found[i] = candidates(voted[0], [*looks, *more], self.charset, self.language)
+        return found
+
+    def _straightened(self, crop: ImageArray, before: tuple[str, float], looks: Sequence[Look]) -> tuple[str, float]:
+        """(text, confidence) of a crop (H, W, 3) uint8, read as `before` by some looks at it, by all `courses`, too."""
+        more = self._along_courses(crop)
+        voted = self._voted(before, more)
+        if voted[1] >= self.again or self._reranker is None or self.language is None:
+            return voted
+        found = candidates(voted[0], [*looks, *more], self.charset, self.language)
+        best, probability = self._reranker.best(found)
+        return voted if best is None or best == found.own else (found.texts[best], probability)
+
+    @staticmethod
+    def _voted(before: tuple[str, float], looks: Sequence[Look]) -> tuple[str, float]:
+        return best_supported(before, [(look.text, look.confidence) for look in looks])
+
+    def _along_courses(self, crop: ImageArray) -> list[Look]:
+        """Looks at a crop (H, W, 3) uint8, straightened along each of its `courses`."""
+        cuts = [rectify(crop, polygon, self.height) for polygon in courses(*crop.shape[:2])]
+        return self._look(cuts, straightened=True)
+
+    def _looks(self, crops: Sequence[ImageArray]) -> list[list[Look]]:
+        """Of each crop: as it is, with a border, in its tall form where it is not much wider than high, on its side."""
+        squarish = [i for i, crop in enumerate(crops) if self.tall and crop.shape[1] < TALL_BELOW * crop.shape[0]]
+        on_end = [i for i, crop in enumerate(crops) if crop.shape[1] < _UPENDED * crop.shape[0]]
+        found: list[list[Look]] = [[] for _ in crops]
 
         def look(which: Sequence[int], *, border: bool = False, tall: bool = False, turns: int = 0) -> None:
             some = [np.ascontiguousarray(np.rot90(crops[i], turns)) for i in which]
             some = [with_border(crop) for crop in some] if border else some
-            for i, reading in zip(which, self._read(some, tall=tall), strict=True):
-                looks[i].append(reading)
+            for i, one in zip(which, self._look(some, tall=tall), strict=True):
+                found[i].append(one)
 
-        squarish = self._squarish(crops, results, least_rows=1)
-        on_end = [i for i in unsure if crops[i].shape[1] < _UPENDED * crops[i].shape[0]]
-        look([i for i in unsure if results[i].text], border=True)
+        look(range(len(crops)))
+        look([i for i, looks in enumerate(found) if looks[0].text], border=True)
         look(squarish, tall=True)
-        look([i for i in squarish if results[i].text], border=True, tall=True)
+        look([i for i in squarish if found[i][0].text], border=True, tall=True)
         look(on_end, turns=1)
         look(on_end, turns=-1)
-        for i, readings in looks.items():
-            results[i] = most_agreed(readings)
-        texts = [(reading.text, reading.confidence) for reading in results]
-        for i in self._unsure(results):
-            texts[i] = self._straightened(crops[i], texts[i])
-        return texts
+        return found
 
-    def _straightened(self, crop: ImageArray, before: tuple[str, float]) -> tuple[str, float]:
-        """(text, confidence) of a crop (H, W, 3) uint8 that was read as `before`, along all `courses` as well."""
-        cuts = [rectify(crop, polygon, self.height) for polygon in courses(*crop.shape[:2])]
-        return best_supported(before, [(reading.text, reading.confidence) for reading in self._read(cuts)])
+    def _look(self, crops: Sequence[ImageArray], *, tall: bool = False, straightened: bool = False) -> list[Look]:
+        """Crops, each looked at once, in its usual or its tall form."""
+        seen = _Seen([np.zeros((0, len(self.charset)), np.float32)] * len(crops), [()] * len(crops))
+        readings = self._read(crops, tall=tall, seen=seen)
+        return [
+            Look(rows, reading.text, reading.confidence, more, straightened)
+            for rows, reading, more in zip(seen.frames, readings, seen.further, strict=True)
+        ]
 
     def _unsure(self, results: Sequence[CropReading]) -> list[int]:
         return [i for i, reading in enumerate(results) if reading.confidence < self.again]
@@ -263,14 +322,17 @@ class Recognizer:
         return results
 
     @torch.inference_mode()
-    def _read(self, crops: Sequence[Crop], *, tall: bool = False) -> list[CropReading]:
-        """Readings of crops, each read once, in its usual or its tall form."""
+    def _read(self, crops: Sequence[Crop], *, tall: bool = False, seen: _Seen | None = None) -> list[CropReading]:
+        """Readings of crops, each read once, in its usual or its tall form; what else was seen is put into `seen`."""
         results = [CropReading("", 0.0)] * len(crops)
         doubtful: list[_Doubt] = []
         group: list[_Pass] = []
         passes = ((part, logits, Fetched(best_two(logits))) for part, logits in self._passes(crops, tall=tall))
         for part, logits, two in one_ahead(passes):
             group.append(_Pass(part, logits, Frames.unpacked(two.numpy())))
+            if seen is not None:
+                for i, rows in zip(part, torch.softmax(logits.float(), dim=-1).cpu().numpy(), strict=True):
+                    seen.frames[i] = rows
             if sum(len(one.part) for one in group) >= _TOGETHER:
                 doubtful += self._decode(group, results)
                 group = []
@@ -279,8 +341,11 @@ class Recognizer:
             candidates = self._rescorer.search_all([doubt.rows.numpy()[doubt.row] for doubt in doubtful])
             for doubt, found in zip(doubtful, candidates, strict=True):
                 before = results[doubt.crop]
-                text, confidence = next(self._texts(found), (before.text, before.confidence))
+                texts = list(islice(self._texts(found), 1 if seen is None else FURTHER))
+                text, confidence = texts[0] if texts else (before.text, before.confidence)
                 results[doubt.crop] = self._reading(doubt.path, text, confidence)
+                if seen is not None:
+                    seen.further[doubt.crop] = tuple(texts[1:])
         return results
 
     def _decode(self, group: Sequence[_Pass], results: list[CropReading]) -> list[_Doubt]:
@@ -325,9 +390,9 @@ class Recognizer:
         if self._rescorer is None:
             raise ConfigError("n_best: needs a recogniser with a language model")
         found = []
-        for candidates in self._rescorer.search_all(self.frames(crops)):
+        for likely in self._rescorer.search_all(self.frames(crops)):
             readings: dict[str, float] = {}
-            for text, confidence in self._texts(candidates):
+            for text, confidence in self._texts(likely):
                 readings.setdefault(text, confidence)
             found.append(list(readings.items())[:n])
         return found

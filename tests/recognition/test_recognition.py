@@ -118,7 +118,7 @@ def test_unsure_crops_are_read_again_with_a_border(monkeypatch: pytest.MonkeyPat
     }
     shapes = []
 
-    def read(crops: list[np.ndarray], *, tall: bool = False) -> list[CropReading]:
+    def read(crops: list[np.ndarray], *, tall: bool = False, seen: object = None) -> list[CropReading]:
         assert not tall or not crops
         shapes.extend(crop.shape[:2] for crop in crops)
         assert all(len(np.unique(crop)) == 1 for crop in crops)  # the border repeats the crop
@@ -126,11 +126,15 @@ def test_unsure_crops_are_read_again_with_a_border(monkeypatch: pytest.MonkeyPat
 
     straightened = []
     monkeypatch.setattr(recognizer, "_read", read)
-    monkeypatch.setattr(recognizer, "_straightened", lambda crop, before: straightened.append(before) or before)
+    monkeypatch.setattr(
+        recognizer, "_straightened", lambda crop, before, looks: straightened.append((before, len(looks))) or before
+    )
     crops = [np.full((20, 50, 3), level, np.uint8) for level in readings]
     assert recognizer.read_crops(crops) == [("sure", 0.9), ("better", 0.7), ("unsure", 0.5), ("", 0.0)]
-    assert shapes == [(20, 50)] * 4 + [(20 + 2 * 2, 50 + 2 * 5)] * 2
-    assert straightened == [("unsure", 0.5), ("", 0.0)]
+    assert (
+        shapes == [(20, 50)] * (4 + 3) + [(20 + 2 * 2, 50 + 2 * 5)] * 2
+    )  # the unsure ones again, for what else they show
+    assert straightened == [(("unsure", 0.5), 2), (("", 0.0), 1)]
 
 
 def test_unsure_crops_are_read_in_their_tall_form_and_strips_lying_on_their_sides(
@@ -141,7 +145,7 @@ def test_unsure_crops_are_read_in_their_tall_form_and_strips_lying_on_their_side
     # (grey level, tall, height, width) of what is asked for; sure of the tall square, and of the strip's left side up.
     asked: list[tuple[int, bool, int, int]] = []
 
-    def read(crops: list[np.ndarray], *, tall: bool = False) -> list[CropReading]:
+    def read(crops: list[np.ndarray], *, tall: bool = False, seen: object = None) -> list[CropReading]:
         results = []
         for crop in crops:
             height, width = crop.shape[:2]

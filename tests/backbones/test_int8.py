@@ -41,7 +41,7 @@ from signboard.detection import Detector
 from signboard.detection.int8 import ByteDetector
 from signboard.detection.int8 import has_bytes as detector_has_bytes
 from signboard.detection.network import DetectorConfig, DetectorNetwork
-from signboard.devices import multiplies_bytes
+from signboard.devices import largest_byte_weight, multiplies_bytes
 from signboard.errors import ConfigError, DataError, WeightsError
 from signboard.recognition import Recognizer
 from signboard.recognition.int8 import ByteRecognizer
@@ -453,7 +453,9 @@ def test_every_family_of_backbones_can_be_computed_in_bytes(name: str, text: boo
         in_bytes(network, mean, mean, measuring)(pixels(pictures, pixel_qparams(mean), measuring))
         ranges = Ranges(measuring.table())
         maps = in_bytes(network, mean, mean, ranges)(pixels(pictures, pixel_qparams(mean), ranges))
+    # Without VNNI weights are rounded twice as coarsely, and errors add up over GoogLeNet's layers.
+    least = 0.85 if largest_byte_weight() == 127 else 0.75
     for number, (found, want) in enumerate(zip(maps, wanted, strict=True)):
         assert found.values.dtype == torch.uint8 and found.values.shape == want.shape
         pair = torch.stack([_floats(found).flatten(), want.flatten()])
-        assert torch.corrcoef(pair)[0, 1] > (0.99 if number == 0 else 0.85)
+        assert torch.corrcoef(pair)[0, 1] > (0.99 if number == 0 else least)

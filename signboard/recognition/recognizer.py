@@ -225,11 +225,8 @@ class Recognizer:
         """
         texts = [(reading.text, reading.confidence) for reading in self._read(crops)]
         unsure = [i for i, (_, confidence) in enumerate(texts) if confidence < self.again]
-        for i, looks in zip(unsure, self._looks([crops[i] for i in unsure]), strict=True):
-            before = most_agreed([CropReading(look.text, look.confidence) for look in looks])
-            texts[i] = (before.text, before.confidence)
-            if before.confidence < self.again:
-                texts[i] = self._straightened(crops[i], texts[i], looks)
+        for i, before, looks in self._agreed(crops, unsure):
+            texts[i] = before if before[1] >= self.again else self._straightened(crops[i], before, looks)
         return texts
 
     def candidates(self, crops: Sequence[ImageArray]) -> list[Candidates | None]:
@@ -241,29 +238,36 @@ class Recognizer:
         if self.language is None:
             raise ConfigError("candidates: needs a recogniser with a language model")
         found: list[Candidates | None] = [None] * len(crops)
-        unsure = self._unsure(self._read(crops))
+        for i, before, looks in self._agreed(crops, self._unsure(self._read(crops))):
+            if before[1] < self.again:
+                found[i] = self._voted(crops[i], before, looks)[1]
+        return found
+
+    def _agreed(
+        self, crops: Sequence[ImageArray], unsure: Sequence[int]
+    ) -> Iterator[tuple[int, tuple[str, float], list[Look]]]:
+        """(which, the (text, confidence) that its looks agree on, these looks) of each of the `unsure` crops."""
         for i, looks in zip(unsure, self._looks([crops[i] for i in unsure]), strict=True):
             before = most_agreed([CropReading(look.text, look.confidence) for look in looks])
-            if before.confidence < self.again:
-                more = self._along_courses(crops[i])
-                voted = self._voted((before.text, before.confidence), more)
-                if voted[1] < self.again:
-                    found[i] = candidates(voted[0], [*looks, *more], self.charset, self.language)
-        return found
+            yield i, (before.text, before.confidence), looks
 
     def _straightened(self, crop: ImageArray, before: tuple[str, float], looks: Sequence[Look]) -> tuple[str, float]:
         """(text, confidence) of a crop (H, W, 3) uint8, read as `before` by some looks at it, by all `courses`, too."""
-        more = self._along_courses(crop)
-        voted = self._voted(before, more)
-        if voted[1] >= self.again or self._reranker is None or self.language is None:
+        voted, found = self._voted(crop, before, looks)
+        if found is None or self._reranker is None:
             return voted
-        found = candidates(voted[0], [*looks, *more], self.charset, self.language)
         best, probability = self._reranker.best(found)
         return voted if best is None or best == found.own else (found.texts[best], probability)
 
-    @staticmethod
-    def _voted(before: tuple[str, float], looks: Sequence[Look]) -> tuple[str, float]:
-        return best_supported(before, [(look.text, look.confidence) for look in looks])
+    def _voted(
+        self, crop: ImageArray, before: tuple[str, float], looks: Sequence[Look]
+    ) -> tuple[tuple[str, float], Candidates | None]:
+        """The (text, confidence) that a crop's courses vote for, and where that is unsure what else it may say."""
+        more = self._along_courses(crop)
+        voted = best_supported(before, [(look.text, look.confidence) for look in more])
+        if voted[1] >= self.again or self.language is None:
+            return voted, None
+        return voted, candidates(voted[0], [*looks, *more], self.charset, self.language)
 
     def _along_courses(self, crop: ImageArray) -> list[Look]:
         """Looks at a crop (H, W, 3) uint8, straightened along each of its `courses`."""

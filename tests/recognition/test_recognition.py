@@ -131,9 +131,8 @@ def test_unsure_crops_are_read_again_with_a_border(monkeypatch: pytest.MonkeyPat
     )
     crops = [np.full((20, 50, 3), level, np.uint8) for level in readings]
     assert recognizer.read_crops(crops) == [("sure", 0.9), ("better", 0.7), ("unsure", 0.5), ("", 0.0)]
-    assert (
-        shapes == [(20, 50)] * (4 + 3) + [(20 + 2 * 2, 50 + 2 * 5)] * 2
-    )  # the unsure ones again, for what else they show
+    # The unsure ones again, for what else they show.
+    assert shapes == [(20, 50)] * (4 + 3) + [(20 + 2 * 2, 50 + 2 * 5)] * 2
     assert straightened == [(("unsure", 0.5), 2), (("", 0.0), 1)]
 
 

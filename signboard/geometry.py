@@ -23,6 +23,7 @@ ImageArray = NDArray[np.uint8]
 # pyclipper works on integers: coordinates are scaled by this before offsetting and back after.
 _CLIPPER_SCALE = 64.0
 _NEXT = [1, 2, 3, 0]  # the corner behind each of a quad
+_LEAST_PART = 0.1  # width of the narrowest part of a line, as a share of its height
 
 
 def polygon_area(polygon: FloatArray) -> float:
@@ -222,17 +223,27 @@ def part_polygon(polygon: FloatArray, places: Sequence[float], gap: float) -> li
         gap: free space between the parts, as a share of the text's height.
 
     Returns:
-        one (2k, 2) float32 more than there are places, from the text's start to its end.
+        one (2k, 2) float32 more than there are places, from the text's start to its end; none narrower than a tenth of
+        the text's height, so that those of places that lie closer overlap.
     """
     polygon = np.asarray(polygon, dtype=np.float32)
     half = len(polygon) // 2
     width, height = text_size(polygon)
     free = 0.5 * gap * height / max(width, 1.0)
-    begins = [0.0, *(place + free for place in places)]
-    ends = [*(place - free for place in places), 1.0]
+    least = min(_LEAST_PART * height / max(width, 1.0), 1.0)
+    bounds = [0.0, *places, 1.0]
+    begins, ends = [], []
+    for number, (begin, end) in enumerate(itertools.pairwise(bounds)):
+        sides = (number > 0) + (number < len(places))
+        take = min(free, 0.5 * (end - begin) / max(sides, 1))  # more would leave nothing of a colon or a danda
+        begin, end = begin + (take if number else 0.0), end - (take if number < len(places) else 0.0)
+        if end - begin < least:
+            begin = min(max(0.5 * (begin + end - least), 0.0), 1.0 - least)
+            end = begin + least
+        begins.append(begin)
+        ends.append(end)
     parts = []
     for begin, end in zip(begins, ends, strict=True):
-        end = max(end, begin + 1e-3)
         top, bottom = (_resample(path, half, begin, end) for path in (polygon[:half], polygon[half:][::-1]))
         parts.append(np.concatenate([top, bottom[::-1]]))
     return parts

@@ -117,6 +117,15 @@ def test_parts_of_a_line_lie_in_it_side_by_side(width: float, height: float, deg
     assert text_size(first)[1] == pytest.approx(height, abs=0.1) == text_size(second)[1]
 
 
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=6), st.floats(5, 300), st.floats(0, 1))
+def test_every_part_of_a_line_has_room(places: list[float], width: float, gap: float) -> None:
+    parts = part_polygon(rectangle(400, 400, width, 40, 0), sorted(places), gap)
+    assert len(parts) == len(places) + 1
+    for part in parts:
+        assert text_size(part)[0] >= min(0.1 * 40, width) - 0.01
+        assert part[:, 0].min() >= 400 - width / 2 - 0.01 and part[:, 0].max() <= 400 + width / 2 + 0.01
+
+
 def test_a_curved_line_is_parted_along_its_edges() -> None:
     angles = np.radians(np.linspace(-150, -30, 7))
     rim = [np.stack([200 + r * np.cos(angles), 260 + r * np.sin(angles)], axis=1) for r in (160, 120)]

@@ -56,6 +56,7 @@ class ReadWord:
         polygon: (N, 2) float32, pixels of the picture, clockwise from the text's top-left.
         rotation: by how much its crop was turned, see `reading.Word.rotation`.
         score: the detector's score of the place, 0 to 1.
+        other_way_up: what was read at `polygon` turned by 180 degrees, where that was tried; None: it was not.
     """
 
     text: str
@@ -63,6 +64,7 @@ class ReadWord:
     polygon: FloatArray
     rotation: int = 0
     score: float = 1.0
+    other_way_up: CropReading | None = None
 
 
 def is_upended(polygon: FloatArray) -> bool:
@@ -119,10 +121,12 @@ def read_whole(
     for i, polygon in enumerate(starts):
         jobs += [(i, r) for r in ((0, 90, 270) if is_upended(polygon) and not upright else (0,))]
     best: dict[int, tuple[CropReading, int]] = {}
+    tried: dict[tuple[int, int], CropReading] = {}
 
     def attempt(some: Sequence[tuple[int, int]]) -> None:
         crops = [cut_out(places[i].picture, rotate_polygon_start(starts[i], r), height) for i, r in some]
         for (i, r), reading in zip(some, read(crops), strict=True):
+            tried[i, r] = reading
             if i not in best or reading.confidence > best[i][0].confidence:
                 best[i] = (reading, r)
 
@@ -130,10 +134,13 @@ def read_whole(
     if not upright:
         unsure = [i for i, (reading, r) in best.items() if reading.confidence < UNSURE and r == 0]
         attempt([(i, 180) for i in unsure if places[i].likely])
-    words = [
-        ReadWord(best[i][0].text, best[i][0].confidence, rotate_polygon_start(polygon, best[i][1]), best[i][1])
-        for i, polygon in enumerate(starts)
-    ]
+    words = []
+    for i, polygon in enumerate(starts):
+        reading, r = best[i]
+        other = tried.get((i, (r + 180) % 360))
+        words.append(
+            ReadWord(reading.text, reading.confidence, rotate_polygon_start(polygon, r), r, other_way_up=other)
+        )
     return words, [_without_margin(best[i][0].gaps, word.polygon) for i, word in enumerate(words)]
 
 
@@ -151,7 +158,7 @@ def split_at_spaces(word: ReadWord, places: Sequence[float]) -> list[ReadWord]:
         lengths = np.cumsum([len(text) + 1 for text in texts])
         places = [float(end - 0.5) / float(lengths[-1] - 1) for end in lengths[:-1]]
     parts = part_polygon(word.polygon, places, _GAP)
-    return [replace(word, text=text, polygon=part) for text, part in zip(texts, parts, strict=True)]
+    return [replace(word, text=text, polygon=part, other_way_up=None) for text, part in zip(texts, parts, strict=True)]
 
 
 def _without_margin(shares: tuple[float, ...], polygon: FloatArray) -> tuple[float, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from signboard.pipeline.mending.orientation import (
     weight_of,
 )
 from signboard.pipeline.mending.step import mend_words
-from signboard.pipeline.words import ReadWord
+from signboard.pipeline.words import ReadWord, split_at_spaces
 from signboard.recognition.recognizer import CropReading
 
 PICTURE = np.full((400, 400, 3), 90, np.uint8)
@@ -71,6 +72,17 @@ def test_badly_read_words_are_tried_the_other_way_up() -> None:
     assert result == [("STATION", 180), ("Sector", 180)] and asked == 2
     result, _ = decide(words, [("STAJIDN", 0.58), ("bcbb", 0.5)])
     assert result == [("NOILVLS", 0), ("Jonas", 0)]  # hardly surer: left as they are
+
+
+def test_what_was_read_the_other_way_up_before_is_not_read_again() -> None:
+    words = [word("NOILVLS", 0.2), word("POLICE", 0.99, 1, 180), word("Jonas", 0.5, 2)]
+    words[0] = replace(words[0], other_way_up=CropReading("STATION", 0.19))
+    words[1] = replace(words[1], other_way_up=CropReading("EOIlOd", 0.2))
+    result, asked = decide(words, [("Sector", 0.95)])
+    assert result == [("STATION", 180), ("POLICE", 180), ("Sector", 180)] and asked == 1
+    # What a polygon said the other way up is not kept for another polygon, or the same one turned.
+    assert turned(words[0]).other_way_up is None
+    assert all(part.other_way_up is None for part in split_at_spaces(replace(words[0], text="NOI VLS"), [0.5]))
 
 
 def test_a_photo_on_its_side() -> None:

@@ -35,8 +35,9 @@ def test_only_likely_words_are_tried_upside_down() -> None:
     pixels = np.zeros((60, 200, 3), np.uint8)
     quads = [np.array([[x, 10], [x + 50, 10], [x + 50, 30], [x, 30]], np.float32) for x in (10, 70, 130)]
     places = [Place(pixels, quad, likely) for quad, likely in zip(quads, [True, False, True], strict=True)]
-    read_whole(places, unsure, 32)
+    words, _ = read_whole(places, unsure, 32)
     assert shown == [3, 2]
+    assert [word.other_way_up is not None for word in words] == [True, False, True]
 
 
 @pytest.mark.parametrize("way_up", [0, 90, 180, 270])

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
 
 import numpy as np
 
+from signboard.device_pictures import Crop
 from signboard.geometry import ImageArray, rotate_polygon_start, text_size
 from signboard.pipeline.mending.number_text import is_piece
 from signboard.pipeline.mending.step import Mending
@@ -44,7 +45,12 @@ def weight_of(text: str) -> float:
 
 def turned(word: ReadWord) -> ReadWord:
     """`word` with its polygon begun at the other end, for text that runs the other way."""
-    return replace(word, polygon=rotate_polygon_start(word.polygon, 180), rotation=(word.rotation + 180) % 360)
+    return replace(
+        word,
+        polygon=rotate_polygon_start(word.polygon, 180),
+        rotation=(word.rotation + 180) % 360,
+        other_way_up=None,
+    )
 
 
 def in_doubt(words: Sequence[ReadWord]) -> bool:
@@ -109,17 +115,13 @@ class DecideOrientation:
             if not self._is_asked([words[i] for i in likely], first):
                 continue
             likely = likely[:_VOTERS]
-            readings = yield [cut_out(picture, turned(words[i]).polygon, self.height) for i in likely]
-            known = dict(zip(likely, readings, strict=True))
-            way = self._vote([words[i] for i in likely], readings, first, second)
+            known = yield from self._other_way_up(picture, words, likely)
+            way = self._vote([words[i] for i in likely], [known[i] for i in likely], first, second)
             # The others are asked only if they run the other way.
             late = [i for i in which if i not in known and words[i].rotation == (second if way == first else first)]
             if way is None or not any(words[i].rotation != way for i in which):
                 continue
-            if late:
-                known |= zip(
-                    late, (yield [cut_out(picture, turned(words[i]).polygon, self.height) for i in late]), strict=True
-                )
+            known |= yield from self._other_way_up(picture, words, late)
             words = [
                 replace(turned(word), text=known[i].text, confidence=known[i].confidence)
                 if i in known and word.rotation != way
@@ -127,6 +129,17 @@ class DecideOrientation:
                 for i, word in enumerate(words)
             ]
         return (yield from self._along_the_rest(picture, words))
+
+    def _other_way_up(
+        self, picture: ImageArray, words: list[ReadWord], which: Sequence[int]
+    ) -> Generator[Sequence[Crop], list[CropReading], dict[int, CropReading]]:
+        """What some of the words say turned by 180 degrees; those that were read so before are not read again."""
+        found = {i: words[i].other_way_up for i in which}
+        unread = [i for i, reading in found.items() if reading is None]
+        if unread:
+            crops = [cut_out(picture, turned(words[i]).polygon, self.height) for i in unread]
+            found |= zip(unread, (yield crops), strict=True)
+        return {i: reading for i, reading in found.items() if reading is not None}
 
     def _is_asked(self, likely: list[ReadWord], first: int) -> bool:
         if first == 0:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from signboard.photo import Photo, printable
 from signboard.pipeline.layout import arrange
 from signboard.pipeline.words import ReadWord
@@ -12,16 +14,27 @@ from signboard.reading import Alternative, Line, Reading, Sign, Word
 from signboard.recognition import script_of
 
 
-def to_word(word: ReadWord, scale: float = 1.0, alternatives: tuple[Alternative, ...] = ()) -> Word:
+def to_word(
+    word: ReadWord,
+    scale: float = 1.0,
+    alternatives: tuple[Alternative, ...] = (),
+    *,
+    size: tuple[int, int] | None = None,
+) -> Word:
     """`word` as users get it: plain numbers, in pixels of the EXIF-upright original.
 
     Args:
         scale: pixels of the picture that was read over pixels of the original.
         alternatives: what it may say instead.
+        size: (width, height) of the original, beyond which no corner shall lie: letters are looked for past its edge,
+            too. None: corners lie where the word's do.
     """
+    polygon = word.polygon / scale
+    if size is not None:
+        polygon = np.clip(polygon, 0.0, size)
     return Word(
         word.text,
-        tuple((round(float(x) / scale, 1), round(float(y) / scale, 1)) for x, y in word.polygon),
+        tuple((round(float(x), 1), round(float(y), 1)) for x, y in polygon),
         round(word.confidence, 4),
         round(word.score, 4),
         script_of(word.text),
@@ -46,7 +59,8 @@ def to_reading(
         alternatives: what each of `words` may say instead.
     """
     others = alternatives if alternatives is not None else [()] * len(words)
-    signs = arrange([to_word(word, photo.scale, some) for word, some in zip(words, others, strict=True)])
+    size = (photo.width, photo.height)
+    signs = arrange([to_word(word, photo.scale, some, size=size) for word, some in zip(words, others, strict=True)])
     return Reading(
         source=printable(photo.source),
         width=photo.width,

@@ -20,9 +20,9 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
-from signboard.errors import WeightsError
 from signboard.recognition.charset import Charset, letters_of
 from signboard.recognition.language import LanguageModel
+from signboard.weights import numbers_of
 
 _LEAST = 1e-7  # no character of a frame is less probable
 _WORST = -60.0  # nor the logarithm of a whole text's probability lower
@@ -183,14 +183,7 @@ def from_card(card: dict[str, Any]) -> Reranker | None:
     table = card.get("reranker")
     if not table:
         return None
-    try:
-        numbers = {name: float(table[name]) for name in (*NAMES, "none")}
-    except KeyError as error:
-        raise WeightsError(f"the recogniser's card: reranker: {error} is missing") from None
-    except (TypeError, ValueError) as error:
-        raise WeightsError(f"the recogniser's card: reranker: {error}") from None
-    if len(table) > len(numbers) or not all(map(math.isfinite, numbers.values())):
-        raise WeightsError("the recogniser's card: reranker: unknown entries, or a number that is not finite")
+    numbers = numbers_of(table, (*NAMES, "none"), "the recogniser's card: reranker")
     none = numbers.pop("none")
     return Reranker(Features(**numbers), none)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -107,6 +108,31 @@ def load_network(
     except (KeyError, TypeError, RuntimeError) as error:
         raise _unfit(path, error) from None
     return network, card
+
+
+def numbers_of(section: Any, names: Sequence[str], where: str) -> dict[str, float]:
+    """The numbers of a card's section, by `names`.
+
+    Args:
+        section: the section as it was read.
+        names: the entries that it must have, and no others.
+        where: which section of which card, for the message.
+
+    Raises:
+        WeightsError: `section` is no table of these, or one of them is no finite number.
+    """
+    try:
+        numbers = {name: float(section[name]) for name in names}
+    except KeyError as error:
+        raise WeightsError(f"{where}: {error} is missing") from None
+    except (TypeError, ValueError) as error:
+        raise WeightsError(f"{where}: {error}") from None
+    unknown = sorted(set(section) - set(names))
+    if unknown:
+        raise WeightsError(f"{where}: {', '.join(map(repr, unknown))} is unknown")
+    if not all(map(math.isfinite, numbers.values())):
+        raise WeightsError(f"{where}: a number is not finite")
+    return numbers
 
 
 def save_weights(path: str | Path, state: dict[str, Tensor], card: dict[str, Any]) -> Path:

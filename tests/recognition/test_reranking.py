@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
+import runpy
+import shutil
 from dataclasses import asdict
 from pathlib import Path
 
@@ -11,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 
 from signboard.errors import WeightsError
 from signboard.recognition import Charset, Recognizer
@@ -52,6 +56,13 @@ def _frames(*seen: dict[str, float]) -> NDArray[np.float32]:
 
 def _features(**some: float) -> Features:
     return Features(**{**dict.fromkeys(NAMES, 0.0), **some})
+
+
+def _blurred(text: str) -> NDArray[np.uint8]:
+    """A crop (40, 150, 3) that is hard to read."""
+    crop = np.full((40, 150, 3), 200, np.uint8)
+    cv2.putText(crop, text, (8, 30), cv2.FONT_HERSHEY_SIMPLEX, 1.0, (60, 60, 60), 2)
+    return cv2.GaussianBlur(crop, (0, 0), 6.0).astype(np.uint8)
 
 
 def test_log_probabilities_are_those_of_ctc() -> None:
@@ -143,15 +154,55 @@ def test_fitting_finds_what_tells_right_texts_from_others() -> None:
 
 def test_examples_are_the_unsure_crops_with_their_right_texts_marked() -> None:
     recognizer = Recognizer.load(precision="fp32")
-    crop = np.full((40, 150, 3), 200, np.uint8)
-    cv2.putText(crop, "MEMORY", (8, 30), cv2.FONT_HERSHEY_SIMPLEX, 1.0, (60, 60, 60), 2)
-    crop = cv2.GaussianBlur(crop, (0, 0), 6.0).astype(np.uint8)
+    crop = _blurred("MEMORY")
     (found,) = recognizer.candidates([crop])
     assert found is not None and len(found.texts) > 1
     word = found.texts[-1]
     labelled = [(crop, WordSample(Path("a.png"), label, None, "val", True, "")) for label in (word.upper(), "--")]
     (example,) = examples(recognizer, labelled)  # a label without letters is no example
     assert [text for text, right in zip(example.candidates.texts, example.right, strict=True) if right] == [word]
+
+
+def test_the_script_writes_the_recognisers_card(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    crop = _blurred("MEMORY")
+    Image.fromarray(crop).save(tmp_path / "a.png")
+    Image.fromarray(np.full_like(crop, 200)).save(tmp_path / "b.png")
+    (found,) = Recognizer.load(precision="fp32").candidates([crop])
+    assert found is not None
+    pictures = {"one": ["a", "a"], "two": ["a", "a"], "none": ["b"]}
+    texts = {"one": [found.texts[-1], "zzzz"], "two": [found.texts[0], "zzzz"], "none": ["STOP"]}
+    sets = []
+    for name in pictures:
+        rows = [
+            {"image": str(tmp_path / f"{picture}.png"), "text": text, "split": "val"}
+            for picture, text in zip(pictures[name], texts[name], strict=True)
+        ]
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "labels.jsonl").write_text("\n".join(map(json.dumps, rows)) + "\n", encoding="utf-8")
+        sets.append(str(tmp_path / name))
+    for name in ("recognizer.json", "recognizer.safetensors"):
+        shutil.copy(WEIGHTS_FOLDER / name, tmp_path / name)
+    card = tmp_path / "recognizer.json"
+    before = load_card(card, "recognizer")
+    main = runpy.run_path(str(Path(__file__).parents[2] / "scripts" / "fit_reranker.py"))["main"]
+    common = ["--weights", str(card), "--split", "val", "--precision", "fp32", "--set"]
+    assert main([*common, *sets[:2], "--left-out", "--dry-run"]) == 0
+    said = capsys.readouterr().out
+    assert f"{sets[0]}: 2 words, 2 unsure, the right text among the candidates of 1" in said
+    assert f"{sets[1]}: " in said and "fitted to the other sets" in said
+    assert load_card(card, "recognizer") == before
+    assert main([*common, *sets[:2]]) == 0
+    after = load_card(card, "recognizer")
+    made = from_card(after)
+    assert made is not None and made != from_card(before)
+    assert {k: v for k, v in after.items() if k != "reranker"} == {k: v for k, v in before.items() if k != "reranker"}
+    capsys.readouterr()
+    # Nothing to learn from is an error, and the card stays.
+    assert main([*common, sets[2]]) == 1
+    assert "error: " in capsys.readouterr().err
+    assert main([*common, str(tmp_path / "missing")]) == 1
+    assert "missing" in capsys.readouterr().err
+    assert load_card(card, "recognizer") == after
 
 
 def test_unsure_crops_are_read_alike_alone_and_in_company() -> None:

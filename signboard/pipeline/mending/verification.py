@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from signboard.errors import WeightsError
@@ -18,6 +18,7 @@ from signboard.pipeline.mending.fragments import next_on_line
 from signboard.pipeline.mending.number_text import CURRENCY, is_sure_piece
 from signboard.pipeline.mending.step import Mending
 from signboard.pipeline.words import ReadWord
+from signboard.weights import numbers_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,17 +63,12 @@ def from_cards(detector: dict[str, Any], recognizer: dict[str, Any]) -> Verifier
     table = recognizer.get("verifier", recognizer.get("sifting"))  # cards before 0.2 say "sifting"
     if not table:
         return None
-    try:
-        section = dict(table)
-        made_with = section.pop("detector")
-        verifier = Verifier(**{name: float(value) for name, value in section.items()})
-        if not all(math.isfinite(value) for value in asdict(verifier).values()):
-            raise ValueError("a number is not finite")
-    except KeyError as error:
-        raise WeightsError(f"the recogniser's card: verifier: {error} is missing") from None
-    except (TypeError, ValueError) as error:
-        raise WeightsError(f"the recogniser's card: verifier: {error}") from None
-    return verifier if made_with == detector.get("sha256") else None
+    where = "the recogniser's card: verifier"
+    if not isinstance(table, dict) or "detector" not in table:
+        raise WeightsError(f"{where}: 'detector' is missing")
+    section = {name: value for name, value in table.items() if name != "detector"}
+    verifier = Verifier(**numbers_of(section, [field.name for field in fields(Verifier)], where))
+    return verifier if table["detector"] == detector.get("sha256") else None
 
 
 def length_terms(text: str) -> tuple[float, float]:

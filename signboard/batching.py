@@ -65,7 +65,7 @@ class Fetched:
             self._host = torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=True)
             self._host.copy_(tensor, non_blocking=True)
             self._event = torch.cuda.Event()
-            self._event.record()
+            self._event.record(torch.cuda.current_stream(tensor.device))  # which may not be the current device's
         elif tensor.device.type != "cpu":
             self._host = tensor.cpu()
 

@@ -94,7 +94,7 @@ def upload(pictures: Sequence[ImageArray], device: torch.device) -> list[ImageAr
         copy.upload, copy.first, copy.across = sent, first, picture.shape[1]
         uploaded[id(picture)] = copy
         first = end
-    sent.event.record()
+    sent.event.record(torch.cuda.current_stream(pixels.device))
     return [uploaded.get(id(picture), picture) for picture in pictures]
 
 

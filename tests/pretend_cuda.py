@@ -214,12 +214,18 @@ class _Event:
         self.number = next(self.numbers)
         self.recorded = False
 
-    def record(self, *_: Any) -> None:
+    def record(self, stream: Any = None) -> None:
+        assert stream is not None, "recorded on the current device's stream, and the device in use may be another"
         self.recorded = True
         LOG.add("RECORD", self.number)
 
     def synchronize(self) -> None:
         LOG.add("WAIT", self.number)
+
+
+def _current_stream(device: Any = None) -> _Stream:
+    assert device is not None, "asked for the current device's stream, and the device in use may be another"
+    return _Stream(number=_stream())
 
 
 @contextlib.contextmanager
@@ -234,7 +240,7 @@ def pretend_cuda(patch: pytest.MonkeyPatch) -> Iterator[Log]:
     patch.setattr(torch.cuda, "empty_cache", lambda: None)
     patch.setattr(torch.cuda, "Stream", _Stream)
     patch.setattr(torch.cuda, "set_stream", lambda stream: setattr(_local, "stream", stream.number))
-    patch.setattr(torch.cuda, "current_stream", lambda *_: _Stream(number=_stream()))
+    patch.setattr(torch.cuda, "current_stream", _current_stream)
     patch.setattr(torch.cuda, "Event", _Event)
     tensor = torch.tensor
 

@@ -34,3 +34,11 @@ def test_a_photo_that_is_too_large_for_the_gpu_stops_no_other(monkeypatch: pytes
 
     monkeypatch.setattr(reader.detector, "detect", small)
     assert all(reading.error is None for reading in reader.read_many(SAMPLES * 2))
+
+
+@pytest.mark.skipif(torch.cuda.device_count() < 2, reason="needs two CUDA devices")
+def test_another_gpu_than_the_current_one_reads_the_same() -> None:
+    expected = [reading.text for reading in Reader(device="cuda:0").read_many(SAMPLES)]
+    reader = Reader(device=f"cuda:{torch.cuda.device_count() - 1}")
+    assert torch.cuda.current_device() == 0
+    assert [reading.text for reading in reader.read_many(SAMPLES * 20)] == expected * 20

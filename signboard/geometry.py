@@ -231,19 +231,14 @@ def part_polygon(polygon: FloatArray, places: Sequence[float], gap: float) -> li
     width, height = text_size(polygon)
     free = 0.5 * gap * height / max(width, 1.0)
     least = min(_LEAST_PART * height / max(width, 1.0), 1.0)
-    bounds = [0.0, *places, 1.0]
-    begins, ends = [], []
-    for number, (begin, end) in enumerate(itertools.pairwise(bounds)):
-        sides = (number > 0) + (number < len(places))
-        take = min(free, 0.5 * (end - begin) / max(sides, 1))  # more would leave nothing of a colon or a danda
-        begin, end = begin + (take if number else 0.0), end - (take if number < len(places) else 0.0)
+    parts = []
+    for number, (begin, end) in enumerate(itertools.pairwise([0.0, *places, 1.0])):
+        before, behind = number > 0, number < len(places)  # whether there is a part on that side
+        take = min(free, 0.5 * (end - begin) / max(before + behind, 1))  # more would leave nothing of a colon
+        begin, end = begin + take * before, end - take * behind
         if end - begin < least:
             begin = min(max(0.5 * (begin + end - least), 0.0), 1.0 - least)
             end = begin + least
-        begins.append(begin)
-        ends.append(end)
-    parts = []
-    for begin, end in zip(begins, ends, strict=True):
         top, bottom = (_resample(path, half, begin, end) for path in (polygon[:half], polygon[half:][::-1]))
         parts.append(np.concatenate([top, bottom[::-1]]))
     return parts

@@ -56,7 +56,8 @@ class ReadWord:
         polygon: (N, 2) float32, pixels of the picture, clockwise from the text's top-left.
         rotation: by how much its crop was turned, see `reading.Word.rotation`.
         score: the detector's score of the place, 0 to 1.
-        other_way_up: what was read at `polygon` turned by 180 degrees, where that was tried; None: it was not.
+        other_way_up: what the word's first crop said turned by 180 degrees, where that was tried; None: it was not.
+            The first mending step looks at it (see `mending.orientation`).
     """
 
     text: str

@@ -45,12 +45,7 @@ def weight_of(text: str) -> float:
 
 def turned(word: ReadWord) -> ReadWord:
     """`word` with its polygon begun at the other end, for text that runs the other way."""
-    return replace(
-        word,
-        polygon=rotate_polygon_start(word.polygon, 180),
-        rotation=(word.rotation + 180) % 360,
-        other_way_up=None,
-    )
+    return turned_to(word, (word.rotation + 180) % 360)
 
 
 def in_doubt(words: Sequence[ReadWord]) -> bool:
@@ -134,12 +129,12 @@ class DecideOrientation:
         self, picture: ImageArray, words: list[ReadWord], which: Sequence[int]
     ) -> Generator[Sequence[Crop], list[CropReading], dict[int, CropReading]]:
         """What some of the words say turned by 180 degrees; those that were read so before are not read again."""
-        found = {i: words[i].other_way_up for i in which}
-        unread = [i for i, reading in found.items() if reading is None]
+        known = {i: reading for i in which if (reading := words[i].other_way_up) is not None}
+        unread = [i for i in which if i not in known]
         if unread:
             crops = [cut_out(picture, turned(words[i]).polygon, self.height) for i in unread]
-            found |= zip(unread, (yield crops), strict=True)
-        return {i: reading for i, reading in found.items() if reading is not None}
+            known |= zip(unread, (yield crops), strict=True)
+        return known
 
     def _is_asked(self, likely: list[ReadWord], first: int) -> bool:
         if first == 0:
@@ -203,7 +198,8 @@ def main_rotation(words: Sequence[ReadWord]) -> int:
 
 def turned_to(word: ReadWord, way: int) -> ReadWord:
     """`word` with its polygon begun where text begins that runs `way`, see `reading.Word.rotation`."""
-    return replace(word, polygon=rotate_polygon_start(word.polygon, (way - word.rotation) % 360), rotation=way)
+    polygon = rotate_polygon_start(word.polygon, (way - word.rotation) % 360)
+    return replace(word, polygon=polygon, rotation=way, other_way_up=None)
 
 
 __all__ = [
